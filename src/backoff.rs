@@ -1,0 +1,156 @@
+//! The seam to the back-off: what an operation does after it lost the race for the head.
+//!
+//! # Contract
+//!
+//! [`sealed::Strategy::push`] either returns `false`, and the caller still owns the node; or `true`, and the
+//! node with its value belongs to a concurrent pop. [`sealed::Strategy::pop`] returns a node with a value, which
+//! the caller owns, or nothing. Both return after a bounded time, so in the end an operation is always back at
+//! the list and nobody starves.
+
+pub(crate) mod elimination;
+pub(crate) mod exchanger;
+
+use crate::stats::Counters;
+use crate::sync::{Initial, initial, spin_loop};
+use crate::treiber::NodePtr;
+use core::marker::PhantomData;
+use spin::{RelaxStrategy, Spin};
+
+pub use elimination::Elimination;
+
+/// A back-off: what an operation does after it lost a race. Implemented by [`NoBackoff`], [`Exponential`] and
+/// [`Elimination`]; sealed.
+pub trait Backoff: sealed::Strategy {}
+
+impl<B: sealed::Strategy> Backoff for B {}
+
+pub mod sealed {
+    //! The seam itself, out of the users' reach.
+
+    use super::{Counters, Initial, NodePtr};
+
+    /// A back-off strategy, as a name for its state.
+    pub trait Strategy {
+        /// What the operations on one stack share.
+        type Shared<T>: Initial;
+        /// What a slot keeps from one operation to the next.
+        type Local: Initial;
+
+        /// After a push lost a race. `true` if a pop has taken the node.
+        ///
+        /// # Safety
+        ///
+        /// The caller owns the node, which holds a value; if this returns `true`, not any more.
+        unsafe fn push<T>(
+            shared: &Self::Shared<T>,
+            local: &mut Self::Local,
+            counters: &Counters,
+            node: NodePtr<T>,
+        ) -> bool;
+
+        /// After a pop lost a race. A node with a value, if a push has given it.
+        fn pop<T>(shared: &Self::Shared<T>, local: &mut Self::Local, counters: &Counters) -> Option<NodePtr<T>>;
+
+        /// After an operation that nothing can be exchanged with lost a race.
+        fn wait(local: &mut Self::Local);
+
+        /// One step of waiting for somebody else.
+        fn relax();
+    }
+}
+
+/// No back-off: a lost race is followed by the next attempt at once.
+///
+/// The right choice on one core, where waiting can only cost, and where little contention is expected.
+#[derive(Debug)]
+pub enum NoBackoff {}
+
+impl sealed::Strategy for NoBackoff {
+    type Shared<T> = ();
+    type Local = ();
+
+    #[inline(always)]
+    unsafe fn push<T>(_: &(), _: &mut (), _: &Counters, _: NodePtr<T>) -> bool {
+        Self::relax();
+        false
+    }
+
+    #[inline(always)]
+    fn pop<T>(_: &(), _: &mut (), _: &Counters) -> Option<NodePtr<T>> {
+        Self::relax();
+        None
+    }
+
+    #[inline(always)]
+    fn wait(_: &mut ()) {
+        Self::relax();
+    }
+
+    #[inline(always)]
+    fn relax() {
+        // Nothing, but under loom, where others have to run.
+        if cfg!(loom) {
+            spin_loop();
+        }
+    }
+}
+
+initial! { impl[] () = () }
+
+/// Exponential back-off: waiting after each lost race, longer if it is lost again, shorter once it is won.
+///
+/// `Relax` says what one step of waiting is: [`Spin`] is the processor's hint for spinning.
+pub struct Exponential<Relax = Spin>(PhantomData<Relax>);
+
+impl<Relax: RelaxStrategy> sealed::Strategy for Exponential<Relax> {
+    type Shared<T> = ();
+    type Local = Patience;
+
+    unsafe fn push<T>(_: &(), local: &mut Patience, _: &Counters, _: NodePtr<T>) -> bool {
+        Self::wait(local);
+        false
+    }
+
+    fn pop<T>(_: &(), local: &mut Patience, _: &Counters) -> Option<NodePtr<T>> {
+        Self::wait(local);
+        None
+    }
+
+    #[cold]
+    fn wait(local: &mut Patience) {
+        for _ in 0..local.lost() {
+            Self::relax();
+        }
+    }
+
+    #[inline]
+    fn relax() {
+        relax::<Relax>();
+    }
+}
+
+/// One step of waiting.
+pub(crate) fn relax<Relax: RelaxStrategy>() {
+    if cfg!(loom) { spin_loop() } else { Relax::relax() }
+}
+
+/// How long to wait, in relaxes. It adapts to the races that the slot's operations lose.
+pub struct Patience {
+    relaxes: u16,
+}
+
+initial! { impl[] Patience = Patience { relaxes: 0 } }
+
+impl Patience {
+    /// The first wait, and the shortest.
+    const MIN: u16 = if cfg!(loom) { 1 } else { 4 };
+    /// The longest wait.
+    const MAX: u16 = if cfg!(loom) { 1 } else { 512 };
+
+    /// How long to wait after one more lost race.
+    pub(crate) fn lost(&mut self) -> u16 {
+        let now = self.relaxes.clamp(Self::MIN, Self::MAX);
+        self.relaxes = now.saturating_mul(2);
+        now
+    }
+}

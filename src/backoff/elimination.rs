@@ -1,0 +1,129 @@
+//! The elimination array: which exchanger, and how long to wait there.
+
+use super::exchanger::{Alone, Exchanger};
+use super::{Patience, relax, sealed};
+use crate::stats::Counters;
+use crate::sync::{Padded, array_of, context_hash, initial};
+use crate::treiber::NodePtr;
+use core::marker::PhantomData;
+use spin::{RelaxStrategy, Spin};
+
+/// The elimination back-off: a push and a pop that both lost a race meet in one of `W` exchangers and cancel out,
+/// without touching the list.
+///
+/// Who lost a race picks an exchanger at random within its range, takes the partner that waits there, or waits
+/// itself; that wait is the back-off in time. In the end it always goes back to the list. The range doubles on
+/// a collision and halves after waiting in vain; the wait adapts to the races lost. Both stay in the slot from
+/// one operation to the next, and neither is touched by an operation that wins its race.
+///
+/// `W` is at least 1 and below 65536; each exchanger is one word, on a cache line of its own where there are caches.
+/// `Relax` says what one step of waiting is: [`Spin`] is the processor's hint for spinning; an embedder may put
+/// `WFE` there, or a scheduler's yield.
+///
+/// From D. Hendler, N. Shavit and L. Yerushalmi, *A scalable lock-free stack algorithm*, SPAA 2004.
+pub struct Elimination<const W: usize, Relax = Spin>(PhantomData<Relax>);
+
+/// `W` exchangers.
+pub struct Array<T, const W: usize>([Padded<Exchanger<T>>; W]);
+
+initial! { impl[T, const W: usize] Array<T, W> = Array(array_of!(initial!(Padded<Exchanger<T>>))) }
+
+/// What a slot keeps from one operation to the next.
+pub struct Local {
+    /// State of a xorshift generator; 0 until it is seeded.
+    random: u32,
+    patience: Patience,
+    /// Exchangers considered now, less one.
+    range: u16,
+}
+
+initial! { impl[] Local = Local { random: 0, patience: initial!(Patience), range: 0 } }
+
+impl Local {
+    /// An index below `range + 1`.
+    fn pick(&mut self) -> usize {
+        let mut random = self.random;
+        if random == 0 {
+            random = context_hash() | 1;
+        }
+        random ^= random << 13;
+        random ^= random >> 17;
+        random ^= random << 5;
+        self.random = random;
+        (((random >> 16) * (u32::from(self.range) + 1)) >> 16) as usize
+    }
+
+    /// Widens or narrows the range, within `width` exchangers.
+    fn adapt(&mut self, alone: Alone, width: usize, counters: &Counters) {
+        match alone {
+            #[expect(clippy::cast_possible_truncation, reason = "a width is below 65536")]
+            Alone::Collided => self.range = (2 * usize::from(self.range) + 1).min(width - 1) as u16,
+            Alone::Withdrew => {
+                self.range /= 2;
+                counters.withdrawals(1);
+            }
+        }
+    }
+}
+
+impl<const W: usize, Relax: RelaxStrategy> Elimination<W, Relax> {
+    /// Visits one exchanger; `visit` gets it, and a function that says whether to go on waiting.
+    fn visit<T, V>(
+        array: &Array<T, W>,
+        local: &mut Local,
+        counters: &Counters,
+        visit: impl FnOnce(&Exchanger<T>, &mut dyn FnMut() -> bool) -> Result<V, Alone>,
+    ) -> Option<V> {
+        const { assert!(W > 0 && W < 1 << 16, "Elimination<W>: W is at least 1 and below 65536") };
+        let mut left = local.patience.lost();
+        let mut wait = || {
+            if left == 0 {
+                return false;
+            }
+            left -= 1;
+            relax::<Relax>();
+            true
+        };
+        let result = visit(&array.0[local.pick()], &mut wait);
+        result
+            .inspect_err(|&alone| {
+                local.adapt(alone, W, counters);
+                // After a collision there was nothing to wait for, but there is a race to stay out of.
+                while wait() {}
+            })
+            .ok()
+    }
+}
+
+impl<const W: usize, Relax: RelaxStrategy> sealed::Strategy for Elimination<W, Relax> {
+    type Shared<T> = Array<T, W>;
+    type Local = Local;
+
+    #[cold]
+    unsafe fn push<T>(array: &Array<T, W>, local: &mut Local, counters: &Counters, node: NodePtr<T>) -> bool {
+        // SAFETY: the caller's contract.
+        let visit = |exchanger: &Exchanger<T>, wait: &mut dyn FnMut() -> bool| unsafe { exchanger.push(node, wait) };
+        let eliminated = Self::visit(array, local, counters, visit).is_some();
+        counters.eliminated_pushes(eliminated.into());
+        eliminated
+    }
+
+    #[cold]
+    fn pop<T>(array: &Array<T, W>, local: &mut Local, counters: &Counters) -> Option<NodePtr<T>> {
+        let node = Self::visit(array, local, counters, |exchanger, wait| exchanger.pop(wait))?;
+        counters.eliminated_pops(1);
+        Some(node)
+    }
+
+    #[cold]
+    fn wait(local: &mut Local) {
+        for _ in 0..local.patience.lost() {
+            Self::relax();
+        }
+    }
+
+    #[inline]
+    fn relax() {
+        relax::<Relax>();
+    }
+}

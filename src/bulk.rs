@@ -1,0 +1,295 @@
+//! Many values at once: `push_all`, `take_all`, and the traits of collections.
+
+use crate::backoff::{Backoff, Elimination};
+use crate::error::{PushError, PushErrorKind};
+use crate::reclaim::{Domain, Guard, Permit, Reclaim, Slots};
+use crate::stack::{GuardOf, out_of_memory, take_value};
+use crate::sync::Relaxed;
+use crate::treiber::Node;
+use crate::{Handle, Stack};
+use core::fmt;
+use core::iter::FusedIterator;
+use core::mem;
+use core::ptr::{self, NonNull};
+
+/// A way into a slot: the handle's own, or any.
+trait Enter<'a, T, R: Reclaim, B: Backoff> {
+    fn stack(&self) -> &'a Stack<T, R, B>;
+
+    /// Runs `action` in a slot, or returns `None` if there is none and no memory for another.
+    fn enter<O>(&mut self, action: impl FnOnce(&mut GuardOf<'a, T, R, B>) -> O) -> Option<O>;
+}
+
+impl<'a, T, R: Reclaim + 'a, B: Backoff + 'a> Enter<'a, T, R, B> for &'a Stack<T, R, B> {
+    fn stack(&self) -> &'a Stack<T, R, B> {
+        self
+    }
+
+    fn enter<O>(&mut self, action: impl FnOnce(&mut GuardOf<'a, T, R, B>) -> O) -> Option<O> {
+        self.domain().enter(Permit::Allocator).map(|mut guard| action(&mut guard))
+    }
+}
+
+impl<'a, T, R: Reclaim + 'a, B: Backoff + 'a> Enter<'a, T, R, B> for &mut Handle<'a, T, R, B> {
+    fn stack(&self) -> &'a Stack<T, R, B> {
+        self.stack
+    }
+
+    fn enter<O>(&mut self, action: impl FnOnce(&mut GuardOf<'a, T, R, B>) -> O) -> Option<O> {
+        Some(action(&mut self.guard))
+    }
+}
+
+/// A chain of nodes with values that is not in the list yet. Dropping it drops the values.
+struct Pending<'a, T: 'a, R: Reclaim + 'a, B: Backoff + 'a, E: Enter<'a, T, R, B>> {
+    enter: E,
+    /// The top of the chain, and its bottom, valid if the top is not null.
+    first: *mut Node<T>,
+    last: *mut Node<T>,
+    count: usize,
+    stack: &'a Stack<T, R, B>,
+}
+
+impl<'a, T: 'a, R: Reclaim + 'a, B: Backoff + 'a, E: Enter<'a, T, R, B>> Pending<'a, T, R, B, E> {
+    fn add(&mut self, value: T) {
+        let Some(Some(node)) = self.enter.enter(|guard| guard.node(Permit::Allocator)) else {
+            out_of_memory(&PushError::new(PushErrorKind::OutOfMemory, value));
+        };
+        // SAFETY: the node is ours and has no value. Relaxed: linking the chain publishes it.
+        unsafe {
+            Node::put(node, value);
+            node.as_ref().next.store(self.first, Relaxed);
+        }
+        if self.first.is_null() {
+            self.last = node.as_ptr();
+        }
+        self.first = node.as_ptr();
+        self.count += 1;
+    }
+
+    fn push(mut self) {
+        if let (Some(first), Some(last)) = (NonNull::new(self.first), NonNull::new(self.last)) {
+            let (stack, count) = (self.stack, self.count);
+            // SAFETY: the chain is ours.
+            let push = |guard: &mut GuardOf<'a, T, R, B>| unsafe { stack.push_chain(guard, first, last, count) };
+            while self.enter.enter(push).is_none() {
+                B::relax();
+            }
+            self.first = ptr::null_mut();
+        }
+    }
+}
+
+impl<'a, T: 'a, R: Reclaim + 'a, B: Backoff + 'a, E: Enter<'a, T, R, B>> Drop for Pending<'a, T, R, B, E> {
+    fn drop(&mut self) {
+        while let Some(node) = NonNull::new(self.first) {
+            // SAFETY: the chain is ours and holds values.
+            let value = unsafe {
+                self.first = node.as_ref().next.load(Relaxed);
+                Node::take(node)
+            };
+            // SAFETY: the node is ours, from this stack, and its value is out.
+            while self.enter.enter(|guard| unsafe { guard.retire(node, Permit::Allocator) }).is_none() {
+                B::relax();
+            }
+            drop(value);
+        }
+    }
+}
+
+fn push_all<'a, T: 'a, R: Reclaim + 'a, B: Backoff + 'a, E: Enter<'a, T, R, B>>(enter: E, values: impl IntoIterator<Item = T>) {
+    let stack = enter.stack();
+    let mut pending = Pending { enter, first: ptr::null_mut(), last: ptr::null_mut(), count: 0, stack };
+    values.into_iter().for_each(|value| pending.add(value));
+    pending.push();
+}
+
+impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
+    /// Pushes all values at once, with one compare-exchange for the whole chain; the last one is on top.
+    ///
+    /// If the iterator panics, no value has been pushed, and those that it has given are dropped.
+    ///
+    /// Allocates: for each value for which there is no spare node. Waits: no longer than its back-off. Lock-free: as
+    /// the allocator and the iterator. From an interrupt handler: only if the allocator permits it.
+    ///
+    /// # Panics
+    ///
+    /// Without memory it does what `Box::new` does, see [`handle_alloc_error`](alloc::alloc::handle_alloc_error).
+    ///
+    /// ```
+    /// let stack = elimination_stack::Stack::new();
+    /// stack.push_all([1, 2, 3]);
+    /// assert_eq!(stack.pop(), Some(3));
+    /// ```
+    pub fn push_all<I: IntoIterator<Item = T>>(&self, values: I) {
+        push_all(self, values);
+    }
+
+    /// Takes all values at once, with one swap of the head; the iterator goes from the top down.
+    ///
+    /// Values that the iterator is not asked for are dropped with it.
+    ///
+    /// Allocates: never on [`Slots`]. Frees: the iterator may give surplus nodes back. Waits: the iterator needs a slot
+    /// for each value, as [`Stack::pop`]. Lock-free: yes, while a slot is free. From an interrupt handler: no.
+    ///
+    /// ```
+    /// let stack = elimination_stack::Stack::from_iter([1, 2, 3]);
+    /// assert!(stack.take_all().eq([3, 2, 1]));
+    /// assert!(stack.is_empty());
+    /// ```
+    pub fn take_all(&self) -> TakeAll<'_, T, R, B> {
+        TakeAll { stack: self, first: self.detach() }
+    }
+}
+
+impl<T, R: Reclaim, B: Backoff> Handle<'_, T, R, B> {
+    /// As [`Stack::push_all`].
+    ///
+    /// # Panics
+    ///
+    /// Without memory it does what `Box::new` does.
+    pub fn push_all<I: IntoIterator<Item = T>>(&mut self, values: I) {
+        push_all(self, values);
+    }
+}
+
+/// The values that [`Stack::take_all`] took, from the top down.
+pub struct TakeAll<'a, T, R: Reclaim = Slots<8>, B: Backoff = Elimination<4>> {
+    stack: &'a Stack<T, R, B>,
+    first: *mut Node<T>,
+}
+
+// SAFETY: the iterator owns its values, and hands them to the thread that it was sent to.
+unsafe impl<T: Send, R: Reclaim, B: Backoff> Send for TakeAll<'_, T, R, B> {}
+// SAFETY: a shared iterator gives access to nothing.
+unsafe impl<T: Send, R: Reclaim, B: Backoff> Sync for TakeAll<'_, T, R, B> {}
+
+impl<T, R: Reclaim, B: Backoff> Iterator for TakeAll<'_, T, R, B> {
+    type Item = T;
+
+    fn next(&mut self) -> Option<T> {
+        let node = NonNull::new(self.first)?;
+        let mut guard = loop {
+            match self.stack.domain().enter(Permit::Nothing) {
+                Some(guard) => break guard,
+                None => B::relax(),
+            }
+        };
+        // SAFETY: the nodes are ours since they were detached, and came from this stack.
+        let value = unsafe {
+            self.first = node.as_ref().next.load(Relaxed);
+            take_value(&mut guard, node, Permit::Allocator)
+        };
+        guard.tidy();
+        Some(value)
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        if self.first.is_null() { (0, Some(0)) } else { (1, None) }
+    }
+}
+
+impl<T, R: Reclaim, B: Backoff> FusedIterator for TakeAll<'_, T, R, B> {}
+
+impl<T, R: Reclaim, B: Backoff> Drop for TakeAll<'_, T, R, B> {
+    fn drop(&mut self) {
+        drop_rest(self);
+    }
+}
+
+impl<T, R: Reclaim, B: Backoff> fmt::Debug for TakeAll<'_, T, R, B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TakeAll").field("is_empty", &self.first.is_null()).finish_non_exhaustive()
+    }
+}
+
+/// Drops what is left in an iterator. If a value's `Drop` panics, the other values are still dropped.
+fn drop_rest<I: Iterator>(iterator: &mut I) {
+    struct Rest<'i, I: Iterator>(&'i mut I);
+
+    impl<I: Iterator> Drop for Rest<'_, I> {
+        fn drop(&mut self) {
+            self.0.for_each(drop);
+        }
+    }
+
+    let rest = Rest(iterator);
+    rest.0.for_each(drop);
+    mem::forget(rest);
+}
+
+/// The values of a stack, from the top down.
+pub struct IntoIter<T, R: Reclaim = Slots<8>, B: Backoff = Elimination<4>>(Stack<T, R, B>);
+
+impl<T, R: Reclaim, B: Backoff> Iterator for IntoIter<T, R, B> {
+    type Item = T;
+
+    fn next(&mut self) -> Option<T> {
+        self.0.pop_mut()
+    }
+}
+
+impl<T, R: Reclaim, B: Backoff> FusedIterator for IntoIter<T, R, B> {}
+
+impl<T, R: Reclaim, B: Backoff> fmt::Debug for IntoIter<T, R, B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("IntoIter").field(&self.0).finish()
+    }
+}
+
+impl<T, R: Reclaim, B: Backoff> IntoIterator for Stack<T, R, B> {
+    type Item = T;
+    type IntoIter = IntoIter<T, R, B>;
+
+    /// From the top down.
+    fn into_iter(self) -> IntoIter<T, R, B> {
+        IntoIter(self)
+    }
+}
+
+impl<T, R: Reclaim, B: Backoff> FromIterator<T> for Stack<T, R, B> {
+    /// The last item is on top.
+    fn from_iter<I: IntoIterator<Item = T>>(values: I) -> Self {
+        let stack = Self::custom();
+        stack.push_all(values);
+        stack
+    }
+}
+
+impl<T, R: Reclaim, B: Backoff> Extend<T> for Stack<T, R, B> {
+    /// As [`Stack::push_all`].
+    fn extend<I: IntoIterator<Item = T>>(&mut self, values: I) {
+        self.push_all(values);
+    }
+}
+
+impl<T, R: Reclaim, B: Backoff> Extend<T> for &Stack<T, R, B> {
+    /// As [`Stack::push_all`].
+    fn extend<I: IntoIterator<Item = T>>(&mut self, values: I) {
+        self.push_all(values);
+    }
+}
+
+impl<T, R: Reclaim, B: Backoff> Extend<T> for Handle<'_, T, R, B> {
+    /// As [`Handle::push_all`].
+    fn extend<I: IntoIterator<Item = T>>(&mut self, values: I) {
+        self.push_all(values);
+    }
+}
+
+/// Pops without slots, for a stack that nobody shares.
+struct Values<'a, T, R: Reclaim, B: Backoff>(&'a mut Stack<T, R, B>);
+
+impl<T, R: Reclaim, B: Backoff> Iterator for Values<'_, T, R, B> {
+    type Item = T;
+
+    fn next(&mut self) -> Option<T> {
+        self.0.pop_mut()
+    }
+}
+
+impl<T, R: Reclaim, B: Backoff> Drop for Stack<T, R, B> {
+    fn drop(&mut self) {
+        drop_rest(&mut Values(self));
+    }
+}

@@ -1,0 +1,89 @@
+//! What can fail, and how it gives back what it was given.
+
+use core::error::Error;
+use core::fmt;
+
+/// The value could not be pushed; it is in here.
+pub struct PushError<T> {
+    kind: PushErrorKind,
+    value: T,
+}
+
+/// Why a value could not be pushed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum PushErrorKind {
+    /// There is no spare node, and the allocator has no memory for one.
+    OutOfMemory,
+    /// There is no spare node, and the call may not ask the allocator for one.
+    NoSpareNode,
+    /// All slots are claimed, and there is no memory, or no permission, to make another.
+    NoSlot,
+}
+
+impl<T> PushError<T> {
+    pub(crate) const fn new(kind: PushErrorKind, value: T) -> Self {
+        Self { kind, value }
+    }
+
+    /// Why the value could not be pushed.
+    pub const fn kind(&self) -> PushErrorKind {
+        self.kind
+    }
+
+    /// The value.
+    pub fn into_value(self) -> T {
+        self.value
+    }
+}
+
+impl fmt::Display for PushErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::OutOfMemory => "out of memory for a node",
+            Self::NoSpareNode => "no spare node",
+            Self::NoSlot => "all slots are claimed",
+        })
+    }
+}
+
+impl<T> fmt::Display for PushError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "value not pushed: {}", self.kind)
+    }
+}
+
+// Not derived: the value need not be `Debug` for the error to be.
+impl<T> fmt::Debug for PushError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PushError").field("kind", &self.kind).finish_non_exhaustive()
+    }
+}
+
+impl<T> Error for PushError<T> {}
+
+/// All slots are claimed, and the call may not make another one, or there is no memory to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct NoSlot;
+
+impl fmt::Display for NoSlot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        PushErrorKind::NoSlot.fmt(f)
+    }
+}
+
+impl Error for NoSlot {}
+
+/// The allocator has no memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct OutOfMemory;
+
+impl fmt::Display for OutOfMemory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        PushErrorKind::OutOfMemory.fmt(f)
+    }
+}
+
+impl Error for OutOfMemory {}

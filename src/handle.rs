@@ -1,0 +1,102 @@
+//! A context that keeps its slot.
+
+use crate::backoff::{Backoff, Elimination};
+use crate::error::{PushError, PushErrorKind};
+use crate::reclaim::{Domain, Guard, Permit, Reclaim, Slots};
+use crate::stack::{GuardOf, out_of_memory};
+use crate::Stack;
+use core::fmt;
+use core::ptr::NonNull;
+
+/// One context's access to a [`Stack`], which keeps a slot claimed: the fast path of a worker.
+///
+/// Its methods do what those of the stack do, without claiming a slot each time. It counts as a context that is
+/// inside all the time, see [`Slots`]. It can be sent to another thread, but not shared.
+///
+/// Leaking a handle loses its slot, and the spare nodes in it, until the stack is dropped.
+///
+/// ```
+/// use elimination_stack::Stack;
+/// use std::thread;
+///
+/// let stack = Stack::from_iter(0..1000);
+/// let sum = thread::scope(|scope| {
+///     let workers = [(); 4].map(|()| {
+///         scope.spawn(|| {
+///             let mut handle = stack.handle();
+///             std::iter::from_fn(|| handle.pop()).sum::<u32>()
+///         })
+///     });
+///     workers.map(|worker| worker.join().unwrap()).iter().sum::<u32>()
+/// });
+/// assert_eq!(sum, 499_500);
+/// ```
+pub struct Handle<'a, T, R: Reclaim = Slots<8>, B: Backoff = Elimination<4>> {
+    pub(crate) stack: &'a Stack<T, R, B>,
+    pub(crate) guard: GuardOf<'a, T, R, B>,
+}
+
+// SAFETY: what the slot holds is used by its owner alone, and the handle takes the ownership along. A push or pop
+// in the other thread moves values between threads, which `T: Send` permits.
+unsafe impl<T: Send, R: Reclaim, B: Backoff> Send for Handle<'_, T, R, B> {}
+
+impl<'a, T, R: Reclaim, B: Backoff> Handle<'a, T, R, B> {
+    pub(crate) fn new(stack: &'a Stack<T, R, B>, guard: GuardOf<'a, T, R, B>) -> Self {
+        Self { stack, guard }
+    }
+
+    /// As [`Stack::push`].
+    ///
+    /// # Panics
+    ///
+    /// Without memory it does what `Box::new` does.
+    #[inline]
+    pub fn push(&mut self, value: T) {
+        self.try_push(value).unwrap_or_else(|error| out_of_memory(&error));
+    }
+
+    /// As [`Stack::try_push`].
+    ///
+    /// # Errors
+    ///
+    /// [`PushErrorKind::OutOfMemory`]; the value is in the error.
+    #[inline]
+    pub fn try_push(&mut self, value: T) -> Result<(), PushError<T>> {
+        self.stack.push_in(&mut self.guard, value)
+    }
+
+    /// As [`Stack::push_spare`].
+    ///
+    /// # Errors
+    ///
+    /// [`PushErrorKind::NoSpareNode`]; the value is in the error.
+    pub fn push_spare(&mut self, value: T) -> Result<(), PushError<T>> {
+        let node = match self.guard.node(Permit::Nothing) {
+            None => self.stack.domain().enter_with_spare().map(|(_other, node)| node),
+            node => node,
+        };
+        match node {
+            Some(node) => {
+                self.stack.push_without_waiting(&self.guard, node, value);
+                Ok(())
+            }
+            None => Err(PushError::new(PushErrorKind::NoSpareNode, value)),
+        }
+    }
+
+    /// As [`Stack::pop`], except that it never waits for a slot.
+    #[inline]
+    pub fn pop(&mut self) -> Option<T> {
+        let top = NonNull::new(self.stack.top())?;
+        self.guard.protect(top);
+        let value = self.stack.pop_in(&mut self.guard, top);
+        self.guard.unprotect();
+        value
+    }
+}
+
+impl<T, R: Reclaim, B: Backoff> fmt::Debug for Handle<'_, T, R, B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Handle").field("stack", self.stack).finish_non_exhaustive()
+    }
+}

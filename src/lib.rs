@@ -1,0 +1,24 @@
+#![doc = include_str!("../README.md")]
+#![no_std]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+extern crate alloc;
+
+mod backoff;
+mod bulk;
+mod error;
+mod handle;
+mod reclaim;
+mod stack;
+mod stats;
+mod sync;
+mod treiber;
+
+pub use backoff::{Backoff, Elimination, Exponential, NoBackoff};
+pub use bulk::{IntoIter, TakeAll};
+pub use error::{NoSlot, OutOfMemory, PushError, PushErrorKind};
+pub use handle::Handle;
+pub use reclaim::{Reclaim, Slots};
+pub use stack::Stack;
+#[cfg(feature = "stats")]
+pub use stats::Stats;

@@ -1,0 +1,122 @@
+//! The seam to the engines: what the stack's loop needs of one, to get nodes, protect them and let them go.
+//!
+//! # Contracts
+//!
+//! A [`Guard`] is the ownership of a slot by one context. With `node` any node of the stack:
+//!
+//! 1. After [`Guard::protect`] (or [`Domain::enter_protecting`]) with `node`, if [`Head::is_top`] then says
+//!    that it is the top, `node` stays allocated, and does not become the top again once it was unlinked, until
+//!    the guard protects something else, unprotects it or ends. Publishing the hazard is a full barrier.
+//! 2. [`Guard::node`] gives a node without a value, which the caller owns. Nobody writes it any more; a slower
+//!    context may still read its `next`.
+//! 3. [`Guard::retire`] takes a node without a value that the caller owns, whether it was reachable from a head
+//!    or not.
+//! 4. No method runs code of the user's (the allocator apart), and none unwinds.
+//!
+//! [`Head::is_top`]: crate::treiber::Head::is_top
+
+pub(crate) mod chain;
+pub(crate) mod depot;
+pub(crate) mod pool;
+pub(crate) mod slots;
+
+use crate::OutOfMemory;
+use crate::stats::Counters;
+use crate::sync::Initial;
+use crate::treiber::NodePtr;
+
+pub use slots::Slots;
+
+/// An engine: a way to reclaim nodes that slower contexts may still read. Implemented by [`Slots`] and, on
+/// targets with compare-exchange, by [`Haphazard`](crate::Haphazard); sealed.
+pub trait Reclaim: sealed::Engine {}
+
+impl<R: sealed::Engine> Reclaim for R {}
+
+/// What a call is allowed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Permit {
+    /// To call the allocator.
+    Allocator,
+    /// Neither to allocate nor to free: the calls meant for interrupt handlers.
+    Nothing,
+}
+
+pub mod sealed {
+    //! The seam itself, out of the users' reach.
+
+    use super::{Domain, Initial};
+
+    /// An engine, as a name for its domains.
+    pub trait Engine {
+        /// See [`Stack::IDLE_NODES`](crate::Stack::IDLE_NODES).
+        const IDLE_NODES: usize;
+        /// See [`Stack::SLOT_NODES`](crate::Stack::SLOT_NODES).
+        const SLOT_NODES: usize;
+
+        /// The engine's part of a stack of `T`; each slot also holds an `L`.
+        type Domain<T, L: Initial>: Domain<T, L>;
+    }
+}
+
+/// One stack's part of an engine.
+///
+/// # Safety
+///
+/// The implementation keeps the contracts of the module.
+pub unsafe trait Domain<T, L>: Initial {
+    type Guard<'a>: Guard<T, L>
+    where
+        Self: 'a;
+
+    /// Claims a slot. If none is free, adds one if that is permitted and there is memory.
+    fn enter(&self, permit: Permit) -> Option<Self::Guard<'_>>;
+
+    /// Claims a free slot and protects `node` with it (1). Never adds a slot.
+    fn enter_protecting(&self, node: NodePtr<T>) -> Option<Self::Guard<'_>>;
+
+    /// Claims a slot for long: sees to it that another one is free for others, if there is memory.
+    fn enter_to_stay(&self) -> Option<Self::Guard<'_>>;
+
+    /// Claims some slot that has a spare node, and takes the node. Neither allocates nor frees.
+    fn enter_with_spare(&self) -> Option<(Self::Guard<'_>, NodePtr<T>)>;
+
+    fn reserve(&self, nodes: usize) -> Result<(), OutOfMemory>;
+
+    fn reclaim(&self) -> usize;
+
+    #[cfg(feature = "stats")]
+    fn stats(&self) -> crate::Stats;
+}
+
+/// One context's stay in a slot; it leaves when this is dropped.
+///
+/// # Safety
+///
+/// The implementation keeps the contracts of the module.
+pub unsafe trait Guard<T, L> {
+    /// A node for a push (2): a spare one of the slot, of the depot, or, if permitted, from the allocator.
+    fn node(&mut self, permit: Permit) -> Option<NodePtr<T>>;
+
+    /// Protects `node` (1) instead of what was protected before.
+    fn protect(&mut self, node: NodePtr<T>);
+
+    /// Protects nothing any more; for a guard that stays.
+    fn unprotect(&mut self);
+
+    /// Lets a node go (3).
+    ///
+    /// # Safety
+    ///
+    /// The caller owns the node, it came from this domain, holds no value, and is not used afterwards.
+    unsafe fn retire(&mut self, node: NodePtr<T>, permit: Permit);
+
+    /// To be called at the end of each operation that may call the allocator: gives surplus back.
+    fn tidy(&mut self);
+
+    /// What the back-off keeps in this slot.
+    fn local(&mut self) -> (&mut L, &Counters);
+
+    /// The slot's counters.
+    fn counters(&self) -> &Counters;
+}

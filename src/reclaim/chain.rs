@@ -1,0 +1,123 @@
+//! A list of nodes that one context owns: the retired list, the spare nodes, a batch.
+
+use crate::sync::{self, Relaxed, initial};
+use crate::treiber::{Node, NodePtr};
+use core::ptr::{self, NonNull};
+
+/// Nodes linked through `next`. What it holds is leaked when it is dropped.
+pub struct Chain<T> {
+    first: *mut Node<T>,
+    /// Valid while `first` is not null.
+    last: *mut Node<T>,
+    len: usize,
+}
+
+initial! { impl[T] Chain<T> = Chain { first: ptr::null_mut(), last: ptr::null_mut(), len: 0 } }
+
+impl<T> Chain<T> {
+    /// A chain of `len` nodes that are linked already, from `first` on; the last one's `next` is null.
+    ///
+    /// # Safety
+    ///
+    /// The caller owns the nodes, and there are `len` of them.
+    pub(crate) unsafe fn from_linked(first: *mut Node<T>, len: usize) -> Self {
+        let mut last = first;
+        // The last node is needed only when something is appended.
+        for _ in 1..len {
+            // SAFETY: the caller's contract.
+            last = unsafe { (*last).next.load(Relaxed) };
+        }
+        Self { first, last, len }
+    }
+
+    #[inline(always)]
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// # Safety
+    ///
+    /// The caller owns the node, and from now on leaves it to the chain.
+    #[inline(always)]
+    pub(crate) unsafe fn push(&mut self, node: NodePtr<T>) {
+        // SAFETY: the caller's contract. Relaxed: a slower pop may read it, but does not use what it reads.
+        unsafe { node.as_ref() }.next.store(self.first, Relaxed);
+        if self.first.is_null() {
+            self.last = node.as_ptr();
+        }
+        self.first = node.as_ptr();
+        self.len += 1;
+    }
+
+    #[inline(always)]
+    pub(crate) fn pop(&mut self) -> Option<NodePtr<T>> {
+        let node = NonNull::new(self.first)?;
+        // SAFETY: the chain owns the node.
+        self.first = unsafe { node.as_ref() }.next.load(Relaxed);
+        self.len -= 1;
+        Some(node)
+    }
+
+    /// As [`Chain::pop`], of a node that nobody protects.
+    #[inline(always)]
+    pub(crate) fn pop_exclusive(&mut self) -> Option<NodePtr<T>> {
+        let node = self.pop()?;
+        // SAFETY: the chain owned the node.
+        sync::assert_exclusive(unsafe { &raw mut (*node.as_ptr()).next });
+        Some(node)
+    }
+
+    /// Moves all of `other` to the front of this chain.
+    pub(crate) fn prepend(&mut self, other: Self) {
+        if other.first.is_null() {
+            return;
+        }
+        if self.first.is_null() {
+            *self = other;
+        } else {
+            // SAFETY: both chains own their nodes.
+            unsafe { (*other.last).next.store(self.first, Relaxed) };
+            self.first = other.first;
+            self.len += other.len;
+        }
+    }
+
+    /// Cuts the first `count` nodes off; there are more than that.
+    pub(crate) fn split(&mut self, count: usize) -> Self {
+        debug_assert!(0 < count && count < self.len);
+        let first = self.first;
+        let mut last = first;
+        for _ in 1..count {
+            // SAFETY: the chain owns its nodes and has more than `count`.
+            last = unsafe { (*last).next.load(Relaxed) };
+        }
+        // SAFETY: as above.
+        let last_next = unsafe { &(*last).next };
+        self.first = last_next.load(Relaxed);
+        last_next.store(ptr::null_mut(), Relaxed);
+        self.len -= count;
+        Self { first, last, len: count }
+    }
+
+    /// The first node, and the chain of the others.
+    pub(crate) fn into_parts(mut self) -> Option<(NodePtr<T>, *mut Node<T>)> {
+        let first = self.pop()?;
+        Some((first, self.first))
+    }
+
+    /// Takes everything out.
+    pub(crate) fn take(&mut self) -> Self {
+        core::mem::replace(self, initial!(Self))
+    }
+
+    /// Frees all nodes and returns how many they were.
+    ///
+    /// # Safety
+    ///
+    /// No hazard protects any of them.
+    pub(crate) unsafe fn free(&mut self) -> usize {
+        let chain = self.take();
+        // SAFETY: the chain owns its nodes; the caller says that nobody protects them.
+        unsafe { Node::free_chain(chain.first) }
+    }
+}

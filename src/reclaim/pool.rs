@@ -1,0 +1,287 @@
+//! Slots: who owns which, and the hazard that each shows.
+//!
+//! A pool holds `N` slots in place, and a push-only list of further ones, which are allocated when all are
+//! claimed at once. Both engines keep what a context owns in a slot.
+//!
+//! # States of a slot's word
+//!
+//! ```text
+//!                 claim(CLAIMED)                     publish(node)
+//!          FREE ----------------> CLAIMED (sentinel) --------------> node (protected)
+//!           ^ ^                      |   ^                            |   |  ^
+//!           | +----- leave ----------+   +------- unprotect ----------+   |  | publish(other)
+//!           +------------------------------- leave -----------------------+--+
+//!          FREE ----------------- claim(node) -----------------------> node
+//! ```
+//!
+//! # Invariants
+//!
+//! 1. Only the context that moved the word away from `FREE` writes it, until it moves it back.
+//! 2. That context alone touches the slot's private part. Leaving is a Release and claiming an Acquire, which
+//!    hands the private part on.
+//! 3. Slots are never removed from a pool, so references to them live as long as the pool.
+
+use crate::stats::Counters;
+use crate::sync::{
+    ADD_SLOT, Acquire, AtomicPtr, CLAIM, Initial, MutPtr, Padded, READ_HAZARD, Relaxed, Release, UnsafeCell, alloc,
+    array_of, context_hash, dealloc, initial, publish,
+    publish_barrier,
+};
+use crate::treiber::{Node, NodePtr};
+use ::alloc::alloc::Layout;
+use core::ptr::{self, NonNull};
+
+/// Nobody owns the slot.
+const fn free<T>() -> *mut Node<T> {
+    ptr::null_mut()
+}
+
+/// Somebody owns the slot, and protects nothing. No node has this address, for nodes are aligned.
+const fn claimed<T>() -> *mut Node<T> {
+    ptr::without_provenance_mut(1)
+}
+
+/// How often a claim looks at every slot before it says that all are claimed: a context that is unlucky may
+/// find each slot claimed in turn while others come and go.
+const PASSES: usize = 4;
+
+/// One hazard, plus what its owner alone may touch.
+pub struct Slot<T, P> {
+    word: AtomicPtr<Node<T>>,
+    /// Written by the owner, read by everybody.
+    pub(crate) counters: Counters,
+    private: UnsafeCell<P>,
+}
+
+initial! { impl[T, P: Initial] Slot<T, P> = Slot {
+    word: AtomicPtr::new(free()),
+    counters: initial!(Counters),
+    private: UnsafeCell::new(initial!(P)),
+} }
+
+impl<T, P> Slot<T, P> {
+    /// Takes the slot if it is free; `word` is [`claimed`] or a node to protect.
+    #[inline(always)]
+    fn try_claim(&self, word: *mut Node<T>) -> Option<Claim<'_, T, P>> {
+        self.word.compare_exchange(free(), word, CLAIM, Relaxed).ok()?;
+        Some(Claim { private: self.private.get_mut(), leave: Leave(self) })
+    }
+
+    #[inline]
+    fn is_free(&self) -> bool {
+        self.word.load(Relaxed).is_null()
+    }
+
+    /// The node that the slot's owner protects, if it does.
+    #[inline]
+    pub(crate) fn hazard(&self) -> *mut Node<T> {
+        let word = self.word.load(READ_HAZARD);
+        if word == claimed() { ptr::null_mut() } else { word }
+    }
+}
+
+/// The ownership of a slot. Dropping it leaves the slot.
+pub struct Claim<'a, T, P> {
+    // Declared first, so dropped first: the right to write ends before another context can claim the slot.
+    private: MutPtr<P>,
+    leave: Leave<'a, T, P>,
+}
+
+struct Leave<'a, T, P>(&'a Slot<T, P>);
+
+impl<T, P> Drop for Leave<'_, T, P> {
+    #[inline(always)]
+    fn drop(&mut self) {
+        // Release pairs with the Acquire of the next claim (invariant 2), and with `READ_HAZARD`: what this
+        // context read of the node it protected happens before the node's reuse.
+        self.0.word.store(free(), Release);
+    }
+}
+
+impl<T, P> Claim<'_, T, P> {
+    /// What the owner alone may touch.
+    #[inline(always)]
+    pub(crate) fn private(&mut self) -> &mut P {
+        // SAFETY: this context owns the slot (invariant 2), and the borrow of `self` makes this the only
+        // reference. The slot outlives the claim.
+        unsafe { self.private.deref() }
+    }
+
+    /// The slot's counters.
+    #[inline(always)]
+    pub(crate) fn counters(&self) -> &Counters {
+        &self.leave.0.counters
+    }
+
+    /// Both at once.
+    #[inline(always)]
+    pub(crate) fn split(&mut self) -> (&mut P, &Counters) {
+        // SAFETY: as in `private`.
+        (unsafe { self.private.deref() }, &self.leave.0.counters)
+    }
+
+    /// Protects `node` instead of what was protected before; a full barrier.
+    #[inline(always)]
+    pub(crate) fn protect(&mut self, node: NodePtr<T>) {
+        publish(&self.leave.0.word, node.as_ptr());
+    }
+
+    /// Protects nothing any more.
+    #[inline(always)]
+    pub(crate) fn unprotect(&mut self) {
+        // Release pairs with `READ_HAZARD`, as in leaving.
+        self.leave.0.word.store(claimed(), Release);
+    }
+}
+
+/// A further slot, in memory of its own.
+struct Extra<T, P> {
+    slot: Padded<Slot<T, P>>,
+    /// Written before the slot is added, never again.
+    next: *mut Extra<T, P>,
+}
+
+impl<T, P> Extra<T, P> {
+    const LAYOUT: Layout = Layout::new::<Self>();
+}
+
+/// `N` slots in place and the list of further ones.
+pub struct Pool<T, P, const N: usize> {
+    slots: [Padded<Slot<T, P>>; N],
+    extra: AtomicPtr<Extra<T, P>>,
+}
+
+initial! { impl[T, P: Initial, const N: usize] Pool<T, P, N> = Pool {
+    slots: array_of!(initial!(Padded<Slot<T, P>>)),
+    extra: AtomicPtr::new(ptr::null_mut()),
+} }
+
+impl<T, P, const N: usize> Pool<T, P, N> {
+    /// Claims a free slot, protecting nothing.
+    #[inline(always)]
+    pub(crate) fn claim(&self) -> Option<Claim<'_, T, P>> {
+        self.claim_as(claimed())
+    }
+
+    /// Claims a free slot by protecting `node` with it; a full barrier.
+    #[inline(always)]
+    pub(crate) fn claim_protecting(&self, node: NodePtr<T>) -> Option<Claim<'_, T, P>> {
+        let claim = self.claim_as(node.as_ptr());
+        publish_barrier();
+        claim
+    }
+
+    #[inline(always)]
+    fn claim_as(&self, word: *mut Node<T>) -> Option<Claim<'_, T, P>> {
+        const { assert!(N > 0 && N < 1 << 16, "Slots<N>: N is at least 1 and below 65536") };
+        // Scales the hash to 0..N without a division.
+        let home = (((context_hash() >> 16) * N as u32) >> 16) as usize;
+        match self.slots[home].try_claim(word) {
+            None => self.claim_elsewhere(home, word),
+            claim => claim,
+        }
+    }
+
+    #[cold]
+    fn claim_elsewhere(&self, home: usize, word: *mut Node<T>) -> Option<Claim<'_, T, P>> {
+        for _ in 0..PASSES {
+            let (before, from) = self.slots.split_at(home);
+            let in_place = from.iter().chain(before).map(|slot| &slot.0);
+            for slot in in_place.chain(self.extras()) {
+                if slot.is_free() {
+                    if let Some(claim) = slot.try_claim(word) {
+                        return Some(claim);
+                    }
+                }
+            }
+        }
+        None
+    }
+
+    /// Claims one certain slot, if it is free.
+    pub(crate) fn claim_this<'a>(&'a self, slot: &'a Slot<T, P>) -> Option<Claim<'a, T, P>> {
+        if slot.is_free() { slot.try_claim(claimed()) } else { None }
+    }
+
+    /// All slots, in place and further ones.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Slot<T, P>> {
+        self.slots.iter().map(|slot| &slot.0).chain(self.extras())
+    }
+
+    fn extras(&self) -> impl Iterator<Item = &Slot<T, P>> {
+        // Acquire (or more, for a scan) pairs with `ADD_SLOT`: the slot's initial contents are visible.
+        let mut next = self.extra.load(READ_HAZARD);
+        core::iter::from_fn(move || {
+            // SAFETY: invariant 3; the pointer is null or a slot that was added.
+            let extra = unsafe { next.as_ref() }?;
+            next = extra.next;
+            Some(&extra.slot.0)
+        })
+    }
+
+    /// Every slot's private part, for whoever has the pool to itself.
+    pub(crate) fn for_each_private(&mut self, mut visit: impl FnMut(&mut P)) {
+        for slot in self.iter() {
+            let private = slot.private.get_mut();
+            // SAFETY: `&mut self`: nobody is in a slot.
+            visit(unsafe { private.deref() });
+        }
+    }
+
+    /// The sum of all slots' counters.
+    #[cfg(feature = "stats")]
+    pub(crate) fn stats(&self) -> crate::Stats {
+        let mut stats = crate::Stats::default();
+        self.iter().for_each(|slot| stats.add(&slot.counters));
+        stats
+    }
+
+    /// Whether some slot is free at the moment.
+    pub(crate) fn has_free(&self) -> bool {
+        self.iter().any(Slot::is_free)
+    }
+}
+
+impl<T, P: Initial, const N: usize> Pool<T, P, N> {
+    /// Adds a slot and claims it; `None` without memory.
+    #[cold]
+    pub(crate) fn grow(&self) -> Option<Claim<'_, T, P>> {
+        let slot = self.add(claimed())?;
+        Some(Claim { private: slot.private.get_mut(), leave: Leave(slot) })
+    }
+
+    /// Adds a slot that nobody owns, if there is memory.
+    pub(crate) fn add_free(&self) {
+        self.add(free());
+    }
+
+    fn add(&self, word: *mut Node<T>) -> Option<&Slot<T, P>> {
+        // SAFETY: the layout is not of size zero.
+        let extra = NonNull::new(unsafe { alloc(Extra::<T, P>::LAYOUT) }.cast::<Extra<T, P>>())?;
+        let mut first = self.extra.load(Relaxed);
+        let slot = Slot { word: AtomicPtr::new(word), ..initial!(Slot<T, P>) };
+        // SAFETY: just allocated with this layout.
+        unsafe { extra.write(Extra { slot: Padded(slot), next: first }) };
+        while let Err(now) = self.extra.compare_exchange(first, extra.as_ptr(), ADD_SLOT, Relaxed) {
+            first = now;
+            // SAFETY: not added yet, so it is still ours alone.
+            unsafe { (*extra.as_ptr()).next = first };
+        }
+        // SAFETY: invariant 3.
+        Some(unsafe { &extra.as_ref().slot.0 })
+    }
+}
+
+impl<T, P, const N: usize> Drop for Pool<T, P, N> {
+    fn drop(&mut self) {
+        let mut next = self.extra.load(Acquire);
+        while let Some(extra) = NonNull::new(next) {
+            // SAFETY: `&mut self`: nobody is in a slot, and each was allocated in `add`.
+            unsafe {
+                next = extra.as_ref().next;
+                extra.drop_in_place();
+                dealloc(extra.as_ptr().cast(), Extra::<T, P>::LAYOUT);
+            }
+        }
+    }
+}

@@ -1,0 +1,409 @@
+//! The stack: try the head; lost? back off; try again.
+
+use crate::backoff::{Backoff, Elimination, sealed::Strategy};
+use crate::error::{NoSlot, OutOfMemory, PushError, PushErrorKind};
+use crate::reclaim::{Domain, Guard, Permit, Reclaim, Slots, sealed::Engine};
+use crate::sync::{Padded, const_fn, initial};
+use crate::treiber::{Head, Node, NodePtr};
+use crate::Handle;
+use ::alloc::alloc::{Layout, handle_alloc_error};
+use core::fmt;
+use core::ptr::NonNull;
+
+pub(crate) type DomainOf<T, R, B> = <R as Engine>::Domain<T, <B as Strategy>::Local>;
+pub(crate) type GuardOf<'a, T, R, B> = <DomainOf<T, R, B> as Domain<T, <B as Strategy>::Local>>::Guard<'a>;
+
+/// A lock-free last-in first-out stack that many contexts share: threads, cores, interrupt handlers.
+///
+/// `R` is the engine that reclaims memory ([`Slots`], [`Haphazard`](crate::Haphazard)), `B` what an operation
+/// does after it lost a race ([`Elimination`], [`Exponential`](crate::Exponential),
+/// [`NoBackoff`](crate::NoBackoff)). `T` need be neither `'static` nor `Sync` nor `Clone`.
+///
+/// ```
+/// use elimination_stack::Stack;
+///
+/// let stack = Stack::new();
+/// stack.push(1);
+/// stack.push(2);
+/// assert_eq!(stack.pop(), Some(2));
+/// assert_eq!(stack.pop(), Some(1));
+/// assert_eq!(stack.pop(), None);
+/// ```
+///
+/// The list is R. K. Treiber's, *Systems programming: coping with parallelism*, IBM 1986.
+///
+/// # Variance and drop check
+///
+/// A stack is changed through `&Stack<T>`, so it is invariant in `T`, as `Cell<T>` is and `Vec<T>` is not:
+/// otherwise a short-lived value could be pushed through a shared reference. As `Drop` is implemented without the
+/// unstable `may_dangle`, whatever `T` borrows has to outlive the stack.
+///
+/// ```compile_fail
+/// use elimination_stack::Stack;
+///
+/// fn shorten<'a>(stack: &'a Stack<&'static str>) -> &'a Stack<&'a str> {
+///     stack
+/// }
+/// ```
+pub struct Stack<T, R: Reclaim = Slots<8>, B: Backoff = Elimination<4>> {
+    // What every operation writes, on a line of its own.
+    head: Padded<Head<T>>,
+    domain: DomainOf<T, R, B>,
+    exchangers: B::Shared<T>,
+}
+
+// SAFETY: a stack hands values from one thread to another, which `T: Send` permits, and never a reference to
+// one. All else that is shared is atomic, or owned by one context at a time through its slot.
+unsafe impl<T: Send, R: Reclaim, B: Backoff> Send for Stack<T, R, B> {}
+// SAFETY: as above.
+unsafe impl<T: Send, R: Reclaim, B: Backoff> Sync for Stack<T, R, B> {}
+
+impl<T> Stack<T> {
+    const_fn! {
+        /// An empty stack of the default types. Allocates nothing.
+        ///
+        /// ```
+        /// use elimination_stack::Stack;
+        ///
+        /// static WORK: Stack<u32> = Stack::new();
+        /// WORK.push(1);
+        /// ```
+        #[must_use]
+        pub const fn new() -> Self {
+            Self::custom()
+        }
+    }
+}
+
+impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
+    /// The most nodes that `N` slots and the depot hold back at once, for [`Stack::reserve`].
+    ///
+    /// A stack never has more nodes than its values (or, if only the calls for interrupt handlers are used, the
+    /// most values it ever had at once), plus `IDLE_NODES`, plus [`SLOT_NODES`](Stack::SLOT_NODES) for each slot
+    /// beyond `N`, plus the reserved ones.
+    pub const IDLE_NODES: usize = R::IDLE_NODES;
+
+    /// The most nodes that each further slot beyond `N` holds back.
+    pub const SLOT_NODES: usize = R::SLOT_NODES;
+
+    const_fn! {
+        /// An empty stack of any types. Allocates nothing.
+        ///
+        /// ```
+        /// use elimination_stack::{NoBackoff, Slots, Stack};
+        ///
+        /// static BYTES: Stack<u8, Slots<2>, NoBackoff> = Stack::custom();
+        /// BYTES.push(1);
+        /// ```
+        #[must_use]
+        pub const fn custom() -> Self {
+            Self {
+                head: Padded(Head::new()),
+                domain: initial!(DomainOf<T, R, B>),
+                exchangers: initial!(B::Shared<T>),
+            }
+        }
+    }
+
+    /// Pushes a value.
+    ///
+    /// Allocates: when there is no spare node. Waits: no longer than its back-off. Lock-free: as the allocator.
+    /// From an interrupt handler: only if the allocator permits it, see [`Stack::push_spare`].
+    ///
+    /// # Panics
+    ///
+    /// Without memory it does what `Box::new` does, see [`handle_alloc_error`].
+    #[inline]
+    pub fn push(&self, value: T) {
+        self.try_push(value).unwrap_or_else(|error| out_of_memory(&error));
+    }
+
+    /// Pushes a value, or gives it back.
+    ///
+    /// Allocates: when there is no spare node. Waits: no longer than its back-off. Lock-free: as the allocator.
+    /// From an interrupt handler: only if the allocator permits it, see [`Stack::push_spare`].
+    ///
+    /// # Errors
+    ///
+    /// [`PushErrorKind::OutOfMemory`] or [`PushErrorKind::NoSlot`]; the value is in the error.
+    #[inline]
+    pub fn try_push(&self, value: T) -> Result<(), PushError<T>> {
+        match self.domain.enter(Permit::Allocator) {
+            Some(mut guard) => self.push_in(&mut guard, value),
+            None => Err(PushError::new(PushErrorKind::NoSlot, value)),
+        }
+    }
+
+    /// Pushes a value without the allocator, or gives it back.
+    ///
+    /// With [`Stack::reserve`] it never refuses, if at most `N` contexts of `Slots<N>` are inside at once.
+    ///
+    /// Allocates: never. Frees: never. Waits: never. Lock-free: yes. From an interrupt handler: yes.
+    ///
+    /// # Errors
+    ///
+    /// [`PushErrorKind::NoSpareNode`] or [`PushErrorKind::NoSlot`]; the value is in the error.
+    pub fn push_spare(&self, value: T) -> Result<(), PushError<T>> {
+        let Some(mut guard) = self.domain.enter(Permit::Nothing) else {
+            return Err(PushError::new(PushErrorKind::NoSlot, value));
+        };
+        if let Some(node) = guard.node(Permit::Nothing) {
+            self.push_without_waiting(&guard, node, value);
+            return Ok(());
+        }
+        // Leaves the slot first, so that this context never has two.
+        drop(guard);
+        match self.domain.enter_with_spare() {
+            Some((guard, node)) => {
+                self.push_without_waiting(&guard, node, value);
+                Ok(())
+            }
+            None => Err(PushError::new(PushErrorKind::NoSpareNode, value)),
+        }
+    }
+
+    /// Pops the value on top; `None` if there is none.
+    ///
+    /// Allocates: never on [`Slots`], but see [`Haphazard`](crate::Haphazard). Frees: may give surplus nodes back.
+    /// Waits: no longer than its back-off; but if all slots are claimed, until one is free. Lock-free: yes, while a
+    /// slot is free. From an interrupt handler: see [`Stack::try_pop`].
+    #[inline]
+    pub fn pop(&self) -> Option<T> {
+        loop {
+            let top = NonNull::new(self.head.top())?;
+            if let Some(mut guard) = self.domain.enter_protecting(top) {
+                return self.pop_in(&mut guard, top);
+            }
+            B::relax();
+        }
+    }
+
+    /// Pops the value on top, if there is one, without the allocator and without waiting.
+    ///
+    /// Allocates: never on [`Slots`]. Frees: never. Waits: never. Lock-free: yes. From an interrupt handler: yes, on
+    /// [`Slots`].
+    ///
+    /// # Errors
+    ///
+    /// [`NoSlot`] if all slots are claimed. Never, if at most `N` contexts of `Slots<N>` are inside at once.
+    pub fn try_pop(&self) -> Result<Option<T>, NoSlot> {
+        let Some(mut top) = NonNull::new(self.head.top()) else { return Ok(None) };
+        let mut guard = self.domain.enter_protecting(top).ok_or(NoSlot)?;
+        loop {
+            // SAFETY: `top` is protected, and was the top after that (contract 1).
+            if self.head.is_top(top) && unsafe { self.head.try_pop(top) } {
+                // SAFETY: the node is ours, from this list.
+                return Ok(Some(unsafe { take_value(&mut guard, top, Permit::Nothing) }));
+            }
+            guard.counters().lost_races(1);
+            let Some(now) = NonNull::new(self.head.top()) else { return Ok(None) };
+            top = now;
+            guard.protect(top);
+        }
+    }
+
+    /// Whether there is no value, at the moment.
+    ///
+    /// Allocates: never. Waits: never. Lock-free: yes. From an interrupt handler: yes.
+    pub fn is_empty(&self) -> bool {
+        self.head.top().is_null()
+    }
+
+    /// A handle: keeps a slot claimed, so that its operations need not claim one. The fast path of a worker.
+    ///
+    /// Allocates: when no slot is free, or none would be left for others. Waits: never. Lock-free: as the allocator.
+    /// From an interrupt handler: no.
+    ///
+    /// # Panics
+    ///
+    /// Without memory for a slot it does what `Box::new` does, see [`handle_alloc_error`].
+    pub fn handle(&self) -> Handle<'_, T, R, B> {
+        match self.try_handle() {
+            Ok(handle) => handle,
+            Err(NoSlot) => handle_alloc_error(Layout::new::<DomainOf<T, R, B>>()),
+        }
+    }
+
+    /// As [`Stack::handle`], but fails when there is no slot, and no memory for another.
+    ///
+    /// # Errors
+    ///
+    /// [`NoSlot`].
+    pub fn try_handle(&self) -> Result<Handle<'_, T, R, B>, NoSlot> {
+        self.domain.enter_to_stay().map(|guard| Handle::new(self, guard)).ok_or(NoSlot)
+    }
+
+    /// Makes `nodes` spare nodes ahead of time, and keeps so many more in circulation instead of giving them back.
+    ///
+    /// After `reserve(n)`, a system whose values never exceed `n - Stack::IDLE_NODES` never calls the allocator
+    /// again, and its [`push_spare`](Stack::push_spare) never refuses; on [`Slots<N>`](Slots), with at most `N`
+    /// contexts inside at once. Reservations add up; [`Stack::reclaim`] ends them.
+    ///
+    /// Allocates: yes, `nodes` nodes. Waits: never. Lock-free: as the allocator. From an interrupt handler: no.
+    ///
+    /// # Errors
+    ///
+    /// [`OutOfMemory`]; then nothing was reserved.
+    pub fn reserve(&self, nodes: usize) -> Result<(), OutOfMemory> {
+        self.domain.reserve(nodes)
+    }
+
+    /// Gives all spare nodes back to the allocator, reserved ones too, and all retired ones that nobody protects.
+    /// Returns how many. Leaves alone what belongs to slots that are claimed.
+    ///
+    /// Allocates: never on [`Slots`]. Frees: yes. Waits: never. Lock-free: as the allocator. From an interrupt
+    /// handler: no.
+    pub fn reclaim(&self) -> usize {
+        self.domain.reclaim()
+    }
+
+    /// What the stack's counters say now.
+    #[cfg(feature = "stats")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "stats")))]
+    pub fn stats(&self) -> crate::Stats {
+        self.domain.stats()
+    }
+
+    pub(crate) fn domain(&self) -> &DomainOf<T, R, B> {
+        &self.domain
+    }
+
+    /// The topmost node, or null.
+    pub(crate) fn top(&self) -> *mut Node<T> {
+        self.head.top()
+    }
+
+    /// Unlinks all nodes.
+    pub(crate) fn detach(&self) -> *mut Node<T> {
+        self.head.detach()
+    }
+
+    /// Pops the value on top, when nobody else uses the stack.
+    pub(crate) fn pop_mut(&mut self) -> Option<T> {
+        let node = NonNull::new(self.head.top())?;
+        // SAFETY: `&mut self`: nobody is inside, so nobody protects the node.
+        unsafe {
+            self.head.0.unlink_mut(node);
+            let value = Node::take(node);
+            Node::free(node);
+            Some(value)
+        }
+    }
+
+    /// Pushes from within a slot.
+    #[inline(always)]
+    pub(crate) fn push_in<'a>(
+        &'a self,
+        guard: &mut GuardOf<'a, T, R, B>,
+        value: T,
+    ) -> Result<(), PushError<T>> {
+        let Some(node) = guard.node(Permit::Allocator) else {
+            return Err(PushError::new(PushErrorKind::OutOfMemory, value));
+        };
+        // SAFETY: the node is ours and has no value.
+        unsafe { Node::put(node, value) };
+        // SAFETY: the node is ours.
+        while !unsafe { self.head.try_push(self.head.top(), node, node) } {
+            let (local, counters) = guard.local();
+            counters.lost_races(1);
+            // SAFETY: the node is ours and has a value.
+            if unsafe { B::push(&self.exchangers, local, counters, node) } {
+                break;
+            }
+        }
+        guard.counters().pushes(1);
+        guard.tidy();
+        Ok(())
+    }
+
+    /// Pushes `node`, which has no value yet, and does not wait after a lost race.
+    pub(crate) fn push_without_waiting<'a>(&'a self, guard: &GuardOf<'a, T, R, B>, node: NodePtr<T>, value: T) {
+        // SAFETY: the node is ours and has no value.
+        unsafe { Node::put(node, value) };
+        // SAFETY: the node is ours.
+        while !unsafe { self.head.try_push(self.head.top(), node, node) } {
+            guard.counters().lost_races(1);
+        }
+        guard.counters().pushes(1);
+    }
+
+    /// Pushes a chain of `count` nodes with values, from within a slot.
+    ///
+    /// # Safety
+    ///
+    /// The caller owns the nodes, which hold values.
+    pub(crate) unsafe fn push_chain<'a>(
+        &'a self,
+        guard: &mut GuardOf<'a, T, R, B>,
+        first: NodePtr<T>,
+        last: NodePtr<T>,
+        count: usize,
+    ) {
+        // SAFETY: the caller's contract.
+        while !unsafe { self.head.try_push(self.head.top(), first, last) } {
+            let (local, counters) = guard.local();
+            counters.lost_races(1);
+            B::wait(local);
+        }
+        guard.counters().pushes(count);
+        guard.tidy();
+    }
+
+    /// Pops from within a slot, whose hazard is `top`.
+    #[inline(always)]
+    pub(crate) fn pop_in<'a>(&'a self, guard: &mut GuardOf<'a, T, R, B>, mut top: NodePtr<T>) -> Option<T> {
+        loop {
+            // SAFETY: `top` is protected, and was the top after that (contract 1).
+            if self.head.is_top(top) && unsafe { self.head.try_pop(top) } {
+                break;
+            }
+            let (local, counters) = guard.local();
+            counters.lost_races(1);
+            if let Some(node) = B::pop(&self.exchangers, local, counters) {
+                top = node;
+                break;
+            }
+            top = NonNull::new(self.head.top())?;
+            guard.protect(top);
+        }
+        // SAFETY: the node is ours, from this list or from one of its pushes.
+        let value = unsafe { take_value(guard, top, Permit::Allocator) };
+        guard.tidy();
+        Some(value)
+    }
+}
+
+/// Moves the value out of a node that a pop has won, and lets the node go.
+///
+/// # Safety
+///
+/// The caller owns the node, which holds a value and came from the guard's domain.
+#[inline(always)]
+pub(crate) unsafe fn take_value<T, L>(guard: &mut impl Guard<T, L>, node: NodePtr<T>, permit: Permit) -> T {
+    // SAFETY: the caller's contract.
+    let value = unsafe { Node::take(node) };
+    guard.counters().pops(1);
+    // SAFETY: the caller's contract; the value is out.
+    unsafe { guard.retire(node, permit) };
+    value
+}
+
+/// What `Box::new` does without memory.
+#[cold]
+pub(crate) fn out_of_memory<T>(_: &PushError<T>) -> ! {
+    handle_alloc_error(Layout::new::<Node<T>>())
+}
+
+impl<T, R: Reclaim, B: Backoff> Default for Stack<T, R, B> {
+    fn default() -> Self {
+        Self::custom()
+    }
+}
+
+// The values can be read by nobody while the stack is shared.
+impl<T, R: Reclaim, B: Backoff> fmt::Debug for Stack<T, R, B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Stack").field("is_empty", &self.is_empty()).finish_non_exhaustive()
+    }
+}
+

@@ -1,0 +1,200 @@
+//! The list: nodes, and one atomic pointer to the topmost.
+//!
+//! The same type serves twice: as the head of the stack, and as the head of the depot's list of batches.
+//!
+//! # Invariants
+//!
+//! 1. A node reachable from a head is owned by that list. Its `next` is not written while it is reachable.
+//! 2. Whoever unlinks a node by a successful read-modify-write of the head owns it: its body at once, its
+//!    memory and its `next` only once no hazard protects it.
+//! 3. A node that a context protects does not become the head again: it goes through a scan first, and the scan
+//!    sees the hazard. So a compare-exchange that finds the protected node at the head finds the same list
+//!    below it (no ABA).
+//!
+//! # Orderings
+//!
+//! Linking is a Release; it pairs with the Acquire of every load of the head, so that `next` and the value of
+//! the topmost node are visible. The nodes further down are too: every change of the head is a
+//! read-modify-write, which continues the release sequence of the ones before it.
+
+use crate::sync::{
+    self, AtomicPtr, DETACH, RECHECK, Relaxed, Release, UNLINK, UnsafeCell, alloc, const_fn, dealloc,
+};
+use ::alloc::alloc::Layout;
+use core::mem::ManuallyDrop;
+use core::ptr::{self, NonNull};
+
+/// One heap allocation: a link and a maybe-initialised value.
+///
+/// Aligned to at least four bytes, so that the two low bits of its address are free for an exchanger's tags.
+#[repr(C, align(4))]
+pub struct Node<T> {
+    /// The node below. Atomic, because a slower pop may read it while the owner already links the node
+    /// elsewhere; what that pop reads is then not used (invariant 3).
+    pub(crate) next: AtomicPtr<Node<T>>,
+    body: UnsafeCell<Body<T>>,
+}
+
+union Body<T> {
+    /// From `push` to `pop`.
+    value: ManuallyDrop<T>,
+    /// In the first node of a batch: the batch's second node. So `next` can link the batches.
+    link: *mut Node<T>,
+}
+
+pub type NodePtr<T> = NonNull<Node<T>>;
+
+impl<T> Node<T> {
+    const LAYOUT: Layout = Layout::new::<Self>();
+
+    /// Allocates a node without a value; `None` if the allocator has no memory.
+    pub(crate) fn allocate() -> Option<NodePtr<T>> {
+        // SAFETY: the layout is not of size zero, since a node has a link.
+        let node = NonNull::new(unsafe { alloc(Self::LAYOUT) }.cast::<Self>())?;
+        let fresh = Self {
+            next: AtomicPtr::new(ptr::null_mut()),
+            body: UnsafeCell::new(Body { link: ptr::null_mut() }),
+        };
+        // SAFETY: just allocated with this type's layout.
+        unsafe { node.write(fresh) };
+        Some(node)
+    }
+
+    /// Gives the node's memory back.
+    ///
+    /// # Safety
+    ///
+    /// 1. The node came from [`Node::allocate`] and the caller owns it.
+    /// 2. No other context may still read it: no hazard protects it, or none can exist.
+    pub(crate) unsafe fn free(node: NodePtr<T>) {
+        sync::assert_exclusive(
+            // SAFETY: (1), the node is valid.
+            unsafe { &raw mut (*node.as_ptr()).next },
+        );
+        // SAFETY: (1) and (2). A body is a union, so this drops no value.
+        unsafe {
+            node.drop_in_place();
+            dealloc(node.as_ptr().cast(), Self::LAYOUT);
+        }
+    }
+
+    /// Frees a chain that ends in null and returns its length in nodes.
+    ///
+    /// # Safety
+    ///
+    /// As [`Node::free`], for every node of the chain.
+    pub(crate) unsafe fn free_chain(first: *mut Node<T>) -> usize {
+        let mut count = 0;
+        let mut rest = first;
+        while let Some(node) = NonNull::new(rest) {
+            // SAFETY: the caller owns the chain.
+            rest = unsafe { node.as_ref() }.next.load(Relaxed);
+            // SAFETY: the caller's contract.
+            unsafe { Self::free(node) };
+            count += 1;
+        }
+        count
+    }
+
+    /// # Safety
+    ///
+    /// The caller owns the node, and it holds no value.
+    #[inline(always)]
+    pub(crate) unsafe fn put(node: NodePtr<T>, value: T) {
+        // SAFETY: the caller owns the body.
+        unsafe { node.as_ref().body.get_mut().deref().value = ManuallyDrop::new(value) };
+    }
+
+    /// # Safety
+    ///
+    /// The caller owns the node, and it holds a value, which it no longer does afterwards.
+    #[inline(always)]
+    pub(crate) unsafe fn take(node: NodePtr<T>) -> T {
+        // SAFETY: the caller owns the body and what it holds is a value.
+        unsafe { ManuallyDrop::take(&mut node.as_ref().body.get_mut().deref().value) }
+    }
+
+    /// The second node of the batch that begins with `node`.
+    ///
+    /// # Safety
+    ///
+    /// The caller owns the node, and its link was set by [`Node::set_link`].
+    pub(crate) unsafe fn link(node: NodePtr<T>) -> *mut Node<T> {
+        // SAFETY: the caller owns the body and what it holds is a link.
+        unsafe { node.as_ref().body.get_mut().deref().link }
+    }
+
+    /// # Safety
+    ///
+    /// The caller owns the node, and it holds no value.
+    pub(crate) unsafe fn set_link(node: NodePtr<T>, link: *mut Node<T>) {
+        // SAFETY: the caller owns the body.
+        unsafe { node.as_ref().body.get_mut().deref().link = link };
+    }
+}
+
+/// The one atomic pointer to the topmost node.
+pub struct Head<T>(AtomicPtr<Node<T>>);
+
+impl<T> Head<T> {
+    const_fn! {
+        pub(crate) const fn new() -> Self {
+            Self(AtomicPtr::new(ptr::null_mut()))
+        }
+    }
+
+    /// The topmost node now; unprotected, so its address is all that one may use.
+    #[inline(always)]
+    pub(crate) fn top(&self) -> *mut Node<T> {
+        // Relaxed: a push writes it into its node, a pop protects it and looks again with `is_top`.
+        self.0.load(Relaxed)
+    }
+
+    /// Whether `node`, whose hazard the caller has just published, is the topmost node: then it is protected.
+    #[inline(always)]
+    pub(crate) fn is_top(&self, node: NodePtr<T>) -> bool {
+        self.0.load(RECHECK) == node.as_ptr()
+    }
+
+    /// Links the chain from `first` down to `last` above `below`, if that is still the top.
+    ///
+    /// # Safety
+    ///
+    /// The caller owns the chain's nodes; if this succeeds, the list does.
+    #[inline(always)]
+    pub(crate) unsafe fn try_push(&self, below: *mut Node<T>, first: NodePtr<T>, last: NodePtr<T>) -> bool {
+        // SAFETY: the caller owns the node. Relaxed: the Release below publishes it.
+        unsafe { last.as_ref() }.next.store(below, Relaxed);
+        // Release pairs with `is_top` and `detach`: the value and the link are visible to who sees the node.
+        self.0.compare_exchange(below, first.as_ptr(), Release, Relaxed).is_ok()
+    }
+
+    /// Unlinks `node`, if it is still the top. On success the caller owns it (invariant 2).
+    ///
+    /// # Safety
+    ///
+    /// The caller protects `node`: its hazard was published before [`Head::is_top`] said yes, and still is.
+    #[inline(always)]
+    pub(crate) unsafe fn try_pop(&self, node: NodePtr<T>) -> bool {
+        // SAFETY: the node is protected, so it is not freed. Relaxed: what this reads is either what the push
+        // wrote, visible since `is_top`, or not used, since the exchange then fails (invariant 3).
+        let below = unsafe { node.as_ref() }.next.load(Relaxed);
+        self.0.compare_exchange(node.as_ptr(), below, UNLINK, Relaxed).is_ok()
+    }
+
+    /// Unlinks all nodes; the caller owns them (invariant 2).
+    #[inline]
+    pub(crate) fn detach(&self) -> *mut Node<T> {
+        self.0.swap(ptr::null_mut(), DETACH)
+    }
+
+    /// Unlinks the topmost node.
+    ///
+    /// # Safety
+    ///
+    /// `node` is the top, and nobody else has access to the list.
+    pub(crate) unsafe fn unlink_mut(&mut self, node: NodePtr<T>) {
+        // SAFETY: the list owns the node.
+        self.0.store(unsafe { node.as_ref() }.next.load(Relaxed), Relaxed);
+    }
+}
