@@ -18,6 +18,8 @@ pub use backoff::{Backoff, Elimination, Exponential, NoBackoff};
 pub use bulk::{IntoIter, TakeAll};
 pub use error::{NoSlot, OutOfMemory, PushError, PushErrorKind};
 pub use handle::Handle;
+#[cfg(target_has_atomic = "ptr")]
+pub use reclaim::Haphazard;
 pub use reclaim::{Reclaim, Slots};
 pub use stack::Stack;
 #[cfg(feature = "stats")]

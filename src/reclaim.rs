@@ -17,6 +17,8 @@
 
 pub(crate) mod chain;
 pub(crate) mod depot;
+#[cfg(target_has_atomic = "ptr")]
+pub(crate) mod haphazard;
 pub(crate) mod pool;
 pub(crate) mod slots;
 
@@ -25,6 +27,8 @@ use crate::stats::Counters;
 use crate::sync::Initial;
 use crate::treiber::NodePtr;
 
+#[cfg(target_has_atomic = "ptr")]
+pub use haphazard::Haphazard;
 pub use slots::Slots;
 
 /// An engine: a way to reclaim nodes that slower contexts may still read. Implemented by [`Slots`] and, on

@@ -17,7 +17,7 @@
 //!   16.7 ns with a separate fence. Also used under `cfg(elimination_stack_sanitize)`, because
 //!   ThreadSanitizer does not understand fences that stand alone.
 
-pub(crate) use core::sync::atomic::Ordering::{self, Acquire, Relaxed, Release};
+pub(crate) use core::sync::atomic::Ordering::{self, AcqRel, Acquire, Relaxed, Release};
 
 #[cfg(not(loom))]
 mod imp {
@@ -57,6 +57,13 @@ mod imp {
         }
     }
 
+    /// A full barrier by itself.
+    #[inline(always)]
+    #[allow(dead_code, reason = "for the engine `Haphazard`, which not every target has")]
+    pub(crate) fn full_barrier() {
+        portable_atomic::fence(super::Ordering::SeqCst);
+    }
+
     /// A number that differs from one context to the next, and mostly stays the same in each.
     ///
     /// Without thread-locals: the page of the caller's stack, since each thread, task and core has its own.
@@ -79,6 +86,10 @@ mod imp {
     pub(crate) use loom::cell::{MutPtr, UnsafeCell};
     pub(crate) use loom::sync::atomic::{AtomicPtr, AtomicUsize};
     pub(crate) use loom::thread::yield_now as spin_loop;
+
+    pub(crate) fn full_barrier() {
+        loom::sync::atomic::fence(super::Ordering::SeqCst);
+    }
 
     /// The same for all: executions must repeat, and contexts shall meet.
     pub(crate) fn context_hash() -> u32 {

@@ -1,5 +1,6 @@
 //! A list of nodes that one context owns: the retired list, the spare nodes, a batch.
 
+use crate::OutOfMemory;
 use crate::sync::{self, Relaxed, initial};
 use crate::treiber::{Node, NodePtr};
 use core::ptr::{self, NonNull};
@@ -28,6 +29,26 @@ impl<T> Chain<T> {
             last = unsafe { (*last).next.load(Relaxed) };
         }
         Self { first, last, len }
+    }
+
+    /// `count` nodes from the allocator, or none.
+    pub(crate) fn allocate(count: usize) -> Result<Self, OutOfMemory> {
+        let mut chain = initial!(Self);
+        for _ in 0..count {
+            let Some(node) = Node::allocate() else {
+                // SAFETY: nobody has seen these nodes.
+                unsafe { chain.free() };
+                return Err(OutOfMemory);
+            };
+            // SAFETY: the node is ours.
+            unsafe { chain.push(node) };
+        }
+        Ok(chain)
+    }
+
+    /// The first and the last node.
+    pub(crate) fn ends(&self) -> Option<(NodePtr<T>, NodePtr<T>)> {
+        Some((NonNull::new(self.first)?, NonNull::new(self.last)?))
     }
 
     #[inline(always)]

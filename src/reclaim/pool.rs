@@ -235,11 +235,6 @@ impl<T, P, const N: usize> Pool<T, P, N> {
         self.iter().for_each(|slot| stats.add(&slot.counters));
         stats
     }
-
-    /// Whether some slot is free at the moment.
-    pub(crate) fn has_free(&self) -> bool {
-        self.iter().any(Slot::is_free)
-    }
 }
 
 impl<T, P: Initial, const N: usize> Pool<T, P, N> {
@@ -250,9 +245,11 @@ impl<T, P: Initial, const N: usize> Pool<T, P, N> {
         Some(Claim { private: slot.private.get_mut(), leave: Leave(slot) })
     }
 
-    /// Adds a slot that nobody owns, if there is memory.
-    pub(crate) fn add_free(&self) {
-        self.add(free());
+    /// Adds a slot that nobody owns, if there is none and there is memory.
+    pub(crate) fn keep_one_free(&self) {
+        if !self.iter().any(Slot::is_free) {
+            self.add(free());
+        }
     }
 
     fn add(&self, word: *mut Node<T>) -> Option<&Slot<T, P>> {

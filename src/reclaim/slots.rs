@@ -133,9 +133,7 @@ unsafe impl<T, L: Initial, const N: usize> Domain<T, L> for SlotsDomain<T, L, N>
 
     fn enter_to_stay(&self) -> Option<Self::Guard<'_>> {
         let guard = self.enter(Permit::Allocator)?;
-        if !self.pool.has_free() {
-            self.pool.add_free();
-        }
+        self.pool.keep_one_free();
         Some(guard)
     }
 
@@ -149,16 +147,7 @@ unsafe impl<T, L: Initial, const N: usize> Domain<T, L> for SlotsDomain<T, L, N>
     }
 
     fn reserve(&self, nodes: usize) -> Result<(), OutOfMemory> {
-        let mut made = initial!(Chain<T>);
-        for _ in 0..nodes {
-            let Some(node) = Node::allocate() else {
-                // SAFETY: nobody has seen these nodes.
-                unsafe { made.free() };
-                return Err(OutOfMemory);
-            };
-            // SAFETY: the node is ours.
-            unsafe { made.push(node) };
-        }
+        let mut made = Chain::allocate(nodes)?;
         if let Some(guard) = self.enter(Permit::Allocator) {
             guard.counters().allocator_calls(nodes);
         }

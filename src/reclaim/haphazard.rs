@@ -1,0 +1,440 @@
+//! Engine `Haphazard`: the same seam on the `haphazard` crate.
+//!
+//! Each slot keeps a hazard record of that crate instead of a hazard of its own, and instead of retired lists
+//! there is one haphazard domain, made with the first node. What the domain reclaims is not freed but becomes a
+//! spare node again.
+//!
+//! # Invariants
+//!
+//! 1. The domain, and the spare list beside it, have a fixed address from the first node on until the stack is
+//!    dropped. No node exists before them.
+//! 2. A retired node's `next` is the address of that pair, so that the crate's deleter, which knows only the
+//!    node, finds the spare list. A slower pop may read that address as the node below; it does not use it,
+//!    since its compare-exchange fails.
+//! 3. A spare node is protected by nobody: the domain said so, or it comes fresh from the allocator. The spare
+//!    list is only ever taken whole, so it needs no protection itself.
+
+use super::chain::Chain;
+use super::pool::{Claim, Pool};
+use super::{Domain, Guard, Permit, sealed};
+use crate::OutOfMemory;
+use crate::stats::Counters;
+use crate::sync::{
+    self, AcqRel, Acquire, AtomicPtr, AtomicUsize, Initial, Relaxed, alloc, dealloc, full_barrier, initial,
+};
+use crate::treiber::{Head, Node, NodePtr};
+use ::alloc::alloc::Layout;
+use core::ops::Deref;
+use core::ptr::{self, NonNull};
+use haphazard::raw::{self, HazardPointer};
+
+/// The engine for programs that already trust the [`haphazard`](https://docs.rs/haphazard) crate.
+///
+/// A slot calls that crate's `eager_reclaim` after each `RECLAIM_AT` nodes that it has retired; the crate by itself
+/// would wait for 1000. There are 8 slots in place, and further ones as in [`Slots`](crate::Slots).
+///
+/// # What it cannot promise
+///
+/// All of this is so in haphazard 0.1.8, whatever its caller does:
+///
+/// * Retiring boxes a record, so `pop` allocates, and so does reclaiming, which builds a `BTreeSet`. Without
+///   memory both end as `Box::new` does, in `try_pop` too. `try_push` never does.
+/// * An operation that reclaims may call the allocator and free, so none is fit for an interrupt handler.
+/// * A context that stalls while it reclaims holds back all nodes that were retired until then. While none does,
+///   [`IDLE_NODES`](crate::Stack::IDLE_NODES) holds.
+/// * After [`reserve`](crate::Stack::reserve), `push_spare` refuses while another context has the spare nodes in hand.
+/// * Taking a hazard record spins on a lock bit. So each slot keeps its record, and takes one only once.
+/// * It needs compare-exchange from `core`, so it does not exist on targets without.
+#[derive(Debug)]
+pub enum Haphazard<const RECLAIM_AT: usize = 64> {}
+
+impl<const RECLAIM_AT: usize> Haphazard<RECLAIM_AT> {
+    /// Slots in place.
+    pub const SLOTS: usize = if cfg!(loom) { 2 } else { 8 };
+    /// Spare nodes that a slot takes at once.
+    pub const SPARE_LIMIT: usize = if cfg!(loom) { 1 } else { 32 };
+}
+
+impl<const RECLAIM_AT: usize> sealed::Engine for Haphazard<RECLAIM_AT> {
+    const SLOT_NODES: usize = RECLAIM_AT + Self::SPARE_LIMIT + 1;
+    // The spare list keeps what one slot's turn of reclaiming gives.
+    const IDLE_NODES: usize = Self::SLOTS * Self::SLOT_NODES + RECLAIM_AT;
+
+    type Domain<T, L: Initial> = HaphazardDomain<T, L, RECLAIM_AT>;
+}
+
+const SLOTS: usize = Haphazard::<0>::SLOTS;
+
+/// Tells this crate's domains from others'.
+struct Family;
+
+/// What has a fixed address.
+struct Shared<T> {
+    // Dropped first: the domain's deleters put nodes into the spare list.
+    domain: raw::Domain<Family>,
+    spares: Spares<T>,
+}
+
+/// Spare nodes for all.
+struct Spares<T> {
+    head: Head<T>,
+    /// Nodes in the list, or about to be put there.
+    nodes: AtomicUsize,
+    reserved: AtomicUsize,
+}
+
+/// The owner of a retired node, as haphazard's deleter makes it. Dropping it makes the node a spare one.
+struct Recycle<T>(NodePtr<T>);
+
+/// A node without a value, which any thread may reclaim.
+#[repr(transparent)]
+struct Empty<T>(Node<T>);
+
+// SAFETY: the node's value is out; what is left is memory.
+unsafe impl<T> Send for Empty<T> {}
+
+impl<T> Deref for Recycle<T> {
+    type Target = Empty<T>;
+
+    fn deref(&self) -> &Empty<T> {
+        // SAFETY: the node is valid, and `Empty` is transparent.
+        unsafe { self.0.cast().as_ref() }
+    }
+}
+
+// SAFETY: the node's address goes in and comes out.
+unsafe impl<T> raw::Pointer<Empty<T>> for Recycle<T> {
+    fn into_raw(self) -> *mut Empty<T> {
+        let node = self.0.as_ptr().cast();
+        core::mem::forget(self);
+        node
+    }
+
+    unsafe fn from_raw(node: *mut Empty<T>) -> Self {
+        // SAFETY: `retire` gave a node.
+        Self(unsafe { NonNull::new_unchecked(node.cast()) })
+    }
+}
+
+impl<T> Drop for Recycle<T> {
+    fn drop(&mut self) {
+        // SAFETY: invariant 2.
+        unsafe {
+            let shared = self.0.as_ref().next.load(Relaxed).cast::<Shared<T>>();
+            sync::assert_exclusive(&raw mut (*self.0.as_ptr()).next);
+            (*shared).spares.put(self.0, self.0, 1);
+        }
+    }
+}
+
+impl<T> Spares<T> {
+    /// # Safety
+    ///
+    /// The caller owns the chain of `count` nodes from `first` to `last`; nobody protects them.
+    unsafe fn put(&self, first: NodePtr<T>, last: NodePtr<T>, count: usize) {
+        self.nodes.fetch_add(count, Relaxed);
+        // SAFETY: the caller's contract.
+        while !unsafe { self.head.try_push(self.head.top(), first, last) } {}
+    }
+
+    /// Takes at most `limit` nodes out. Frees of the others what is more than `keep`.
+    fn take(&self, limit: usize, keep: usize) -> (Chain<T>, usize) {
+        let mut chain = initial!(Chain<T>);
+        let mut others = initial!(Chain<T>);
+        let mut next = self.head.detach();
+        let mut freed = 0;
+        while let Some(node) = NonNull::new(next) {
+            // SAFETY: the list is ours since it was detached (invariant 3).
+            unsafe {
+                next = node.as_ref().next.load(Relaxed);
+                if chain.len() < limit {
+                    chain.push(node);
+                } else if others.len() < keep {
+                    others.push(node);
+                } else {
+                    Node::free(node);
+                    freed += 1;
+                }
+            }
+        }
+        let count = others.len();
+        self.nodes.fetch_sub(chain.len() + count + freed, Relaxed);
+        if let Some((first, last)) = others.ends() {
+            // SAFETY: ours still.
+            unsafe { self.put(first, last, count) };
+        }
+        (chain, freed)
+    }
+
+    fn keep(&self, slack: usize) -> usize {
+        self.reserved.load(Relaxed).saturating_add(slack)
+    }
+}
+
+impl<T> Drop for Spares<T> {
+    fn drop(&mut self) {
+        // SAFETY: nobody protects a spare node (invariant 3).
+        unsafe { Node::free_chain(self.head.detach()) };
+    }
+}
+
+/// What the owner of a slot alone touches.
+pub struct Private<T, L> {
+    /// Borrows from the domain, which outlives it (invariant 1).
+    hazard: Option<HazardPointer<'static, Family>>,
+    spare: Chain<T>,
+    /// Nodes retired since this slot reclaimed last.
+    retired: usize,
+    local: L,
+}
+
+initial! { impl[T, L: Initial] Private<T, L> = Private {
+    hazard: None,
+    spare: initial!(Chain<T>),
+    retired: 0,
+    local: initial!(L),
+} }
+
+/// The engine's part of one stack.
+pub struct HaphazardDomain<T, L, const RECLAIM_AT: usize> {
+    pool: Pool<T, Private<T, L>, SLOTS>,
+    /// Null until the first node is made; then it stays.
+    shared: AtomicPtr<Shared<T>>,
+}
+
+initial! { impl[T, L: Initial, const RECLAIM_AT: usize] HaphazardDomain<T, L, RECLAIM_AT> = HaphazardDomain {
+    pool: initial!(Pool<T, Private<T, L>, SLOTS>),
+    shared: AtomicPtr::new(ptr::null_mut()),
+} }
+
+/// One context in one slot.
+pub struct HaphazardGuard<'a, T, L, const RECLAIM_AT: usize> {
+    domain: &'a HaphazardDomain<T, L, RECLAIM_AT>,
+    claim: Claim<'a, T, Private<T, L>>,
+}
+
+impl<T, L: Initial, const RECLAIM_AT: usize> HaphazardDomain<T, L, RECLAIM_AT> {
+    const LAYOUT: Layout = Layout::new::<Shared<T>>();
+
+    fn guard<'a>(&'a self, claim: Claim<'a, T, Private<T, L>>) -> HaphazardGuard<'a, T, L, RECLAIM_AT> {
+        HaphazardGuard { domain: self, claim }
+    }
+
+    fn shared(&self) -> Option<&Shared<T>> {
+        // Acquire pairs with the Release in `make_shared`.
+        let mut shared = self.shared.load(Acquire);
+        if shared.is_null() {
+            // Who has seen a node may still see null here; a read-modify-write sees the latest.
+            shared = self.shared.compare_exchange(shared, shared, AcqRel, Acquire).unwrap_or_else(|shared| shared);
+        }
+        // SAFETY: invariant 1.
+        unsafe { shared.as_ref() }
+    }
+
+    /// The shared part, made now if need be.
+    fn make_shared(&self) -> Option<&Shared<T>> {
+        self.shared().or_else(|| {
+            // SAFETY: the layout is not of size zero.
+            let new = NonNull::new(unsafe { alloc(Self::LAYOUT) }.cast::<Shared<T>>())?;
+            let (nodes, reserved) = (AtomicUsize::new(0), AtomicUsize::new(0));
+            let spares = Spares { head: Head::new(), nodes, reserved };
+            // SAFETY: just allocated with this layout.
+            unsafe { new.write(Shared { domain: raw::Domain::new(&Family), spares }) };
+            // AcqRel: Release pairs with `shared`, and so does Acquire if somebody was faster.
+            if self.shared.compare_exchange(ptr::null_mut(), new.as_ptr(), AcqRel, Acquire).is_err() {
+                // SAFETY: ours alone, and made above.
+                unsafe { free_shared(new) };
+            }
+            self.shared()
+        })
+    }
+}
+
+/// # Safety
+///
+/// `shared` was allocated in `make_shared`, and nobody uses it any more.
+unsafe fn free_shared<T>(shared: NonNull<Shared<T>>) {
+    // SAFETY: the caller's contract.
+    unsafe {
+        shared.drop_in_place();
+        dealloc(shared.as_ptr().cast(), Layout::new::<Shared<T>>());
+    }
+}
+
+// SAFETY: contract 1 is haphazard's: its hazard is published before the full barrier in `protect`, its domain
+// has a full barrier before it reads the hazards. 2 is invariant 3. 3: `retire_ptr` takes any node that is
+// not reachable. 4: nothing here calls a closure of the user's.
+unsafe impl<T, L: Initial, const RECLAIM_AT: usize> Domain<T, L> for HaphazardDomain<T, L, RECLAIM_AT> {
+    type Guard<'a>
+        = HaphazardGuard<'a, T, L, RECLAIM_AT>
+    where
+        Self: 'a;
+
+    fn enter(&self, permit: Permit) -> Option<Self::Guard<'_>> {
+        let claim = match self.pool.claim() {
+            None if permit == Permit::Allocator => self.pool.grow(),
+            claim => claim,
+        };
+        Some(self.guard(claim?))
+    }
+
+    fn enter_protecting(&self, node: NodePtr<T>) -> Option<Self::Guard<'_>> {
+        let mut guard = self.enter(Permit::Nothing)?;
+        guard.protect(node);
+        Some(guard)
+    }
+
+    fn enter_to_stay(&self) -> Option<Self::Guard<'_>> {
+        let guard = self.enter(Permit::Allocator)?;
+        self.pool.keep_one_free();
+        Some(guard)
+    }
+
+    fn enter_with_spare(&self) -> Option<(Self::Guard<'_>, NodePtr<T>)> {
+        self.pool.iter().find_map(|slot| {
+            let mut guard = self.guard(self.pool.claim_this(slot)?);
+            let node = guard.claim.private().spare.pop_exclusive()?;
+            Some((guard, node))
+        })
+    }
+
+    fn reserve(&self, nodes: usize) -> Result<(), OutOfMemory> {
+        let spares = &self.make_shared().ok_or(OutOfMemory)?.spares;
+        let made = Chain::allocate(nodes)?;
+        if let Some(guard) = self.enter(Permit::Allocator) {
+            guard.counters().allocator_calls(nodes);
+        }
+        spares.reserved.fetch_add(nodes, Relaxed);
+        if let Some((first, last)) = made.ends() {
+            // SAFETY: nobody has seen these nodes.
+            unsafe { spares.put(first, last, nodes) };
+        }
+        Ok(())
+    }
+
+    fn reclaim(&self) -> usize {
+        let Some(shared) = self.shared() else { return 0 };
+        shared.spares.reserved.store(0, Relaxed);
+        shared.domain.eager_reclaim();
+        let (_, mut freed) = shared.spares.take(0, 0);
+        for slot in self.pool.iter() {
+            let Some(claim) = self.pool.claim_this(slot) else { continue };
+            // SAFETY: invariant 3.
+            freed += unsafe { self.guard(claim).claim.private().spare.free() };
+        }
+        freed
+    }
+
+    #[cfg(feature = "stats")]
+    fn stats(&self) -> crate::Stats {
+        self.pool.stats()
+    }
+}
+
+// SAFETY: as for the domain.
+unsafe impl<T, L: Initial, const RECLAIM_AT: usize> Guard<T, L> for HaphazardGuard<'_, T, L, RECLAIM_AT> {
+    fn node(&mut self, permit: Permit) -> Option<NodePtr<T>> {
+        let spare = &mut self.claim.private().spare;
+        if let Some(node) = spare.pop_exclusive() {
+            return Some(node);
+        }
+        let shared = match permit {
+            Permit::Allocator => self.domain.make_shared(),
+            Permit::Nothing => self.domain.shared(),
+        };
+        let (chain, _) = shared?.spares.take(Haphazard::<RECLAIM_AT>::SPARE_LIMIT, usize::MAX);
+        *spare = chain;
+        if let Some(node) = spare.pop_exclusive() {
+            return Some(node);
+        }
+        if permit == Permit::Nothing {
+            return None;
+        }
+        self.counters().allocator_calls(1);
+        Node::allocate()
+    }
+
+    fn protect(&mut self, node: NodePtr<T>) {
+        // A node exists, so the domain does (invariant 1).
+        if let Some(shared) = self.domain.shared() {
+            let hazard = self.claim.private().hazard.get_or_insert_with(|| {
+                // SAFETY: the domain stays where it is until the stack is dropped, which drops this before it.
+                let domain: &'static raw::Domain<Family> = unsafe { &*(&raw const shared.domain) };
+                HazardPointer::new_in_domain(domain)
+            });
+            hazard.protect_raw(node.as_ptr());
+            // Pairs with haphazard's own between unlinking and reading the hazards.
+            full_barrier();
+        }
+    }
+
+    fn unprotect(&mut self) {
+        if let Some(hazard) = &mut self.claim.private().hazard {
+            hazard.reset_protection();
+        }
+    }
+
+    unsafe fn retire(&mut self, node: NodePtr<T>, _: Permit) {
+        // Our own hazard is on a node that this context is done with.
+        self.unprotect();
+        let Some(shared) = self.domain.shared() else { return };
+        // SAFETY: the node is ours. Invariant 2.
+        unsafe { node.as_ref() }.next.store(ptr::from_ref(shared).cast_mut().cast(), Relaxed);
+        // SAFETY: the caller owns the node, which is not reachable any more, and it stays valid until the
+        // domain gives it to `Recycle`, at the latest when the stack is dropped.
+        unsafe { shared.domain.retire_ptr::<Empty<T>, Recycle<T>>(node.as_ptr().cast()) };
+        let retired = &mut self.claim.private().retired;
+        *retired += 1;
+        let mut now = *retired;
+        if now >= RECLAIM_AT {
+            now = 0;
+            *retired = now;
+            shared.domain.eager_reclaim();
+            self.counters().scans(1);
+        }
+        self.counters().set_retired(now);
+    }
+
+    fn tidy(&mut self) {
+        if let Some(Shared { spares, .. }) = self.domain.shared() {
+            let keep = spares.keep(RECLAIM_AT);
+            if spares.nodes.load(Relaxed) > keep {
+                let (_, freed) = spares.take(0, keep);
+                self.counters().allocator_calls(freed);
+            }
+        }
+    }
+
+    fn local(&mut self) -> (&mut L, &Counters) {
+        let (private, counters) = self.claim.split();
+        (&mut private.local, counters)
+    }
+
+    fn counters(&self) -> &Counters {
+        self.claim.counters()
+    }
+}
+
+impl<T, L, const RECLAIM_AT: usize> Drop for HaphazardGuard<'_, T, L, RECLAIM_AT> {
+    fn drop(&mut self) {
+        // An operation that found the stack empty may still protect a node.
+        if let Some(hazard) = &mut self.claim.private().hazard {
+            hazard.reset_protection();
+        }
+    }
+}
+
+impl<T, L, const RECLAIM_AT: usize> Drop for HaphazardDomain<T, L, RECLAIM_AT> {
+    fn drop(&mut self) {
+        // Hazard records first: they borrow from the domain.
+        self.pool.for_each_private(|private| {
+            private.hazard = None;
+            // SAFETY: invariant 3.
+            unsafe { private.spare.free() };
+        });
+        if let Some(shared) = NonNull::new(self.shared.load(Acquire)) {
+            // SAFETY: `&mut self`, and the records are gone.
+            unsafe { free_shared(shared) };
+        }
+    }
+}
