@@ -97,7 +97,10 @@ impl<'a, T: 'a, R: Reclaim + 'a, B: Backoff + 'a, E: Enter<'a, T, R, B>> Drop fo
     }
 }
 
-fn push_all<'a, T: 'a, R: Reclaim + 'a, B: Backoff + 'a, E: Enter<'a, T, R, B>>(enter: E, values: impl IntoIterator<Item = T>) {
+fn push_all<'a, T: 'a, R: Reclaim + 'a, B: Backoff + 'a, E: Enter<'a, T, R, B>>(
+    enter: E,
+    values: impl IntoIterator<Item = T>,
+) {
     let stack = enter.stack();
     let mut pending = Pending { enter, first: ptr::null_mut(), last: ptr::null_mut(), count: 0, stack };
     values.into_iter().for_each(|value| pending.add(value));

@@ -1,10 +1,10 @@
 //! A context that keeps its slot.
 
+use crate::Stack;
 use crate::backoff::{Backoff, Elimination};
 use crate::error::{PushError, PushErrorKind};
 use crate::reclaim::{Domain, Guard, Permit, Reclaim, Slots};
 use crate::stack::{GuardOf, out_of_memory};
-use crate::Stack;
 use core::fmt;
 use core::ptr::NonNull;
 

@@ -1,11 +1,11 @@
 //! The stack: try the head; lost? back off; try again.
 
+use crate::Handle;
 use crate::backoff::{Backoff, Elimination, sealed::Strategy};
 use crate::error::{NoSlot, OutOfMemory, PushError, PushErrorKind};
 use crate::reclaim::{Domain, Guard, Permit, Reclaim, Slots, sealed::Engine};
 use crate::sync::{Padded, const_fn, initial};
 use crate::treiber::{Head, Node, NodePtr};
-use crate::Handle;
 use ::alloc::alloc::{Layout, handle_alloc_error};
 use core::fmt;
 use core::ptr::NonNull;
@@ -292,11 +292,7 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
 
     /// Pushes from within a slot.
     #[inline(always)]
-    pub(crate) fn push_in<'a>(
-        &'a self,
-        guard: &mut GuardOf<'a, T, R, B>,
-        value: T,
-    ) -> Result<(), PushError<T>> {
+    pub(crate) fn push_in<'a>(&'a self, guard: &mut GuardOf<'a, T, R, B>, value: T) -> Result<(), PushError<T>> {
         let Some(node) = guard.node(Permit::Allocator) else {
             return Err(PushError::new(PushErrorKind::OutOfMemory, value));
         };
@@ -406,4 +402,3 @@ impl<T, R: Reclaim, B: Backoff> fmt::Debug for Stack<T, R, B> {
         f.debug_struct("Stack").field("is_empty", &self.is_empty()).finish_non_exhaustive()
     }
 }
-

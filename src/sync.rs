@@ -70,9 +70,16 @@ mod imp {
     #[inline(always)]
     pub(crate) fn context_hash() -> u32 {
         let local = 0_u8;
-        #[expect(clippy::cast_possible_truncation, reason = "the low bits tell neighbouring stacks apart")]
-        let page = ((&raw const local).addr() >> 12) as u32;
-        page.wrapping_mul(0x9E37_79B9)
+        hash((&raw const local).addr() >> 12)
+    }
+
+    /// Spreads an address over all 32 bits, best over the upper ones.
+    #[inline(always)]
+    pub(crate) fn hash(address: usize) -> u32 {
+        #[expect(clippy::cast_possible_truncation, reason = "the low bits tell neighbours apart")]
+        let low = address as u32;
+        // 2 to the 32nd divided by the golden ratio (Fibonacci hashing; D. Knuth, TAOCP vol. 3, 6.4).
+        low.wrapping_mul(0x9E37_79B9)
     }
 
     /// States that nobody else can access `atomic` any more; only loom checks it.
@@ -93,6 +100,11 @@ mod imp {
 
     /// The same for all: executions must repeat, and contexts shall meet.
     pub(crate) fn context_hash() -> u32 {
+        0
+    }
+
+    /// As above.
+    pub(crate) fn hash(_: usize) -> u32 {
         0
     }
 

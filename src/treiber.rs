@@ -17,9 +17,7 @@
 //! the topmost node are visible. The nodes further down are too: every change of the head is a
 //! read-modify-write, which continues the release sequence of the ones before it.
 
-use crate::sync::{
-    self, AtomicPtr, DETACH, RECHECK, Relaxed, Release, UNLINK, UnsafeCell, alloc, const_fn, dealloc,
-};
+use crate::sync::{self, AtomicPtr, DETACH, RECHECK, Relaxed, Release, UNLINK, UnsafeCell, alloc, const_fn, dealloc};
 use ::alloc::alloc::Layout;
 use core::mem::ManuallyDrop;
 use core::ptr::{self, NonNull};
@@ -51,10 +49,8 @@ impl<T> Node<T> {
     pub(crate) fn allocate() -> Option<NodePtr<T>> {
         // SAFETY: the layout is not of size zero, since a node has a link.
         let node = NonNull::new(unsafe { alloc(Self::LAYOUT) }.cast::<Self>())?;
-        let fresh = Self {
-            next: AtomicPtr::new(ptr::null_mut()),
-            body: UnsafeCell::new(Body { link: ptr::null_mut() }),
-        };
+        let fresh =
+            Self { next: AtomicPtr::new(ptr::null_mut()), body: UnsafeCell::new(Body { link: ptr::null_mut() }) };
         // SAFETY: just allocated with this type's layout.
         unsafe { node.write(fresh) };
         Some(node)

@@ -127,3 +127,101 @@ impl<T> Exchanger<T> {
         }
     }
 }
+
+#[cfg(all(test, loom))]
+mod tests {
+    //! Every edge of the table, in all interleavings and with all values that the memory model permits.
+
+    extern crate std;
+
+    use super::*;
+    use crate::sync::spin_loop;
+    use loom::sync::Arc;
+    use loom::thread;
+    use std::sync::Mutex;
+    use std::vec::Vec;
+
+    /// How a visit ended, and what the visitor has afterwards.
+    type End = (Option<Alone>, Option<u32>);
+
+    /// Waits for `patience` steps.
+    fn wait(mut patience: usize) -> impl FnMut() -> bool {
+        move || {
+            spin_loop();
+            patience = patience.saturating_sub(1);
+            patience > 0
+        }
+    }
+
+    fn free(node: NodePtr<u32>) -> u32 {
+        // SAFETY: the node is ours and has a value.
+        unsafe {
+            let value = Node::take(node);
+            Node::free(node);
+            value
+        }
+    }
+
+    fn push(cell: &Exchanger<u32>, value: u32, patience: usize) -> End {
+        let node = Node::allocate().unwrap();
+        // SAFETY: the node is ours.
+        let result = unsafe {
+            Node::put(node, value);
+            cell.push(node, wait(patience))
+        };
+        (result.err(), result.is_err().then(|| free(node)))
+    }
+
+    fn pop(cell: &Exchanger<u32>, patience: usize) -> End {
+        let result = cell.pop(wait(patience));
+        (result.err(), result.ok().map(free))
+    }
+
+    /// Runs pushes of 1, 2, ... against pops. Each value comes out once, at a pop or back at its push; who has
+    /// left the cell leaves it empty; and each end was seen in some execution.
+    fn meet(pushes: u32, pops: usize, patience: usize) {
+        let seen = std::sync::Arc::new(Mutex::new(Vec::new()));
+        let mut builder = loom::model::Builder::new();
+        builder.preemption_bound = builder.preemption_bound.or(Some(4));
+        let ends = seen.clone();
+        builder.check(move || {
+            let cell = Arc::new(initial!(Exchanger<u32>));
+            let spawn = |visit: fn(&Exchanger<u32>, u32, usize) -> End, value| {
+                let cell = cell.clone();
+                thread::spawn(move || visit(&cell, value, patience))
+            };
+            let pushes_run = (1..=pushes).map(|value| spawn(push, value));
+            let pops_run = (0..pops).map(|_| spawn(|cell, _, patience| pop(cell, patience), 0));
+            let threads: Vec<_> = pushes_run.chain(pops_run).collect();
+            let mut all = Vec::new();
+            for thread in threads {
+                let (end, value) = thread.join().unwrap();
+                all.extend(value);
+                let mut ends = ends.lock().unwrap();
+                if !ends.contains(&end) {
+                    ends.push(end);
+                }
+            }
+            all.sort_unstable();
+            assert!(all.into_iter().eq(1..=pushes));
+            assert!(cell.0.load(Relaxed).is_null());
+        });
+        let seen = seen.lock().unwrap();
+        assert!(seen.contains(&None) && seen.contains(&Some(Alone::Collided)) && seen.contains(&Some(Alone::Withdrew)));
+    }
+
+    #[test]
+    fn one_push_meets_one_pop() {
+        meet(1, 1, 2);
+    }
+
+    #[test]
+    fn two_pushes_meet_one_pop() {
+        meet(2, 1, 1);
+    }
+
+    #[test]
+    fn one_push_meets_two_pops() {
+        meet(1, 2, 1);
+    }
+}

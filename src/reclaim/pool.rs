@@ -24,8 +24,7 @@
 use crate::stats::Counters;
 use crate::sync::{
     ADD_SLOT, Acquire, AtomicPtr, CLAIM, Initial, MutPtr, Padded, READ_HAZARD, Relaxed, Release, UnsafeCell, alloc,
-    array_of, context_hash, dealloc, initial, publish,
-    publish_barrier,
+    array_of, context_hash, dealloc, initial, publish, publish_barrier,
 };
 use crate::treiber::{Node, NodePtr};
 use ::alloc::alloc::Layout;

@@ -34,7 +34,7 @@ use super::pool::{Claim, Pool, Slot};
 use super::{Domain, Guard, Permit, sealed};
 use crate::OutOfMemory;
 use crate::stats::Counters;
-use crate::sync::{Initial, initial, scan_barrier};
+use crate::sync::{Initial, hash, initial, scan_barrier};
 use crate::treiber::{Node, NodePtr};
 
 /// The default engine: `N` slots in the stack itself, each with one hazard, one list of retired and one of spare
@@ -361,9 +361,7 @@ impl<T, L: Initial, const N: usize> SlotsGuard<'_, T, L, N> {
 
 /// One of a word's bits, chosen by a node's address.
 fn filter_bit<T>(node: *mut Node<T>) -> usize {
-    #[expect(clippy::cast_possible_truncation, reason = "any part of the address will do")]
-    let mixed = (node.addr() as u32).wrapping_mul(0x9E37_79B9);
-    1 << (mixed >> (32 - usize::BITS.ilog2()))
+    1 << (hash(node.addr()) >> (u32::BITS - usize::BITS.ilog2()))
 }
 
 impl<T, L, const N: usize> Drop for SlotsDomain<T, L, N> {
