@@ -89,7 +89,7 @@ impl<'a, T: 'a, R: Reclaim + 'a, B: Backoff + 'a, E: Enter<'a, T, R, B>> Drop fo
                 Node::take(node)
             };
             // SAFETY: the node is ours, from this stack, and its value is out.
-            while self.enter.enter(|guard| unsafe { guard.retire(node, Permit::Allocator) }).is_none() {
+            while self.enter.enter(|guard| unsafe { guard.retire(node) }).is_none() {
                 B::relax();
             }
             drop(value);
@@ -136,7 +136,7 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
     /// for each value, as [`Stack::pop`]. Lock-free: yes, while a slot is free. From an interrupt handler: no.
     ///
     /// ```
-    /// let stack = elimination_stack::Stack::from_iter([1, 2, 3]);
+    /// let stack: elimination_stack::Stack<_> = [1, 2, 3].into_iter().collect();
     /// assert!(stack.take_all().eq([3, 2, 1]));
     /// assert!(stack.is_empty());
     /// ```
@@ -181,7 +181,7 @@ impl<T, R: Reclaim, B: Backoff> Iterator for TakeAll<'_, T, R, B> {
         // SAFETY: the nodes are ours since they were detached, and came from this stack.
         let value = unsafe {
             self.first = node.as_ref().next.load(Relaxed);
-            take_value(&mut guard, node, Permit::Allocator)
+            take_value(&mut guard, node)
         };
         guard.tidy();
         Some(value)

@@ -19,7 +19,7 @@ use core::ptr::NonNull;
 /// use elimination_stack::Stack;
 /// use std::thread;
 ///
-/// let stack = Stack::from_iter(0..1000);
+/// let stack: Stack<u32> = (0..1000).collect();
 /// let sum = thread::scope(|scope| {
 ///     let workers = [(); 4].map(|()| {
 ///         scope.spawn(|| {

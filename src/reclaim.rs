@@ -108,12 +108,12 @@ pub unsafe trait Guard<T, L> {
     /// Protects nothing any more; for a guard that stays.
     fn unprotect(&mut self);
 
-    /// Lets a node go (3).
+    /// Lets a node go (3). Does not call the allocator on `Slots`.
     ///
     /// # Safety
     ///
     /// The caller owns the node, it came from this domain, holds no value, and is not used afterwards.
-    unsafe fn retire(&mut self, node: NodePtr<T>, permit: Permit);
+    unsafe fn retire(&mut self, node: NodePtr<T>);
 
     /// To be called at the end of each operation that may call the allocator: gives surplus back.
     fn tidy(&mut self);

@@ -193,7 +193,7 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
             // SAFETY: `top` is protected, and was the top after that (contract 1).
             if self.head.is_top(top) && unsafe { self.head.try_pop(top) } {
                 // SAFETY: the node is ours, from this list.
-                return Ok(Some(unsafe { take_value(&mut guard, top, Permit::Nothing) }));
+                return Ok(Some(unsafe { take_value(&mut guard, top) }));
             }
             guard.counters().lost_races(1);
             let Some(now) = NonNull::new(self.head.top()) else { return Ok(None) };
@@ -363,7 +363,7 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
             guard.protect(top);
         }
         // SAFETY: the node is ours, from this list or from one of its pushes.
-        let value = unsafe { take_value(guard, top, Permit::Allocator) };
+        let value = unsafe { take_value(guard, top) };
         guard.tidy();
         Some(value)
     }
@@ -375,12 +375,12 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
 ///
 /// The caller owns the node, which holds a value and came from the guard's domain.
 #[inline(always)]
-pub(crate) unsafe fn take_value<T, L>(guard: &mut impl Guard<T, L>, node: NodePtr<T>, permit: Permit) -> T {
+pub(crate) unsafe fn take_value<T, L>(guard: &mut impl Guard<T, L>, node: NodePtr<T>) -> T {
     // SAFETY: the caller's contract.
     let value = unsafe { Node::take(node) };
     guard.counters().pops(1);
     // SAFETY: the caller's contract; the value is out.
-    unsafe { guard.retire(node, permit) };
+    unsafe { guard.retire(node) };
     value
 }
 

@@ -252,10 +252,9 @@ pub(crate) use {array_of, const_fn, initial};
 
 /// Keeps what different cores write on different cache lines, where there are caches.
 ///
-/// Microcontrollers without a cache have no 64-bit atomics either, which is how they are recognised; there it
-/// costs no byte. 64 and 128 bytes measured the same.
-#[derive(Debug, Default)]
-#[cfg_attr(any(target_has_atomic = "64", not(target_os = "none")), repr(align(64)))]
+/// A 32-bit processor without an operating system has no caches, or none that other cores share; there it costs no
+/// byte. 64 and 128 bytes measured the same.
+#[cfg_attr(any(target_pointer_width = "64", not(target_os = "none")), repr(align(64)))]
 pub struct Padded<T>(pub T);
 
 impl<T: Initial> Initial for Padded<T> {

@@ -162,7 +162,7 @@ impl<T> Head<T> {
         // SAFETY: the caller owns the node. Relaxed: the Release below publishes it.
         unsafe { last.as_ref() }.next.store(below, Relaxed);
         // Release pairs with `is_top` and `detach`: the value and the link are visible to who sees the node.
-        self.0.compare_exchange(below, first.as_ptr(), Release, Relaxed).is_ok()
+        self.0.compare_exchange_weak(below, first.as_ptr(), Release, Relaxed).is_ok()
     }
 
     /// Unlinks `node`, if it is still the top. On success the caller owns it (invariant 2).
@@ -175,7 +175,7 @@ impl<T> Head<T> {
         // SAFETY: the node is protected, so it is not freed. Relaxed: what this reads is either what the push
         // wrote, visible since `is_top`, or not used, since the exchange then fails (invariant 3).
         let below = unsafe { node.as_ref() }.next.load(Relaxed);
-        self.0.compare_exchange(node.as_ptr(), below, UNLINK, Relaxed).is_ok()
+        self.0.compare_exchange_weak(node.as_ptr(), below, UNLINK, Relaxed).is_ok()
     }
 
     /// Unlinks all nodes; the caller owns them (invariant 2).

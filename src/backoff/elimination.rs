@@ -1,6 +1,6 @@
 //! The elimination array: which exchanger, and how long to wait there.
 
-use super::exchanger::{Alone, Exchanger};
+use super::exchanger::{Alone, Exchanger, Visit};
 use super::{Patience, relax, sealed};
 use crate::stats::Counters;
 use crate::sync::{Padded, array_of, context_hash, initial};
@@ -52,46 +52,37 @@ impl Local {
         self.random = random;
         (((random >> 16) * (u32::from(self.range) + 1)) >> 16) as usize
     }
-
-    /// Widens or narrows the range, within `width` exchangers.
-    fn adapt(&mut self, alone: Alone, width: usize, counters: &Counters) {
-        match alone {
-            #[expect(clippy::cast_possible_truncation, reason = "a width is below 65536")]
-            Alone::Collided => self.range = (2 * usize::from(self.range) + 1).min(width - 1) as u16,
-            Alone::Withdrew => {
-                self.range /= 2;
-                counters.withdrawals(1);
-            }
-        }
-    }
 }
 
 impl<const W: usize, Relax: RelaxStrategy> Elimination<W, Relax> {
-    /// Visits one exchanger; `visit` gets it, and a function that says whether to go on waiting.
-    fn visit<T, V>(
+    /// Visits one exchanger. `Some` if there was a partner, with its node if it was a push.
+    #[inline(never)]
+    fn visit<T>(
         array: &Array<T, W>,
         local: &mut Local,
         counters: &Counters,
-        visit: impl FnOnce(&Exchanger<T>, &mut dyn FnMut() -> bool) -> Result<V, Alone>,
-    ) -> Option<V> {
+        visit: &Visit<T>,
+    ) -> Option<Option<NodePtr<T>>> {
         const { assert!(W > 0 && W < 1 << 16, "Elimination<W>: W is at least 1 and below 65536") };
-        let mut left = local.patience.lost();
-        let mut wait = || {
-            if left == 0 {
-                return false;
+        let patience = local.patience.lost();
+        let index = local.pick() % W;
+        match array.0[index].visit::<Relax>(visit, patience) {
+            Ok(node) => return Some(node),
+            Err(Alone::Withdrew) => {
+                local.range /= 2;
+                counters.withdrawals(1);
             }
-            left -= 1;
-            relax::<Relax>();
-            true
-        };
-        let result = visit(&array.0[local.pick()], &mut wait);
-        result
-            .inspect_err(|&alone| {
-                local.adapt(alone, W, counters);
-                // After a collision there was nothing to wait for, but there is a race to stay out of.
-                while wait() {}
-            })
-            .ok()
+            Err(Alone::Collided) => {
+                #[expect(clippy::cast_possible_truncation, reason = "W is below 65536")]
+                let most = (W - 1) as u16;
+                local.range = local.range.saturating_mul(2).saturating_add(1).min(most);
+                // There was nothing to wait for, but there is a race to stay out of.
+                for _ in 0..patience {
+                    relax::<Relax>();
+                }
+            }
+        }
+        None
     }
 }
 
@@ -101,16 +92,14 @@ impl<const W: usize, Relax: RelaxStrategy> sealed::Strategy for Elimination<W, R
 
     #[cold]
     unsafe fn push<T>(array: &Array<T, W>, local: &mut Local, counters: &Counters, node: NodePtr<T>) -> bool {
-        // SAFETY: the caller's contract.
-        let visit = |exchanger: &Exchanger<T>, wait: &mut dyn FnMut() -> bool| unsafe { exchanger.push(node, wait) };
-        let eliminated = Self::visit(array, local, counters, visit).is_some();
+        let eliminated = Self::visit(array, local, counters, &Visit::push(node)).is_some();
         counters.eliminated_pushes(eliminated.into());
         eliminated
     }
 
     #[cold]
     fn pop<T>(array: &Array<T, W>, local: &mut Local, counters: &Counters) -> Option<NodePtr<T>> {
-        let node = Self::visit(array, local, counters, |exchanger, wait| exchanger.pop(wait))?;
+        let node = Self::visit(array, local, counters, &Visit::pop())??;
         counters.eliminated_pops(1);
         Some(node)
     }

@@ -2,40 +2,38 @@
 //!
 //! # States
 //!
-//! | state | meaning | who moves it on |
-//! |---|---|---|
-//! | `EMPTY` | free | a push to `PUSH(node)`, or a pop to `POP` |
-//! | `PUSH(node)` | a push offers this node | a pop to `TAKEN`; its push back to `EMPTY` (withdraws) |
-//! | `TAKEN` | the node has a new owner | that push, to `EMPTY`: it has succeeded |
-//! | `POP` | a pop waits | a push to `GIVEN(node)`; its pop back to `EMPTY` (withdraws) |
-//! | `GIVEN(node)` | a push has handed its node over | that pop, to `EMPTY`: it has succeeded |
-//!
-//! A state is one word: a node's address, or null, with a tag in the two low bits.
-//!
-//! | word | tag 0 | tag 1 | tag 2 |
+//! | state | word | meaning | who moves it on |
 //! |---|---|---|---|
-//! | null | `EMPTY` | `TAKEN` | `POP` |
-//! | node | | `PUSH(node)` | `GIVEN(node)` |
+//! | `EMPTY` | null | free | a push to `PUSH(node)`, or a pop to `POP` |
+//! | `PUSH(node)` | node, tag 1 | a push offers this node | a pop to `TAKEN`; its push back to `EMPTY` (withdraws) |
+//! | `POP` | null, tag 2 | a pop waits | a push to `GIVEN(node)`; its pop back to `EMPTY` (withdraws) |
+//! | `TAKEN` | null, tag 3 | the node has a new owner | that push, to `EMPTY`: it has succeeded |
+//! | `GIVEN(node)` | node, tag 3 | a push has handed its node over | that pop, to `EMPTY`: it has succeeded |
+//!
+//! So both sides do the same: answer the other kind's offer with tag 3, or make an offer and wait for the answer.
 //!
 //! # Invariants
 //!
-//! 1. Whoever moved the cell away from `EMPTY` waits there, and it alone moves the cell back to `EMPTY`. So while
-//!    it waits, the partner's move is the only other one, and a withdrawal that fails **is** success.
-//! 2. A partner touches the node only after its compare-exchange has succeeded; it need not ask whether the node
-//!    was withdrawn, used and offered again in between: what it then wins is the node of an offer that stands.
+//! 1. Whoever moved the cell away from `EMPTY` waits there, and it alone moves the cell back to `EMPTY`. While it
+//!    waits, the answer is the only other change, so a withdrawal that fails **is** success.
+//! 2. A partner touches the node only after its compare-exchange has succeeded. It need not ask whether the node was
+//!    withdrawn, used and offered again in between: what it then wins is the node of an offer that stands.
 //!
 //! # Orderings
 //!
-//! Handing a node over is a Release (`PUSH`, `GIVEN`), receiving it an Acquire: the value is visible. Nothing
-//! flows the other way, so all else is Relaxed.
+//! A node goes with an offer or with an answer: both are Release, and both are read with Acquire before the node is
+//! touched. The rest is Relaxed.
 
-use crate::sync::{Acquire, AtomicPtr, Relaxed, Release, initial};
+use super::relax;
+use crate::sync::{AcqRel, Acquire, AtomicPtr, Relaxed, Release, initial};
 use crate::treiber::{Node, NodePtr};
 use core::ptr::{self, NonNull};
+use spin::RelaxStrategy;
 
 const TAG: usize = 0b11;
-const TAKEN_OR_PUSH: usize = 1;
-const POP_OR_GIVEN: usize = 2;
+const PUSH: usize = 1;
+const POP: usize = 2;
+const ANSWER: usize = 3;
 
 /// One cell of an elimination array.
 pub struct Exchanger<T>(AtomicPtr<Node<T>>);
@@ -51,81 +49,70 @@ pub(crate) enum Alone {
     Withdrew,
 }
 
-/// The same for all nodes of all types.
-fn empty<T>() -> *mut Node<T> {
-    ptr::null_mut()
+/// What one kind of operation brings to an exchanger.
+pub(crate) struct Visit<T> {
+    /// The node, of a push; null, of a pop.
+    node: *mut Node<T>,
+    kind: usize,
 }
 
-fn taken<T>() -> *mut Node<T> {
-    ptr::without_provenance_mut(TAKEN_OR_PUSH)
-}
+impl<T> Visit<T> {
+    /// A push's visit. If it is answered, the node, which has a value, belongs to a pop.
+    pub(crate) fn push(node: NodePtr<T>) -> Self {
+        Self { node: node.as_ptr(), kind: PUSH }
+    }
 
-fn pop<T>() -> *mut Node<T> {
-    ptr::without_provenance_mut(POP_OR_GIVEN)
-}
+    /// A pop's visit. If it is answered, it has won a node with a value.
+    pub(crate) fn pop() -> Self {
+        Self { node: ptr::null_mut(), kind: POP }
+    }
 
-fn tagged<T>(node: NodePtr<T>, tag: usize) -> *mut Node<T> {
-    node.as_ptr().map_addr(|address| address | tag)
-}
-
-/// The node of a `PUSH` or `GIVEN`, according to `tag`.
-fn untagged<T>(state: *mut Node<T>, tag: usize) -> Option<NodePtr<T>> {
-    if state.addr() & TAG == tag { NonNull::new(state.map_addr(|address| address & !TAG)) } else { None }
+    fn word(&self, tag: usize) -> *mut Node<T> {
+        self.node.map_addr(|address| address | tag)
+    }
 }
 
 impl<T> Exchanger<T> {
-    /// Gives `node` to a pop that waits here, or offers it while `wait` returns `true`. `Ok` if a pop has it.
-    ///
-    /// # Safety
-    ///
-    /// The caller owns the node, which holds a value; after `Ok` not any more.
-    pub(crate) unsafe fn push(&self, node: NodePtr<T>, mut wait: impl FnMut() -> bool) -> Result<(), Alone> {
-        let state = self.0.load(Relaxed);
-        if state == pop() {
-            // Release pairs with the Acquire of the pop that waits.
-            let given = self.0.compare_exchange(pop(), tagged(node, POP_OR_GIVEN), Release, Relaxed);
-            return given.map(drop).map_err(|_| Alone::Collided);
+    /// Answers a partner that waits here, or waits for one, for `patience` relaxes. Returns the partner's node:
+    /// `Ok(Some)` for a pop, `Ok(None)` for a push.
+    pub(crate) fn visit<Relax: RelaxStrategy>(
+        &self,
+        visit: &Visit<T>,
+        patience: u16,
+    ) -> Result<Option<NodePtr<T>>, Alone> {
+        let empty = ptr::null_mut();
+        let other = self.0.load(Relaxed);
+        if other.addr() & TAG == PUSH + POP - visit.kind {
+            // AcqRel: a push's node goes with the answer; a pop takes the node of the offer.
+            let answered = self.0.compare_exchange(other, visit.word(ANSWER), AcqRel, Relaxed);
+            return answered.map(untagged).map_err(|_| Alone::Collided);
         }
-        let offer = tagged(node, TAKEN_OR_PUSH);
-        // Release pairs with the Acquire of the pop that takes it.
-        if state != empty() || self.0.compare_exchange(empty(), offer, Release, Relaxed).is_err() {
+        let offer = visit.word(visit.kind);
+        // Release: a push's node goes with the offer.
+        if other != empty || self.0.compare_exchange(empty, offer, Release, Relaxed).is_err() {
             return Err(Alone::Collided);
         }
-        while self.0.load(Relaxed) == offer && wait() {}
-        // Invariant 1: the offer stands, or it was taken.
-        match self.0.compare_exchange(offer, empty(), Relaxed, Relaxed) {
+        for _ in 0..patience {
+            if self.0.load(Relaxed) != offer {
+                break;
+            }
+            relax::<Relax>();
+        }
+        // Invariant 1: the offer stands, or was answered. Acquire: a pop takes the node of the answer.
+        match self.0.compare_exchange(offer, empty, Relaxed, Acquire) {
             Ok(_) => Err(Alone::Withdrew),
-            Err(state) => {
-                debug_assert_eq!(state, taken());
-                self.0.store(empty(), Relaxed);
-                Ok(())
+            Err(answer) => {
+                debug_assert_eq!(answer.addr() & TAG, ANSWER);
+                self.0.store(empty, Relaxed);
+                Ok(untagged(answer))
             }
         }
     }
+}
 
-    /// Takes the node of a push that waits here, or waits for one while `wait` returns `true`.
-    ///
-    /// The caller owns the node, which holds a value.
-    pub(crate) fn pop(&self, mut wait: impl FnMut() -> bool) -> Result<NodePtr<T>, Alone> {
-        let state = self.0.load(Relaxed);
-        if let Some(node) = untagged(state, TAKEN_OR_PUSH) {
-            // Acquire pairs with the Release of the push that offers it.
-            let won = self.0.compare_exchange(state, taken(), Acquire, Relaxed);
-            return won.map(|_| node).map_err(|_| Alone::Collided);
-        }
-        if state != empty() || self.0.compare_exchange(empty(), pop(), Relaxed, Relaxed).is_err() {
-            return Err(Alone::Collided);
-        }
-        while self.0.load(Relaxed) == pop() && wait() {}
-        // Invariant 1: we wait still, or were given a node. Acquire pairs with the Release of the push that gave it.
-        match self.0.compare_exchange(pop(), empty(), Relaxed, Acquire) {
-            Ok(_) => Err(Alone::Withdrew),
-            Err(state) => {
-                self.0.store(empty(), Relaxed);
-                untagged(state, POP_OR_GIVEN).ok_or(Alone::Withdrew)
-            }
-        }
-    }
+/// The node of a word.
+fn untagged<T>(word: *mut Node<T>) -> Option<NodePtr<T>> {
+    NonNull::new(word.map_addr(|address| address & !TAG))
 }
 
 #[cfg(all(test, loom))]
@@ -135,23 +122,14 @@ mod tests {
     extern crate std;
 
     use super::*;
-    use crate::sync::spin_loop;
     use loom::sync::Arc;
     use loom::thread;
+    use spin::Spin;
     use std::sync::Mutex;
     use std::vec::Vec;
 
     /// How a visit ended, and what the visitor has afterwards.
     type End = (Option<Alone>, Option<u32>);
-
-    /// Waits for `patience` steps.
-    fn wait(mut patience: usize) -> impl FnMut() -> bool {
-        move || {
-            spin_loop();
-            patience = patience.saturating_sub(1);
-            patience > 0
-        }
-    }
 
     fn free(node: NodePtr<u32>) -> u32 {
         // SAFETY: the node is ours and has a value.
@@ -162,36 +140,34 @@ mod tests {
         }
     }
 
-    fn push(cell: &Exchanger<u32>, value: u32, patience: usize) -> End {
+    fn push(cell: &Exchanger<u32>, value: u32, patience: u16) -> End {
         let node = Node::allocate().unwrap();
         // SAFETY: the node is ours.
-        let result = unsafe {
-            Node::put(node, value);
-            cell.push(node, wait(patience))
-        };
+        unsafe { Node::put(node, value) };
+        let result = cell.visit::<Spin>(&Visit::push(node), patience);
         (result.err(), result.is_err().then(|| free(node)))
     }
 
-    fn pop(cell: &Exchanger<u32>, patience: usize) -> End {
-        let result = cell.pop(wait(patience));
-        (result.err(), result.ok().map(free))
+    fn pop(cell: &Exchanger<u32>, _: u32, patience: u16) -> End {
+        let result = cell.visit::<Spin>(&Visit::pop(), patience);
+        (result.err(), result.ok().flatten().map(free))
     }
 
     /// Runs pushes of 1, 2, ... against pops. Each value comes out once, at a pop or back at its push; who has
     /// left the cell leaves it empty; and each end was seen in some execution.
-    fn meet(pushes: u32, pops: usize, patience: usize) {
+    fn meet(pushes: u32, pops: usize, patience: u16) {
         let seen = std::sync::Arc::new(Mutex::new(Vec::new()));
         let mut builder = loom::model::Builder::new();
         builder.preemption_bound = builder.preemption_bound.or(Some(4));
         let ends = seen.clone();
         builder.check(move || {
             let cell = Arc::new(initial!(Exchanger<u32>));
-            let spawn = |visit: fn(&Exchanger<u32>, u32, usize) -> End, value| {
+            let spawn = |visit: fn(&Exchanger<u32>, u32, u16) -> End, value| {
                 let cell = cell.clone();
                 thread::spawn(move || visit(&cell, value, patience))
             };
             let pushes_run = (1..=pushes).map(|value| spawn(push, value));
-            let pops_run = (0..pops).map(|_| spawn(|cell, _, patience| pop(cell, patience), 0));
+            let pops_run = (0..pops).map(|_| spawn(pop, 0));
             let threads: Vec<_> = pushes_run.chain(pops_run).collect();
             let mut all = Vec::new();
             for thread in threads {

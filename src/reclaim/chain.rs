@@ -8,12 +8,10 @@ use core::ptr::{self, NonNull};
 /// Nodes linked through `next`. What it holds is leaked when it is dropped.
 pub struct Chain<T> {
     first: *mut Node<T>,
-    /// Valid while `first` is not null.
-    last: *mut Node<T>,
     len: usize,
 }
 
-initial! { impl[T] Chain<T> = Chain { first: ptr::null_mut(), last: ptr::null_mut(), len: 0 } }
+initial! { impl[T] Chain<T> = Chain { first: ptr::null_mut(), len: 0 } }
 
 impl<T> Chain<T> {
     /// A chain of `len` nodes that are linked already, from `first` on; the last one's `next` is null.
@@ -22,13 +20,7 @@ impl<T> Chain<T> {
     ///
     /// The caller owns the nodes, and there are `len` of them.
     pub(crate) unsafe fn from_linked(first: *mut Node<T>, len: usize) -> Self {
-        let mut last = first;
-        // The last node is needed only when something is appended.
-        for _ in 1..len {
-            // SAFETY: the caller's contract.
-            last = unsafe { (*last).next.load(Relaxed) };
-        }
-        Self { first, last, len }
+        Self { first, len }
     }
 
     /// `count` nodes from the allocator, or none.
@@ -46,11 +38,6 @@ impl<T> Chain<T> {
         Ok(chain)
     }
 
-    /// The first and the last node.
-    pub(crate) fn ends(&self) -> Option<(NodePtr<T>, NodePtr<T>)> {
-        Some((NonNull::new(self.first)?, NonNull::new(self.last)?))
-    }
-
     #[inline(always)]
     pub(crate) fn len(&self) -> usize {
         self.len
@@ -63,9 +50,6 @@ impl<T> Chain<T> {
     pub(crate) unsafe fn push(&mut self, node: NodePtr<T>) {
         // SAFETY: the caller's contract. Relaxed: a slower pop may read it, but does not use what it reads.
         unsafe { node.as_ref() }.next.store(self.first, Relaxed);
-        if self.first.is_null() {
-            self.last = node.as_ptr();
-        }
         self.first = node.as_ptr();
         self.len += 1;
     }
@@ -88,21 +72,6 @@ impl<T> Chain<T> {
         Some(node)
     }
 
-    /// Moves all of `other` to the front of this chain.
-    pub(crate) fn prepend(&mut self, other: Self) {
-        if other.first.is_null() {
-            return;
-        }
-        if self.first.is_null() {
-            *self = other;
-        } else {
-            // SAFETY: both chains own their nodes.
-            unsafe { (*other.last).next.store(self.first, Relaxed) };
-            self.first = other.first;
-            self.len += other.len;
-        }
-    }
-
     /// Cuts the first `count` nodes off; there are more than that.
     pub(crate) fn split(&mut self, count: usize) -> Self {
         debug_assert!(0 < count && count < self.len);
@@ -117,7 +86,7 @@ impl<T> Chain<T> {
         self.first = last_next.load(Relaxed);
         last_next.store(ptr::null_mut(), Relaxed);
         self.len -= count;
-        Self { first, last, len: count }
+        Self { first, len: count }
     }
 
     /// The first node, and the chain of the others.

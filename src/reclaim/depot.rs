@@ -16,9 +16,8 @@
 //!
 //! # Counting
 //!
-//! `nodes` is added to before a batch is put and taken from after a batch was taken, so each counted node
-//! exists. Nodes are freed only while the count stays at least `reserved + slack`, or when they were never
-//! counted. So at least `reserved` nodes stay in circulation.
+//! `nodes` is added to before a batch is put and taken from after a batch was taken, so each counted node exists.
+//! What is put here may exceed the limit; then the next operation that may free gives back as much.
 
 use super::chain::Chain;
 use crate::sync::{AtomicUsize, Relaxed, initial};
@@ -32,7 +31,7 @@ pub struct Depot<T> {
     nodes: AtomicUsize,
     /// Nodes that `reserve` asked for.
     reserved: AtomicUsize,
-    /// Not zero when a call that may not free has left more here than need be kept.
+    /// Not zero when more was put here than need be kept.
     surplus: AtomicUsize,
 }
 
@@ -43,104 +42,79 @@ initial! { impl[T] Depot<T> = Depot {
     surplus: AtomicUsize::new(0),
 } }
 
-/// A batch taken out: its first node, see rule 1, and the chain of the others.
-pub(crate) struct Batch<T> {
-    pub(crate) first: NodePtr<T>,
-    pub(crate) rest: *mut Node<T>,
-}
-
-impl<T> Batch<T> {
-    /// Nodes in the batch, if full batches have `full` of them.
-    pub(crate) fn len(&self, full: usize) -> usize {
-        if self.rest.is_null() { 1 } else { full }
-    }
-}
-
 impl<T> Depot<T> {
-    /// Accounts for `nodes` more, unless the depot would then hold more than is reserved plus `slack`.
-    pub(crate) fn admit(&self, nodes: usize, slack: usize) -> bool {
-        let limit = self.reserved.load(Relaxed).saturating_add(slack);
-        let add = |now: usize| Some(now + nodes).filter(|&sum| sum <= limit);
-        self.nodes.fetch_update(Relaxed, Relaxed, add).is_ok()
-    }
-
-    /// Accounts for `nodes` more, however many there are.
-    pub(crate) fn admit_all(&self, nodes: usize) {
-        self.nodes.fetch_add(nodes, Relaxed);
-    }
-
     /// Raises the number of nodes to keep.
     pub(crate) fn reserve(&self, nodes: usize) {
         self.reserved.fetch_add(nodes, Relaxed);
     }
 
-    /// Puts a batch whose nodes were admitted: a full one, or a single node.
+    /// Nodes to keep here, if the depot keeps `slack` more than are reserved.
+    pub(crate) fn limit(&self, slack: usize) -> usize {
+        self.reserved.load(Relaxed).saturating_add(slack)
+    }
+
+    /// Puts a batch: a full one, or a single node.
     ///
     /// # Safety
     ///
     /// Nobody protects the nodes (rule 3), and they hold no values.
-    pub(crate) unsafe fn put(&self, batch: Chain<T>) {
+    pub(crate) unsafe fn put(&self, batch: Chain<T>, slack: usize) {
+        let nodes = self.nodes.fetch_add(batch.len(), Relaxed) + batch.len();
         if let Some((first, rest)) = batch.into_parts() {
             // SAFETY: the node is ours and holds no value.
             unsafe { Node::set_link(first, rest) };
             // SAFETY: the nodes are ours; the list's from now on.
             while !unsafe { self.head.try_push(self.head.top(), first, first) } {}
         }
-    }
-
-    /// Notes that a later call should [give surplus back](Depot::claim_surplus), if there is any.
-    pub(crate) fn note_surplus(&self, slack: usize) {
-        if self.nodes.load(Relaxed) > self.reserved.load(Relaxed).saturating_add(slack) {
+        if nodes > self.limit(slack) {
             self.surplus.store(1, Relaxed);
         }
     }
 
-    /// Whether some call has noted surplus.
+    /// Whether some call has put more than need be kept.
     #[inline(always)]
     pub(crate) fn has_surplus(&self) -> bool {
         self.surplus.load(Relaxed) != 0
     }
 
-    /// Stops accounting for `nodes`, which the caller then takes and frees, if enough stay.
-    pub(crate) fn claim_surplus(&self, nodes: usize, slack: usize) -> bool {
+    /// Whether there is more here than `slack` and one batch of `full` nodes; and forgets what `put` has noted.
+    pub(crate) fn exceeds(&self, slack: usize, full: usize) -> bool {
         self.surplus.store(0, Relaxed);
-        let limit = self.reserved.load(Relaxed).saturating_add(slack);
-        let less = |now: usize| now.checked_sub(nodes).filter(|&rest| rest >= limit);
-        self.nodes.fetch_update(Relaxed, Relaxed, less).is_ok()
+        self.nodes.load(Relaxed) >= self.limit(slack) + full
     }
 
-    /// Takes one batch. `protect` publishes a hazard and is a full barrier. The count is the caller's to
-    /// correct, with [`Depot::taken`].
-    pub(crate) fn take(&self, mut protect: impl FnMut(NodePtr<T>)) -> Option<Batch<T>> {
+    /// Takes one batch: its first node, see rule 1, and the others, see rule 2. Full ones have `full` nodes.
+    /// `protect` publishes a hazard and is a full barrier.
+    #[inline]
+    pub(crate) fn take(&self, full: usize, mut protect: impl FnMut(NodePtr<T>)) -> Option<(NodePtr<T>, Chain<T>)> {
         loop {
             let first = NonNull::new(self.head.top())?;
             protect(first);
             // SAFETY: `first` is protected, and was the top after that.
             if self.head.is_top(first) && unsafe { self.head.try_pop(first) } {
-                // SAFETY: the batch is ours; `put` has set the link.
-                let rest = unsafe { Node::link(first) };
-                return Some(Batch { first, rest });
+                return Some((first, self.taken(first, full)));
             }
         }
     }
 
-    /// Stops accounting for `nodes` that were taken.
-    pub(crate) fn taken(&self, nodes: usize) {
-        self.nodes.fetch_sub(nodes, Relaxed);
+    /// Stops accounting for the batch of `first`, which is ours; the others of it.
+    fn taken(&self, first: NodePtr<T>, full: usize) -> Chain<T> {
+        // SAFETY: the node is ours; `put` has set the link.
+        let rest = unsafe { Node::link(first) };
+        let len = if rest.is_null() { 0 } else { full - 1 };
+        self.nodes.fetch_sub(len + 1, Relaxed);
+        // SAFETY: `put` was given a batch of this length.
+        unsafe { Chain::from_linked(rest, len) }
     }
 
     /// Ends every reservation and takes all batches; `visit` gets each.
-    pub(crate) fn take_all(&self, full: usize, mut visit: impl FnMut(Batch<T>)) {
+    pub(crate) fn take_all(&self, full: usize, mut visit: impl FnMut(NodePtr<T>, Chain<T>)) {
         self.reserved.store(0, Relaxed);
         let mut next = self.head.detach();
         while let Some(first) = NonNull::new(next) {
-            // SAFETY: the batches are ours; `put` has set the links.
-            let batch = unsafe {
-                next = first.as_ref().next.load(Relaxed);
-                Batch { first, rest: Node::link(first) }
-            };
-            self.taken(batch.len(full));
-            visit(batch);
+            // SAFETY: the batches are ours since they were detached.
+            next = unsafe { first.as_ref() }.next.load(Relaxed);
+            visit(first, self.taken(first, full));
         }
     }
 }

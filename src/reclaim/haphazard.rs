@@ -140,7 +140,8 @@ impl<T> Spares<T> {
     /// Takes at most `limit` nodes out. Frees of the others what is more than `keep`.
     fn take(&self, limit: usize, keep: usize) -> (Chain<T>, usize) {
         let mut chain = initial!(Chain<T>);
-        let mut others = initial!(Chain<T>);
+        // The others: the top, the bottom and the length of a chain.
+        let (mut top, mut bottom, mut others) = (ptr::null_mut(), None, 0);
         let mut next = self.head.detach();
         let mut freed = 0;
         while let Some(node) = NonNull::new(next) {
@@ -149,19 +150,21 @@ impl<T> Spares<T> {
                 next = node.as_ref().next.load(Relaxed);
                 if chain.len() < limit {
                     chain.push(node);
-                } else if others.len() < keep {
-                    others.push(node);
+                } else if others < keep {
+                    node.as_ref().next.store(top, Relaxed);
+                    top = node.as_ptr();
+                    bottom = bottom.or(Some(node));
+                    others += 1;
                 } else {
                     Node::free(node);
                     freed += 1;
                 }
             }
         }
-        let count = others.len();
-        self.nodes.fetch_sub(chain.len() + count + freed, Relaxed);
-        if let Some((first, last)) = others.ends() {
+        self.nodes.fetch_sub(chain.len() + others + freed, Relaxed);
+        if let (Some(top), Some(bottom)) = (NonNull::new(top), bottom) {
             // SAFETY: ours still.
-            unsafe { self.put(first, last, count) };
+            unsafe { self.put(top, bottom, others) };
         }
         (chain, freed)
     }
@@ -271,11 +274,7 @@ unsafe impl<T, L: Initial, const RECLAIM_AT: usize> Domain<T, L> for HaphazardDo
         Self: 'a;
 
     fn enter(&self, permit: Permit) -> Option<Self::Guard<'_>> {
-        let claim = match self.pool.claim() {
-            None if permit == Permit::Allocator => self.pool.grow(),
-            claim => claim,
-        };
-        Some(self.guard(claim?))
+        Some(self.guard(self.pool.claim(permit == Permit::Allocator)?))
     }
 
     fn enter_protecting(&self, node: NodePtr<T>) -> Option<Self::Guard<'_>> {
@@ -300,14 +299,14 @@ unsafe impl<T, L: Initial, const RECLAIM_AT: usize> Domain<T, L> for HaphazardDo
 
     fn reserve(&self, nodes: usize) -> Result<(), OutOfMemory> {
         let spares = &self.make_shared().ok_or(OutOfMemory)?.spares;
-        let made = Chain::allocate(nodes)?;
+        let mut made = Chain::allocate(nodes)?;
         if let Some(guard) = self.enter(Permit::Allocator) {
             guard.counters().allocator_calls(nodes);
         }
         spares.reserved.fetch_add(nodes, Relaxed);
-        if let Some((first, last)) = made.ends() {
+        while let Some(node) = made.pop() {
             // SAFETY: nobody has seen these nodes.
-            unsafe { spares.put(first, last, nodes) };
+            unsafe { spares.put(node, node, 1) };
         }
         Ok(())
     }
@@ -374,7 +373,7 @@ unsafe impl<T, L: Initial, const RECLAIM_AT: usize> Guard<T, L> for HaphazardGua
         }
     }
 
-    unsafe fn retire(&mut self, node: NodePtr<T>, _: Permit) {
+    unsafe fn retire(&mut self, node: NodePtr<T>) {
         // Our own hazard is on a node that this context is done with.
         self.unprotect();
         let Some(shared) = self.domain.shared() else { return };

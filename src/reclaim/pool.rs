@@ -156,45 +156,74 @@ initial! { impl[T, P: Initial, const N: usize] Pool<T, P, N> = Pool {
 } }
 
 impl<T, P, const N: usize> Pool<T, P, N> {
-    /// Claims a free slot, protecting nothing.
+    /// Claims a free slot, protecting nothing. If there is none, adds one if `grow` is set and there is memory.
     #[inline(always)]
-    pub(crate) fn claim(&self) -> Option<Claim<'_, T, P>> {
-        self.claim_as(claimed())
+    pub(crate) fn claim(&self, grow: bool) -> Option<Claim<'_, T, P>>
+    where
+        P: Initial,
+    {
+        let home = Self::home();
+        match self.slots[home].try_claim(claimed()) {
+            None => self.claim_or_grow(home, grow),
+            claim => claim,
+        }
     }
 
     /// Claims a free slot by protecting `node` with it; a full barrier.
     #[inline(always)]
     pub(crate) fn claim_protecting(&self, node: NodePtr<T>) -> Option<Claim<'_, T, P>> {
-        let claim = self.claim_as(node.as_ptr());
+        let home = Self::home();
+        let claim = match self.slots[home].try_claim(node.as_ptr()) {
+            None => self.claim_elsewhere(home, node.as_ptr()),
+            claim => claim,
+        };
         publish_barrier();
         claim
     }
 
+    /// The slot in place that this context tries first.
     #[inline(always)]
-    fn claim_as(&self, word: *mut Node<T>) -> Option<Claim<'_, T, P>> {
+    fn home() -> usize {
         const { assert!(N > 0 && N < 1 << 16, "Slots<N>: N is at least 1 and below 65536") };
         // Scales the hash to 0..N without a division.
-        let home = (((context_hash() >> 16) * N as u32) >> 16) as usize;
-        match self.slots[home].try_claim(word) {
-            None => self.claim_elsewhere(home, word),
-            claim => claim,
-        }
+        (((context_hash() >> 16) * N as u32) >> 16) as usize % N
     }
 
     #[cold]
+    #[inline(never)]
     fn claim_elsewhere(&self, home: usize, word: *mut Node<T>) -> Option<Claim<'_, T, P>> {
-        for _ in 0..PASSES {
-            let (before, from) = self.slots.split_at(home);
-            let in_place = from.iter().chain(before).map(|slot| &slot.0);
-            for slot in in_place.chain(self.extras()) {
-                if slot.is_free() {
-                    if let Some(claim) = slot.try_claim(word) {
-                        return Some(claim);
-                    }
-                }
+        (0..PASSES).find_map(|_| self.find(home, free())?.try_claim(word))
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn claim_or_grow(&self, home: usize, grow: bool) -> Option<Claim<'_, T, P>>
+    where
+        P: Initial,
+    {
+        let claim = self.claim_elsewhere(home, claimed());
+        if claim.is_none() && grow {
+            let slot = self.add(claimed())?;
+            return Some(Claim { private: slot.private.get_mut(), leave: Leave(slot) });
+        }
+        claim
+    }
+
+    /// A slot with this word, if there is one when it is looked at; starts with the slot in place of index `start`.
+    #[inline(never)]
+    fn find(&self, start: usize, word: *mut Node<T>) -> Option<&Slot<T, P>> {
+        for index in 0..N {
+            let slot = &self.slots[(start + index) % N];
+            if slot.word.load(READ_HAZARD) == word {
+                return Some(slot);
             }
         }
-        None
+        self.extras().find(|slot| slot.word.load(READ_HAZARD) == word)
+    }
+
+    /// Whether some slot protects `node`.
+    pub(crate) fn protects(&self, node: NodePtr<T>) -> bool {
+        self.find(0, node.as_ptr()).is_some()
     }
 
     /// Claims one certain slot, if it is free.
@@ -237,16 +266,9 @@ impl<T, P, const N: usize> Pool<T, P, N> {
 }
 
 impl<T, P: Initial, const N: usize> Pool<T, P, N> {
-    /// Adds a slot and claims it; `None` without memory.
-    #[cold]
-    pub(crate) fn grow(&self) -> Option<Claim<'_, T, P>> {
-        let slot = self.add(claimed())?;
-        Some(Claim { private: slot.private.get_mut(), leave: Leave(slot) })
-    }
-
     /// Adds a slot that nobody owns, if there is none and there is memory.
     pub(crate) fn keep_one_free(&self) {
-        if !self.iter().any(Slot::is_free) {
+        if self.find(0, free()).is_none() {
             self.add(free());
         }
     }

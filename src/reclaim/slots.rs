@@ -29,7 +29,7 @@
 //! pair, 16 nodes 16 ns, and 32 to 1024 the same 14 ns.
 
 use super::chain::Chain;
-use super::depot::{Batch, Depot};
+use super::depot::Depot;
 use super::pool::{Claim, Pool, Slot};
 use super::{Domain, Guard, Permit, sealed};
 use crate::OutOfMemory;
@@ -69,6 +69,8 @@ impl<const N: usize> Slots<N> {
     pub const BATCH: usize = if cfg!(loom) { 1 } else { 2 * N };
     /// Nodes that the depot keeps beyond those that are reserved.
     pub const DEPOT_LIMIT: usize = if cfg!(loom) { 2 } else { 4 * N * N };
+    /// The most slots in place for which a scan has no filter.
+    const UNFILTERED: usize = if cfg!(loom) { 1 } else { 4 };
 }
 
 impl<const N: usize> sealed::Engine for Slots<N> {
@@ -119,11 +121,7 @@ unsafe impl<T, L: Initial, const N: usize> Domain<T, L> for SlotsDomain<T, L, N>
 
     #[inline(always)]
     fn enter(&self, permit: Permit) -> Option<Self::Guard<'_>> {
-        let claim = match self.pool.claim() {
-            None if permit == Permit::Allocator => self.pool.grow(),
-            claim => claim,
-        };
-        Some(self.guard(claim?))
+        Some(self.guard(self.pool.claim(permit == Permit::Allocator)?))
     }
 
     #[inline(always)]
@@ -152,13 +150,12 @@ unsafe impl<T, L: Initial, const N: usize> Domain<T, L> for SlotsDomain<T, L, N>
             guard.counters().allocator_calls(nodes);
         }
         self.depot.reserve(nodes);
-        self.depot.admit_all(nodes);
         // Full batches first, then single nodes, so that the depot knows every batch's length.
         while made.len() > 0 {
             let len = if made.len() > Slots::<N>::BATCH { Slots::<N>::BATCH } else { 1 };
             let batch = if made.len() > len { made.split(len) } else { made.take() };
             // SAFETY: nobody has seen these nodes.
-            unsafe { self.depot.put(batch) };
+            unsafe { self.depot.put(batch, Slots::<N>::DEPOT_LIMIT) };
         }
         Ok(())
     }
@@ -166,11 +163,11 @@ unsafe impl<T, L: Initial, const N: usize> Domain<T, L> for SlotsDomain<T, L, N>
     fn reclaim(&self) -> usize {
         let mut freed = 0;
         if let Some(mut guard) = self.enter(Permit::Nothing) {
-            self.depot.take_all(Slots::<N>::BATCH, |batch| {
+            self.depot.take_all(Slots::<N>::BATCH, |first, mut rest| {
                 // SAFETY: rules 1 and 2 of the depot.
                 unsafe {
-                    freed += Node::free_chain(batch.rest);
-                    guard.claim.private().retired.push(batch.first);
+                    freed += rest.free();
+                    guard.claim.private().retired.push(first);
                 }
             });
         }
@@ -220,14 +217,14 @@ unsafe impl<T, L: Initial, const N: usize> Guard<T, L> for SlotsGuard<'_, T, L, 
     }
 
     #[inline(always)]
-    unsafe fn retire(&mut self, node: NodePtr<T>, permit: Permit) {
+    unsafe fn retire(&mut self, node: NodePtr<T>) {
         let retired = &mut self.claim.private().retired;
         // SAFETY: the caller's contract.
         unsafe { retired.push(node) };
         let len = retired.len();
         self.counters().set_retired(len);
         if len >= Slots::<N>::RETIRE_LIMIT {
-            self.scan(permit);
+            self.scan();
         }
     }
 
@@ -253,14 +250,10 @@ unsafe impl<T, L: Initial, const N: usize> Guard<T, L> for SlotsGuard<'_, T, L, 
 impl<T, L: Initial, const N: usize> SlotsGuard<'_, T, L, N> {
     /// A node for a slot that has no spare one.
     #[cold]
+    #[inline(never)]
     fn refill(&mut self, permit: Permit) -> Option<NodePtr<T>> {
-        if let Some(batch) = self.take_batch() {
-            self.domain.depot.taken(batch.len(Slots::<N>::BATCH));
-            if !batch.rest.is_null() {
-                // SAFETY: rule 2 of the depot.
-                self.claim.private().spare = unsafe { Chain::from_linked(batch.rest, Slots::<N>::BATCH - 1) };
-            }
-            return Some(batch.first);
+        if let Some(node) = self.take_batch() {
+            return Some(node);
         }
         if permit == Permit::Allocator {
             self.counters().allocator_calls(1);
@@ -279,34 +272,27 @@ impl<T, L: Initial, const N: usize> SlotsGuard<'_, T, L, N> {
         self.claim.private().spare.pop_exclusive()
     }
 
-    fn take_batch(&mut self) -> Option<Batch<T>> {
+    /// Takes a batch out of the depot: the first node, which has to be pushed or retired; the others are the slot's
+    /// spare nodes, of which it has none before.
+    #[inline(never)]
+    fn take_batch(&mut self) -> Option<NodePtr<T>> {
         let claim = &mut self.claim;
-        let batch = self.domain.depot.take(|node| claim.protect(node));
+        let batch = self.domain.depot.take(Slots::<N>::BATCH, |node| claim.protect(node));
         claim.unprotect();
-        batch
+        let (first, rest) = batch?;
+        claim.private().spare = rest;
+        Some(first)
     }
 
-    /// Moves retired nodes on, and what is too much in this slot to the depot or the allocator.
+    /// Moves retired nodes on, and what is too much in this slot to the depot.
     #[cold]
-    fn scan(&mut self, permit: Permit) {
+    #[inline(never)]
+    fn scan(&mut self) {
         self.sort_retired();
-        let depot = &self.domain.depot;
         while self.claim.private().spare.len() > Slots::<N>::SPARE_LIMIT {
-            let mut batch = self.claim.private().spare.split(Slots::<N>::BATCH);
-            let (len, slack) = (batch.len(), Slots::<N>::DEPOT_LIMIT);
-            if permit == Permit::Nothing {
-                depot.admit_all(len);
-            } else if !depot.admit(len, slack) {
-                self.counters().allocator_calls(len);
-                // SAFETY: invariant 1.
-                unsafe { batch.free() };
-                continue;
-            }
+            let batch = self.claim.private().spare.split(Slots::<N>::BATCH);
             // SAFETY: invariant 1.
-            unsafe { depot.put(batch) };
-            if permit == Permit::Nothing {
-                depot.note_surplus(slack + Slots::<N>::BATCH - 1);
-            }
+            unsafe { self.domain.depot.put(batch, Slots::<N>::DEPOT_LIMIT) };
         }
     }
 
@@ -321,40 +307,40 @@ impl<T, L: Initial, const N: usize> SlotsGuard<'_, T, L, N> {
         self.counters().scans(1);
         let mut retired = self.claim.private().retired.take();
         scan_barrier();
-        // A filter with one bit for each hazard: nearly all nodes pass it, or there is nothing to filter.
-        let hazards = self.domain.pool.iter().map(Slot::hazard).filter(|hazard| !hazard.is_null());
-        let filter = hazards.fold(0, |filter, hazard| filter | filter_bit(hazard));
-        if filter == 0 {
-            self.claim.private().spare.prepend(retired);
-        } else {
-            while let Some(node) = retired.pop() {
-                let suspect = filter & filter_bit(node.as_ptr()) != 0;
-                let protected = suspect && self.domain.pool.iter().any(|slot| slot.hazard() == node.as_ptr());
-                let private = self.claim.private();
-                let list = if protected { &mut private.retired } else { &mut private.spare };
-                // SAFETY: the node was in our chain.
-                unsafe { list.push(node) };
+        // With many slots, one look at each makes a filter, with one bit for each hazard: nearly all nodes pass it,
+        // or there is nothing to filter. With few slots that would be code for nothing.
+        let mut filter = usize::MAX;
+        if N > Slots::<N>::UNFILTERED {
+            let hazards = self.domain.pool.iter().map(Slot::hazard).filter(|hazard| !hazard.is_null());
+            filter = hazards.fold(0, |filter, hazard| filter | filter_bit(hazard));
+            if filter == 0 && self.claim.private().spare.len() == 0 {
+                self.claim.private().spare = retired.take();
             }
+        }
+        while let Some(node) = retired.pop() {
+            let protected = filter & filter_bit(node.as_ptr()) != 0 && self.domain.pool.protects(node);
+            let private = self.claim.private();
+            let list = if protected { &mut private.retired } else { &mut private.spare };
+            // SAFETY: the node was in our chain.
+            unsafe { list.push(node) };
         }
         let left = self.claim.private().retired.len();
         self.counters().set_retired(left);
     }
 
-    /// Gives back what calls that may not free have left in the depot.
+    /// Gives nodes back while the depot has surplus: this slot's spare ones, which then come from the depot.
+    ///
+    /// What is freed is not counted in the depot, and what is counted there is enough; so enough stays.
     #[cold]
+    #[inline(never)]
     fn free_surplus(&mut self) {
-        while self.domain.depot.claim_surplus(Slots::<N>::BATCH, Slots::<N>::DEPOT_LIMIT) {
-            let Some(batch) = self.take_batch() else {
-                self.domain.depot.admit_all(Slots::<N>::BATCH);
-                break;
-            };
-            self.domain.depot.admit_all(Slots::<N>::BATCH - batch.len(Slots::<N>::BATCH));
-            // SAFETY: rules 1 and 2 of the depot.
-            unsafe {
-                let freed = Node::free_chain(batch.rest);
-                self.counters().allocator_calls(freed);
-                self.retire(batch.first, Permit::Allocator);
-            }
+        while self.domain.depot.exceeds(Slots::<N>::DEPOT_LIMIT, Slots::<N>::BATCH) {
+            // SAFETY: invariant 1.
+            let freed = unsafe { self.claim.private().spare.free() };
+            self.counters().allocator_calls(freed);
+            let Some(node) = self.take_batch() else { break };
+            // SAFETY: rule 1 of the depot.
+            unsafe { self.retire(node) };
         }
     }
 }
@@ -371,11 +357,11 @@ impl<T, L, const N: usize> Drop for SlotsDomain<T, L, N> {
             private.retired.free();
             private.spare.free();
         });
-        self.depot.take_all(Slots::<N>::BATCH, |batch| {
+        self.depot.take_all(Slots::<N>::BATCH, |first, mut rest| {
             // SAFETY: as above.
             unsafe {
-                Node::free_chain(batch.rest);
-                Node::free(batch.first);
+                rest.free();
+                Node::free(first);
             }
         });
     }
