@@ -118,8 +118,8 @@ pub unsafe trait Guard<T, L> {
     /// To be called at the end of each operation that may call the allocator: gives surplus back.
     fn tidy(&mut self);
 
-    /// What the back-off keeps in this slot.
-    fn local(&mut self) -> (&mut L, &Counters);
+    /// Gives `action` what the back-off keeps in this slot.
+    fn with_local<O>(&mut self, action: impl FnOnce(&mut L, &Counters) -> O) -> O;
 
     /// The slot's counters.
     fn counters(&self) -> &Counters;

@@ -23,7 +23,7 @@ pub(crate) use core::sync::atomic::Ordering::{self, AcqRel, Acquire, Relaxed, Re
 mod imp {
     pub(crate) use alloc::alloc::{alloc, dealloc};
     pub(crate) use core::hint::spin_loop;
-    pub(crate) use portable_atomic::{AtomicPtr, AtomicUsize};
+    pub(crate) use portable_atomic::{AtomicIsize, AtomicPtr, AtomicUsize};
 
     /// `core`'s cell behind the interface of loom's.
     #[derive(Debug)]
@@ -91,7 +91,7 @@ mod imp {
 mod imp {
     pub(crate) use loom::alloc::{alloc, dealloc};
     pub(crate) use loom::cell::{MutPtr, UnsafeCell};
-    pub(crate) use loom::sync::atomic::{AtomicPtr, AtomicUsize};
+    pub(crate) use loom::sync::atomic::{AtomicIsize, AtomicPtr, AtomicUsize};
     pub(crate) use loom::thread::yield_now as spin_loop;
 
     pub(crate) fn full_barrier() {

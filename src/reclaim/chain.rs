@@ -72,27 +72,20 @@ impl<T> Chain<T> {
         Some(node)
     }
 
-    /// Cuts the first `count` nodes off; there are more than that.
-    pub(crate) fn split(&mut self, count: usize) -> Self {
-        debug_assert!(0 < count && count < self.len);
-        let first = self.first;
-        let mut last = first;
+    /// Cuts the first `count` nodes off: the first of them, and the list of the others. There are as many.
+    pub(crate) fn split(&mut self, count: usize) -> (NodePtr<T>, *mut Node<T>) {
+        debug_assert!(0 < count && count <= self.len);
+        // SAFETY: the chain is not empty, and it owns its nodes.
+        let (first, mut last) = unsafe { (NonNull::new_unchecked(self.first), &(*self.first).next) };
         for _ in 1..count {
-            // SAFETY: the chain owns its nodes and has more than `count`.
-            last = unsafe { (*last).next.load(Relaxed) };
+            // SAFETY: the chain has as many nodes.
+            last = unsafe { &(*last.load(Relaxed)).next };
         }
-        // SAFETY: as above.
-        let last_next = unsafe { &(*last).next };
-        self.first = last_next.load(Relaxed);
-        last_next.store(ptr::null_mut(), Relaxed);
+        self.first = last.load(Relaxed);
         self.len -= count;
-        Self { first, len: count }
-    }
-
-    /// The first node, and the chain of the others.
-    pub(crate) fn into_parts(mut self) -> Option<(NodePtr<T>, *mut Node<T>)> {
-        let first = self.pop()?;
-        Some((first, self.first))
+        last.store(ptr::null_mut(), Relaxed);
+        // SAFETY: the node is the chain's no more.
+        (first, unsafe { first.as_ref() }.next.load(Relaxed))
     }
 
     /// Takes everything out.

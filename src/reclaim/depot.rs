@@ -16,71 +16,54 @@
 //!
 //! # Counting
 //!
-//! `nodes` is added to before a batch is put and taken from after a batch was taken, so each counted node exists.
-//! What is put here may exceed the limit; then the next operation that may free gives back as much.
+//! `excess` is added to before a batch is put and taken from after a batch was taken, so each node that it counts
+//! exists. It may exceed the limit after any put; then the next operation that may free gives back as much.
 
 use super::chain::Chain;
-use crate::sync::{AtomicUsize, Relaxed, initial};
+use crate::sync::{AtomicIsize, Relaxed, initial};
 use crate::treiber::{Head, Node, NodePtr};
 use core::ptr::NonNull;
 
 /// Spare nodes that the slots share.
 pub struct Depot<T> {
     head: Head<T>,
-    /// Nodes in the depot, see "Counting".
-    nodes: AtomicUsize,
+    /// Nodes in the depot, see "Counting", less those that are reserved.
+    excess: AtomicIsize,
     /// Nodes that `reserve` asked for.
-    reserved: AtomicUsize,
-    /// Not zero when more was put here than need be kept.
-    surplus: AtomicUsize,
+    reserved: AtomicIsize,
 }
 
 initial! { impl[T] Depot<T> = Depot {
     head: Head::new(),
-    nodes: AtomicUsize::new(0),
-    reserved: AtomicUsize::new(0),
-    surplus: AtomicUsize::new(0),
+    excess: AtomicIsize::new(0),
+    reserved: AtomicIsize::new(0),
 } }
 
 impl<T> Depot<T> {
-    /// Raises the number of nodes to keep.
+    /// Keeps `nodes` more from now on.
     pub(crate) fn reserve(&self, nodes: usize) {
-        self.reserved.fetch_add(nodes, Relaxed);
+        self.reserved.fetch_add(nodes.cast_signed(), Relaxed);
+        self.excess.fetch_sub(nodes.cast_signed(), Relaxed);
     }
 
-    /// Nodes to keep here, if the depot keeps `slack` more than are reserved.
-    pub(crate) fn limit(&self, slack: usize) -> usize {
-        self.reserved.load(Relaxed).saturating_add(slack)
-    }
-
-    /// Puts a batch: a full one, or a single node.
+    /// Puts the first `count` nodes of `spare` here: a full batch, or a single node.
     ///
     /// # Safety
     ///
-    /// Nobody protects the nodes (rule 3), and they hold no values.
-    pub(crate) unsafe fn put(&self, batch: Chain<T>, slack: usize) {
-        let nodes = self.nodes.fetch_add(batch.len(), Relaxed) + batch.len();
-        if let Some((first, rest)) = batch.into_parts() {
-            // SAFETY: the node is ours and holds no value.
-            unsafe { Node::set_link(first, rest) };
-            // SAFETY: the nodes are ours; the list's from now on.
-            while !unsafe { self.head.try_push(self.head.top(), first, first) } {}
-        }
-        if nodes > self.limit(slack) {
-            self.surplus.store(1, Relaxed);
-        }
+    /// There are as many. Nobody protects the nodes (rule 3), and they hold no values.
+    pub(crate) unsafe fn put(&self, spare: &mut Chain<T>, count: usize) {
+        let (first, rest) = spare.split(count);
+        self.excess.fetch_add(count.cast_signed(), Relaxed);
+        // SAFETY: the node is ours and holds no value.
+        unsafe { Node::set_link(first, rest) };
+        // SAFETY: the nodes are ours; the list's from now on.
+        while !unsafe { self.head.try_push(self.head.top(), first, first) } {}
     }
 
-    /// Whether some call has put more than need be kept.
+    /// Whether there are `nodes` more here than are reserved.
     #[inline(always)]
-    pub(crate) fn has_surplus(&self) -> bool {
-        self.surplus.load(Relaxed) != 0
-    }
-
-    /// Whether there is more here than `slack` and one batch of `full` nodes; and forgets what `put` has noted.
-    pub(crate) fn exceeds(&self, slack: usize, full: usize) -> bool {
-        self.surplus.store(0, Relaxed);
-        self.nodes.load(Relaxed) >= self.limit(slack) + full
+    pub(crate) fn exceeds(&self, nodes: usize) -> bool {
+        self.excess.load(Relaxed) >= nodes.cast_signed()
     }
 
     /// Takes one batch: its first node, see rule 1, and the others, see rule 2. Full ones have `full` nodes.
@@ -102,14 +85,14 @@ impl<T> Depot<T> {
         // SAFETY: the node is ours; `put` has set the link.
         let rest = unsafe { Node::link(first) };
         let len = if rest.is_null() { 0 } else { full - 1 };
-        self.nodes.fetch_sub(len + 1, Relaxed);
+        self.excess.fetch_sub((len + 1).cast_signed(), Relaxed);
         // SAFETY: `put` was given a batch of this length.
         unsafe { Chain::from_linked(rest, len) }
     }
 
     /// Ends every reservation and takes all batches; `visit` gets each.
     pub(crate) fn take_all(&self, full: usize, mut visit: impl FnMut(NodePtr<T>, Chain<T>)) {
-        self.reserved.store(0, Relaxed);
+        self.excess.fetch_add(self.reserved.swap(0, Relaxed), Relaxed);
         let mut next = self.head.detach();
         while let Some(first) = NonNull::new(next) {
             // SAFETY: the batches are ours since they were detached.

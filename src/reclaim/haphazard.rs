@@ -292,7 +292,7 @@ unsafe impl<T, L: Initial, const RECLAIM_AT: usize> Domain<T, L> for HaphazardDo
     fn enter_with_spare(&self) -> Option<(Self::Guard<'_>, NodePtr<T>)> {
         self.pool.iter().find_map(|slot| {
             let mut guard = self.guard(self.pool.claim_this(slot)?);
-            let node = guard.claim.private().spare.pop_exclusive()?;
+            let node = guard.claim.0.private().spare.pop_exclusive()?;
             Some((guard, node))
         })
     }
@@ -319,7 +319,7 @@ unsafe impl<T, L: Initial, const RECLAIM_AT: usize> Domain<T, L> for HaphazardDo
         for slot in self.pool.iter() {
             let Some(claim) = self.pool.claim_this(slot) else { continue };
             // SAFETY: invariant 3.
-            freed += unsafe { self.guard(claim).claim.private().spare.free() };
+            freed += unsafe { self.guard(claim).claim.0.private().spare.free() };
         }
         freed
     }
@@ -333,30 +333,29 @@ unsafe impl<T, L: Initial, const RECLAIM_AT: usize> Domain<T, L> for HaphazardDo
 // SAFETY: as for the domain.
 unsafe impl<T, L: Initial, const RECLAIM_AT: usize> Guard<T, L> for HaphazardGuard<'_, T, L, RECLAIM_AT> {
     fn node(&mut self, permit: Permit) -> Option<NodePtr<T>> {
-        let spare = &mut self.claim.private().spare;
-        if let Some(node) = spare.pop_exclusive() {
-            return Some(node);
+        let spare = self.claim.0.private().spare.pop_exclusive();
+        if spare.is_some() {
+            return spare;
         }
         let shared = match permit {
             Permit::Allocator => self.domain.make_shared(),
             Permit::Nothing => self.domain.shared(),
         };
-        let (chain, _) = shared?.spares.take(Haphazard::<RECLAIM_AT>::SPARE_LIMIT, usize::MAX);
-        *spare = chain;
-        if let Some(node) = spare.pop_exclusive() {
-            return Some(node);
+        let (mut chain, _) = shared?.spares.take(Haphazard::<RECLAIM_AT>::SPARE_LIMIT, usize::MAX);
+        let node = chain.pop_exclusive();
+        self.claim.0.private().spare = chain;
+        if node.is_none() && permit == Permit::Allocator {
+            self.counters().allocator_calls(1);
+            return Node::allocate();
         }
-        if permit == Permit::Nothing {
-            return None;
-        }
-        self.counters().allocator_calls(1);
-        Node::allocate()
+        node
     }
 
     fn protect(&mut self, node: NodePtr<T>) {
         // A node exists, so the domain does (invariant 1).
         if let Some(shared) = self.domain.shared() {
-            let hazard = self.claim.private().hazard.get_or_insert_with(|| {
+            let mut private = self.claim.0.private();
+            let hazard = private.hazard.get_or_insert_with(|| {
                 // SAFETY: the domain stays where it is until the stack is dropped, which drops this before it.
                 let domain: &'static raw::Domain<Family> = unsafe { &*(&raw const shared.domain) };
                 HazardPointer::new_in_domain(domain)
@@ -368,7 +367,7 @@ unsafe impl<T, L: Initial, const RECLAIM_AT: usize> Guard<T, L> for HaphazardGua
     }
 
     fn unprotect(&mut self) {
-        if let Some(hazard) = &mut self.claim.private().hazard {
+        if let Some(hazard) = &mut self.claim.0.private().hazard {
             hazard.reset_protection();
         }
     }
@@ -382,7 +381,7 @@ unsafe impl<T, L: Initial, const RECLAIM_AT: usize> Guard<T, L> for HaphazardGua
         // SAFETY: the caller owns the node, which is not reachable any more, and it stays valid until the
         // domain gives it to `Recycle`, at the latest when the stack is dropped.
         unsafe { shared.domain.retire_ptr::<Empty<T>, Recycle<T>>(node.as_ptr().cast()) };
-        let retired = &mut self.claim.private().retired;
+        let retired = &mut self.claim.0.private().retired;
         *retired += 1;
         let mut now = *retired;
         if now >= RECLAIM_AT {
@@ -404,20 +403,20 @@ unsafe impl<T, L: Initial, const RECLAIM_AT: usize> Guard<T, L> for HaphazardGua
         }
     }
 
-    fn local(&mut self) -> (&mut L, &Counters) {
-        let (private, counters) = self.claim.split();
-        (&mut private.local, counters)
+    fn with_local<O>(&mut self, action: impl FnOnce(&mut L, &Counters) -> O) -> O {
+        let (mut private, counters) = self.claim.0.split();
+        action(&mut private.local, counters)
     }
 
     fn counters(&self) -> &Counters {
-        self.claim.counters()
+        self.claim.0.counters()
     }
 }
 
 impl<T, L, const RECLAIM_AT: usize> Drop for HaphazardGuard<'_, T, L, RECLAIM_AT> {
     fn drop(&mut self) {
         // An operation that found the stack empty may still protect a node.
-        if let Some(hazard) = &mut self.claim.private().hazard {
+        if let Some(hazard) = &mut self.claim.0.private().hazard {
             hazard.reset_protection();
         }
     }

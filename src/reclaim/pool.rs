@@ -28,6 +28,8 @@ use crate::sync::{
 };
 use crate::treiber::{Node, NodePtr};
 use ::alloc::alloc::Layout;
+use core::marker::PhantomData;
+use core::ops::{Deref, DerefMut};
 use core::ptr::{self, NonNull};
 
 /// Nobody owns the slot.
@@ -40,9 +42,9 @@ const fn claimed<T>() -> *mut Node<T> {
     ptr::without_provenance_mut(1)
 }
 
-/// How often a claim looks at every slot before it says that all are claimed: a context that is unlucky may
-/// find each slot claimed in turn while others come and go.
-const PASSES: usize = 4;
+/// With so few slots in place (one core and its interrupt handler) it does not pay to spread the contexts over
+/// them, or to filter hazards: it would be 100 bytes of code, and 8 instructions of each operation.
+pub(crate) const FEW: usize = if cfg!(loom) { 1 } else { 2 };
 
 /// One hazard, plus what its owner alone may touch.
 pub struct Slot<T, P> {
@@ -63,7 +65,7 @@ impl<T, P> Slot<T, P> {
     #[inline(always)]
     fn try_claim(&self, word: *mut Node<T>) -> Option<Claim<'_, T, P>> {
         self.word.compare_exchange(free(), word, CLAIM, Relaxed).ok()?;
-        Some(Claim { private: self.private.get_mut(), leave: Leave(self) })
+        Some(Claim(Owner(self)))
     }
 
     #[inline]
@@ -79,57 +81,82 @@ impl<T, P> Slot<T, P> {
     }
 }
 
-/// The ownership of a slot. Dropping it leaves the slot.
-pub struct Claim<'a, T, P> {
-    // Declared first, so dropped first: the right to write ends before another context can claim the slot.
-    private: MutPtr<P>,
-    leave: Leave<'a, T, P>,
+/// The right of a slot's owner to the slot (invariants 1 and 2).
+pub struct Owner<'a, T, P>(&'a Slot<T, P>);
+
+/// A slot's private part, while its owner looks at it.
+pub(crate) struct Private<'a, P> {
+    pointer: MutPtr<P>,
+    owner: PhantomData<&'a mut P>,
 }
 
-struct Leave<'a, T, P>(&'a Slot<T, P>);
+impl<P> Deref for Private<'_, P> {
+    type Target = P;
 
-impl<T, P> Drop for Leave<'_, T, P> {
     #[inline(always)]
-    fn drop(&mut self) {
-        // Release pairs with the Acquire of the next claim (invariant 2), and with `READ_HAZARD`: what this
-        // context read of the node it protected happens before the node's reuse.
-        self.0.word.store(free(), Release);
+    fn deref(&self) -> &P {
+        // SAFETY: as in `deref_mut`.
+        unsafe { self.pointer.deref() }
     }
 }
 
-impl<T, P> Claim<'_, T, P> {
+impl<P> DerefMut for Private<'_, P> {
+    #[inline(always)]
+    fn deref_mut(&mut self) -> &mut P {
+        // SAFETY: made by the slot's owner, who alone may touch this (invariant 2) and is borrowed as long.
+        unsafe { self.pointer.deref() }
+    }
+}
+
+impl<T, P> Owner<'_, T, P> {
+    /// The same right, for a while.
+    #[inline(always)]
+    pub(crate) fn lend(&mut self) -> Owner<'_, T, P> {
+        Owner(self.0)
+    }
+
     /// What the owner alone may touch.
     #[inline(always)]
-    pub(crate) fn private(&mut self) -> &mut P {
-        // SAFETY: this context owns the slot (invariant 2), and the borrow of `self` makes this the only
-        // reference. The slot outlives the claim.
-        unsafe { self.private.deref() }
+    pub(crate) fn private(&mut self) -> Private<'_, P> {
+        Private { pointer: self.0.private.get_mut(), owner: PhantomData }
     }
 
     /// The slot's counters.
     #[inline(always)]
     pub(crate) fn counters(&self) -> &Counters {
-        &self.leave.0.counters
+        &self.0.counters
     }
 
     /// Both at once.
     #[inline(always)]
-    pub(crate) fn split(&mut self) -> (&mut P, &Counters) {
-        // SAFETY: as in `private`.
-        (unsafe { self.private.deref() }, &self.leave.0.counters)
+    pub(crate) fn split(&mut self) -> (Private<'_, P>, &Counters) {
+        let counters = &self.0.counters;
+        (self.private(), counters)
     }
 
     /// Protects `node` instead of what was protected before; a full barrier.
     #[inline(always)]
     pub(crate) fn protect(&mut self, node: NodePtr<T>) {
-        publish(&self.leave.0.word, node.as_ptr());
+        publish(&self.0.word, node.as_ptr());
     }
 
     /// Protects nothing any more.
     #[inline(always)]
     pub(crate) fn unprotect(&mut self) {
         // Release pairs with `READ_HAZARD`, as in leaving.
-        self.leave.0.word.store(claimed(), Release);
+        self.0.word.store(claimed(), Release);
+    }
+}
+
+/// A claimed slot. Dropping it leaves the slot.
+pub struct Claim<'a, T, P>(pub(crate) Owner<'a, T, P>);
+
+impl<T, P> Drop for Claim<'_, T, P> {
+    #[inline(always)]
+    fn drop(&mut self) {
+        // Release pairs with the Acquire of the next claim (invariant 2), and with `READ_HAZARD`: what this
+        // context read of the node it protected happens before the node's reuse.
+        self.0.0.word.store(free(), Release);
     }
 }
 
@@ -155,16 +182,19 @@ initial! { impl[T, P: Initial, const N: usize] Pool<T, P, N> = Pool {
     extra: AtomicPtr::new(ptr::null_mut()),
 } }
 
-impl<T, P, const N: usize> Pool<T, P, N> {
+impl<T, P: Initial, const N: usize> Pool<T, P, N> {
+    /// How often a claim looks at every slot before it says that all are claimed.
+    ///
+    /// Others come and go, so it may find each slot claimed in turn though one was always free. Two contexts that
+    /// both look at the first of two slots first cannot do that to each other.
+    const PASSES: usize = if N <= FEW { 1 } else { 4 };
+
     /// Claims a free slot, protecting nothing. If there is none, adds one if `grow` is set and there is memory.
     #[inline(always)]
-    pub(crate) fn claim(&self, grow: bool) -> Option<Claim<'_, T, P>>
-    where
-        P: Initial,
-    {
+    pub(crate) fn claim(&self, grow: bool) -> Option<Claim<'_, T, P>> {
         let home = Self::home();
         match self.slots[home].try_claim(claimed()) {
-            None => self.claim_or_grow(home, grow),
+            None => self.claim_elsewhere(home, claimed(), grow),
             claim => claim,
         }
     }
@@ -174,7 +204,7 @@ impl<T, P, const N: usize> Pool<T, P, N> {
     pub(crate) fn claim_protecting(&self, node: NodePtr<T>) -> Option<Claim<'_, T, P>> {
         let home = Self::home();
         let claim = match self.slots[home].try_claim(node.as_ptr()) {
-            None => self.claim_elsewhere(home, node.as_ptr()),
+            None => self.claim_elsewhere(home, node.as_ptr(), false),
             claim => claim,
         };
         publish_barrier();
@@ -185,35 +215,56 @@ impl<T, P, const N: usize> Pool<T, P, N> {
     #[inline(always)]
     fn home() -> usize {
         const { assert!(N > 0 && N < 1 << 16, "Slots<N>: N is at least 1 and below 65536") };
+        if N <= FEW {
+            return 0;
+        }
         // Scales the hash to 0..N without a division.
         (((context_hash() >> 16) * N as u32) >> 16) as usize % N
     }
 
     #[cold]
     #[inline(never)]
-    fn claim_elsewhere(&self, home: usize, word: *mut Node<T>) -> Option<Claim<'_, T, P>> {
-        (0..PASSES).find_map(|_| self.find(home, free())?.try_claim(word))
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn claim_or_grow(&self, home: usize, grow: bool) -> Option<Claim<'_, T, P>>
-    where
-        P: Initial,
-    {
-        let claim = self.claim_elsewhere(home, claimed());
-        if claim.is_none() && grow {
-            let slot = self.add(claimed())?;
-            return Some(Claim { private: slot.private.get_mut(), leave: Leave(slot) });
+    fn claim_elsewhere(&self, home: usize, word: *mut Node<T>, grow: bool) -> Option<Claim<'_, T, P>> {
+        for _ in 0..Self::PASSES {
+            if let Some(claim) = self.find(home, free()).and_then(|slot| slot.try_claim(word)) {
+                return Some(claim);
+            }
         }
-        claim
+        if grow { self.add(word).map(|slot| Claim(Owner(slot))) } else { None }
     }
 
+    /// Adds a slot that nobody owns, if there is none and there is memory.
+    pub(crate) fn keep_one_free(&self) {
+        if self.find(0, free()).is_none() {
+            self.add(free());
+        }
+    }
+
+    fn add(&self, word: *mut Node<T>) -> Option<&Slot<T, P>> {
+        // SAFETY: the layout is not of size zero.
+        let extra = NonNull::new(unsafe { alloc(Extra::<T, P>::LAYOUT) }.cast::<Extra<T, P>>())?;
+        let slot = Slot { word: AtomicPtr::new(word), ..initial!(Slot<T, P>) };
+        // SAFETY: just allocated with this layout.
+        unsafe { extra.write(Extra { slot: Padded(slot), next: ptr::null_mut() }) };
+        loop {
+            let first = self.extra.load(Relaxed);
+            // SAFETY: not added yet, so it is still ours alone.
+            unsafe { (*extra.as_ptr()).next = first };
+            if self.extra.compare_exchange_weak(first, extra.as_ptr(), ADD_SLOT, Relaxed).is_ok() {
+                break;
+            }
+        }
+        // SAFETY: invariant 3.
+        Some(unsafe { &extra.as_ref().slot.0 })
+    }
+}
+
+impl<T, P, const N: usize> Pool<T, P, N> {
     /// A slot with this word, if there is one when it is looked at; starts with the slot in place of index `start`.
     #[inline(never)]
     fn find(&self, start: usize, word: *mut Node<T>) -> Option<&Slot<T, P>> {
         for index in 0..N {
-            let slot = &self.slots[(start + index) % N];
+            let slot = &self.slots[if N > FEW { (start + index) % N } else { index }];
             if slot.word.load(READ_HAZARD) == word {
                 return Some(slot);
             }
@@ -262,31 +313,6 @@ impl<T, P, const N: usize> Pool<T, P, N> {
         let mut stats = crate::Stats::default();
         self.iter().for_each(|slot| stats.add(&slot.counters));
         stats
-    }
-}
-
-impl<T, P: Initial, const N: usize> Pool<T, P, N> {
-    /// Adds a slot that nobody owns, if there is none and there is memory.
-    pub(crate) fn keep_one_free(&self) {
-        if self.find(0, free()).is_none() {
-            self.add(free());
-        }
-    }
-
-    fn add(&self, word: *mut Node<T>) -> Option<&Slot<T, P>> {
-        // SAFETY: the layout is not of size zero.
-        let extra = NonNull::new(unsafe { alloc(Extra::<T, P>::LAYOUT) }.cast::<Extra<T, P>>())?;
-        let mut first = self.extra.load(Relaxed);
-        let slot = Slot { word: AtomicPtr::new(word), ..initial!(Slot<T, P>) };
-        // SAFETY: just allocated with this layout.
-        unsafe { extra.write(Extra { slot: Padded(slot), next: first }) };
-        while let Err(now) = self.extra.compare_exchange(first, extra.as_ptr(), ADD_SLOT, Relaxed) {
-            first = now;
-            // SAFETY: not added yet, so it is still ours alone.
-            unsafe { (*extra.as_ptr()).next = first };
-        }
-        // SAFETY: invariant 3.
-        Some(unsafe { &extra.as_ref().slot.0 })
     }
 }
 

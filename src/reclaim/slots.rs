@@ -30,7 +30,7 @@
 
 use super::chain::Chain;
 use super::depot::Depot;
-use super::pool::{Claim, Pool, Slot};
+use super::pool::{Claim, FEW, Owner, Pool, Slot};
 use super::{Domain, Guard, Permit, sealed};
 use crate::OutOfMemory;
 use crate::stats::Counters;
@@ -69,14 +69,17 @@ impl<const N: usize> Slots<N> {
     pub const BATCH: usize = if cfg!(loom) { 1 } else { 2 * N };
     /// Nodes that the depot keeps beyond those that are reserved.
     pub const DEPOT_LIMIT: usize = if cfg!(loom) { 2 } else { 4 * N * N };
-    /// The most slots in place for which a scan has no filter.
-    const UNFILTERED: usize = if cfg!(loom) { 1 } else { 4 };
+}
+
+impl<const N: usize> Slots<N> {
+    /// Nodes in the depot, beyond those reserved, from which on it gives a batch back.
+    const SURPLUS: usize = Self::DEPOT_LIMIT + Self::BATCH;
 }
 
 impl<const N: usize> sealed::Engine for Slots<N> {
     const SLOT_NODES: usize = Self::RETIRE_LIMIT + Self::SPARE_LIMIT;
     // A last incomplete batch may stay in the depot above its limit.
-    const IDLE_NODES: usize = N * Self::SLOT_NODES + Self::DEPOT_LIMIT + Self::BATCH - 1;
+    const IDLE_NODES: usize = N * Self::SLOT_NODES + Self::SURPLUS - 1;
 
     type Domain<T, L: Initial> = SlotsDomain<T, L, N>;
 }
@@ -95,9 +98,10 @@ initial! { impl[T, L: Initial] Private<T, L> = Private {
 } }
 
 /// The engine's part of one stack.
+#[repr(C)]
 pub struct SlotsDomain<T, L, const N: usize> {
-    pool: Pool<T, Private<T, L>, N>,
     depot: Depot<T>,
+    pool: Pool<T, Private<T, L>, N>,
 }
 
 initial! { impl[T, L: Initial, const N: usize] SlotsDomain<T, L, N> = SlotsDomain {
@@ -109,6 +113,12 @@ initial! { impl[T, L: Initial, const N: usize] SlotsDomain<T, L, N> = SlotsDomai
 pub struct SlotsGuard<'a, T, L, const N: usize> {
     domain: &'a SlotsDomain<T, L, N>,
     claim: Claim<'a, T, Private<T, L>>,
+}
+
+/// The same, lent for a while. Two words, passed by value.
+struct Inside<'a, T, L, const N: usize> {
+    domain: &'a SlotsDomain<T, L, N>,
+    owner: Owner<'a, T, Private<T, L>>,
 }
 
 // SAFETY: contract 1 is `scan`'s, see there. 2 is invariant 1 of this module and rule 1 of the depot. 3 is
@@ -139,7 +149,7 @@ unsafe impl<T, L: Initial, const N: usize> Domain<T, L> for SlotsDomain<T, L, N>
     fn enter_with_spare(&self) -> Option<(Self::Guard<'_>, NodePtr<T>)> {
         self.pool.iter().find_map(|slot| {
             let mut guard = self.guard(self.pool.claim_this(slot)?);
-            let node = guard.own_spare()?;
+            let node = guard.inside().own_spare()?;
             Some((guard, node))
         })
     }
@@ -152,10 +162,9 @@ unsafe impl<T, L: Initial, const N: usize> Domain<T, L> for SlotsDomain<T, L, N>
         self.depot.reserve(nodes);
         // Full batches first, then single nodes, so that the depot knows every batch's length.
         while made.len() > 0 {
-            let len = if made.len() > Slots::<N>::BATCH { Slots::<N>::BATCH } else { 1 };
-            let batch = if made.len() > len { made.split(len) } else { made.take() };
+            let len = if made.len() >= Slots::<N>::BATCH { Slots::<N>::BATCH } else { 1 };
             // SAFETY: nobody has seen these nodes.
-            unsafe { self.depot.put(batch, Slots::<N>::DEPOT_LIMIT) };
+            unsafe { self.depot.put(&mut made, len) };
         }
         Ok(())
     }
@@ -167,16 +176,16 @@ unsafe impl<T, L: Initial, const N: usize> Domain<T, L> for SlotsDomain<T, L, N>
                 // SAFETY: rules 1 and 2 of the depot.
                 unsafe {
                     freed += rest.free();
-                    guard.claim.private().retired.push(first);
+                    guard.claim.0.private().retired.push(first);
                 }
             });
         }
         for slot in self.pool.iter() {
             let Some(claim) = self.pool.claim_this(slot) else { continue };
             let mut guard = self.guard(claim);
-            guard.sort_retired();
+            guard.inside().sort_retired();
             // SAFETY: invariant 1.
-            let spare = unsafe { guard.claim.private().spare.free() };
+            let spare = unsafe { guard.claim.0.private().spare.free() };
             guard.counters().allocator_calls(spare);
             freed += spare;
         }
@@ -200,63 +209,87 @@ impl<T, L: Initial, const N: usize> SlotsDomain<T, L, N> {
 unsafe impl<T, L: Initial, const N: usize> Guard<T, L> for SlotsGuard<'_, T, L, N> {
     #[inline(always)]
     fn node(&mut self, permit: Permit) -> Option<NodePtr<T>> {
-        match self.claim.private().spare.pop_exclusive() {
-            None => self.refill(permit),
+        let spare = self.claim.0.private().spare.pop_exclusive();
+        match spare {
+            None => self.inside().refill(permit),
             node => node,
         }
     }
 
     #[inline(always)]
     fn protect(&mut self, node: NodePtr<T>) {
-        self.claim.protect(node);
+        self.claim.0.protect(node);
     }
 
     #[inline(always)]
     fn unprotect(&mut self) {
-        self.claim.unprotect();
+        self.claim.0.unprotect();
     }
 
     #[inline(always)]
     unsafe fn retire(&mut self, node: NodePtr<T>) {
-        let retired = &mut self.claim.private().retired;
         // SAFETY: the caller's contract.
-        unsafe { retired.push(node) };
-        let len = retired.len();
-        self.counters().set_retired(len);
+        unsafe { self.inside().retire(node) };
+    }
+
+    #[inline(always)]
+    fn tidy(&mut self) {
+        if self.domain.depot.exceeds(Slots::<N>::SURPLUS) {
+            self.inside().free_surplus();
+        }
+    }
+
+    #[inline(always)]
+    fn with_local<O>(&mut self, action: impl FnOnce(&mut L, &Counters) -> O) -> O {
+        let (mut private, counters) = self.claim.0.split();
+        action(&mut private.local, counters)
+    }
+
+    #[inline(always)]
+    fn counters(&self) -> &Counters {
+        self.claim.0.counters()
+    }
+}
+
+impl<T, L: Initial, const N: usize> SlotsGuard<'_, T, L, N> {
+    #[inline(always)]
+    fn inside(&mut self) -> Inside<'_, T, L, N> {
+        Inside { domain: self.domain, owner: self.claim.0.lend() }
+    }
+}
+
+impl<T, L: Initial, const N: usize> Inside<'_, T, L, N> {
+    #[inline(always)]
+    fn lend(&mut self) -> Inside<'_, T, L, N> {
+        Inside { domain: self.domain, owner: self.owner.lend() }
+    }
+
+    /// # Safety
+    ///
+    /// As [`Guard::retire`].
+    #[inline(always)]
+    unsafe fn retire(mut self, node: NodePtr<T>) {
+        let len = {
+            let retired = &mut self.owner.private().retired;
+            // SAFETY: the caller's contract.
+            unsafe { retired.push(node) };
+            retired.len()
+        };
+        self.owner.counters().set_retired(len);
         if len >= Slots::<N>::RETIRE_LIMIT {
             self.scan();
         }
     }
 
-    #[inline(always)]
-    fn tidy(&mut self) {
-        if self.domain.depot.has_surplus() {
-            self.free_surplus();
-        }
-    }
-
-    #[inline(always)]
-    fn local(&mut self) -> (&mut L, &Counters) {
-        let (private, counters) = self.claim.split();
-        (&mut private.local, counters)
-    }
-
-    #[inline(always)]
-    fn counters(&self) -> &Counters {
-        self.claim.counters()
-    }
-}
-
-impl<T, L: Initial, const N: usize> SlotsGuard<'_, T, L, N> {
     /// A node for a slot that has no spare one.
     #[cold]
     #[inline(never)]
-    fn refill(&mut self, permit: Permit) -> Option<NodePtr<T>> {
-        if let Some(node) = self.take_batch() {
+    fn refill(mut self, permit: Permit) -> Option<NodePtr<T>> {
+        if let Some(node) = self.lend().take_batch() {
             return Some(node);
         }
         if permit == Permit::Allocator {
-            self.counters().allocator_calls(1);
+            self.owner.counters().allocator_calls(1);
             if let Some(node) = Node::allocate() {
                 return Some(node);
             }
@@ -264,35 +297,32 @@ impl<T, L: Initial, const N: usize> SlotsGuard<'_, T, L, N> {
         self.own_spare()
     }
 
-    /// A spare node of this slot, after a scan if need be.
-    fn own_spare(&mut self) -> Option<NodePtr<T>> {
-        if self.claim.private().spare.len() == 0 {
-            self.sort_retired();
-        }
-        self.claim.private().spare.pop_exclusive()
+    /// A spare node of this slot, after a scan.
+    fn own_spare(mut self) -> Option<NodePtr<T>> {
+        self.lend().sort_retired();
+        self.owner.private().spare.pop_exclusive()
     }
 
     /// Takes a batch out of the depot: the first node, which has to be pushed or retired; the others are the slot's
     /// spare nodes, of which it has none before.
     #[inline(never)]
-    fn take_batch(&mut self) -> Option<NodePtr<T>> {
-        let claim = &mut self.claim;
-        let batch = self.domain.depot.take(Slots::<N>::BATCH, |node| claim.protect(node));
-        claim.unprotect();
+    fn take_batch(mut self) -> Option<NodePtr<T>> {
+        let owner = &mut self.owner;
+        let batch = self.domain.depot.take(Slots::<N>::BATCH, |node| owner.protect(node));
         let (first, rest) = batch?;
-        claim.private().spare = rest;
+        owner.unprotect();
+        owner.private().spare = rest;
         Some(first)
     }
 
     /// Moves retired nodes on, and what is too much in this slot to the depot.
     #[cold]
     #[inline(never)]
-    fn scan(&mut self) {
-        self.sort_retired();
-        while self.claim.private().spare.len() > Slots::<N>::SPARE_LIMIT {
-            let batch = self.claim.private().spare.split(Slots::<N>::BATCH);
+    fn scan(mut self) {
+        self.lend().sort_retired();
+        while self.owner.private().spare.len() > Slots::<N>::SPARE_LIMIT {
             // SAFETY: invariant 1.
-            unsafe { self.domain.depot.put(batch, Slots::<N>::DEPOT_LIMIT) };
+            unsafe { self.domain.depot.put(&mut self.owner.private().spare, Slots::<N>::BATCH) };
         }
     }
 
@@ -301,31 +331,32 @@ impl<T, L: Initial, const N: usize> SlotsGuard<'_, T, L, N> {
     /// A retired node was unlinked by a read-modify-write of the head. After the barrier, for each slot, either
     /// its owner's hazard is seen here, or the owner finds the head changed when it looks again (contract 1). A
     /// node seen unprotected stays so, because it is no longer the head for anybody to protect.
-    fn sort_retired(&mut self) {
+    fn sort_retired(mut self) {
         // Our own hazard, if any, is on a node that this context is done with.
-        self.claim.unprotect();
-        self.counters().scans(1);
-        let mut retired = self.claim.private().retired.take();
+        self.owner.unprotect();
+        self.owner.counters().scans(1);
+        let mut retired = self.owner.private().retired.take();
         scan_barrier();
         // With many slots, one look at each makes a filter, with one bit for each hazard: nearly all nodes pass it,
         // or there is nothing to filter. With few slots that would be code for nothing.
         let mut filter = usize::MAX;
-        if N > Slots::<N>::UNFILTERED {
+        if N > FEW {
             let hazards = self.domain.pool.iter().map(Slot::hazard).filter(|hazard| !hazard.is_null());
             filter = hazards.fold(0, |filter, hazard| filter | filter_bit(hazard));
-            if filter == 0 && self.claim.private().spare.len() == 0 {
-                self.claim.private().spare = retired.take();
+            if filter == 0 && self.owner.private().spare.len() == 0 {
+                self.owner.private().spare = retired.take();
             }
         }
         while let Some(node) = retired.pop() {
             let protected = filter & filter_bit(node.as_ptr()) != 0 && self.domain.pool.protects(node);
-            let private = self.claim.private();
+            let mut private = self.owner.private();
+            let private = &mut *private;
             let list = if protected { &mut private.retired } else { &mut private.spare };
             // SAFETY: the node was in our chain.
             unsafe { list.push(node) };
         }
-        let left = self.claim.private().retired.len();
-        self.counters().set_retired(left);
+        let left = self.owner.private().retired.len();
+        self.owner.counters().set_retired(left);
     }
 
     /// Gives nodes back while the depot has surplus: this slot's spare ones, which then come from the depot.
@@ -333,14 +364,15 @@ impl<T, L: Initial, const N: usize> SlotsGuard<'_, T, L, N> {
     /// What is freed is not counted in the depot, and what is counted there is enough; so enough stays.
     #[cold]
     #[inline(never)]
-    fn free_surplus(&mut self) {
-        while self.domain.depot.exceeds(Slots::<N>::DEPOT_LIMIT, Slots::<N>::BATCH) {
+    fn free_surplus(mut self) {
+        while self.domain.depot.exceeds(Slots::<N>::SURPLUS) {
             // SAFETY: invariant 1.
-            let freed = unsafe { self.claim.private().spare.free() };
-            self.counters().allocator_calls(freed);
-            let Some(node) = self.take_batch() else { break };
+            let freed = unsafe { self.owner.private().spare.free() };
+            self.owner.counters().allocator_calls(freed);
+            let Some(node) = self.lend().take_batch() else { break };
             // SAFETY: rule 1 of the depot.
-            unsafe { self.retire(node) };
+            unsafe { self.owner.private().retired.push(node) };
+            self.lend().scan();
         }
     }
 }
