@@ -56,6 +56,7 @@ macro_rules! counters {
             }
         }
 
+        #[allow(clippy::unused_self, clippy::used_underscore_binding, reason = "without the feature nothing is used")]
         impl Counters {
             $(
                 #[inline(always)]
@@ -80,6 +81,7 @@ pub struct Counters;
 #[cfg(not(feature = "stats"))]
 initial! { impl[] Counters = Counters }
 
+#[allow(clippy::unused_self, clippy::used_underscore_binding, reason = "without the feature nothing is used")]
 impl Counters {
     /// Notes how many nodes the slot has retired now.
     #[inline(always)]

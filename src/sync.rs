@@ -15,7 +15,7 @@
 //! * **accesses**, on x86: the four accesses themselves are `SeqCst`. The two writes are locked instructions
 //!   anyway, and the two reads are plain ones there, so the barrier costs nothing more: 14.4 ns a pair against
 //!   16.7 ns with a separate fence. Also used under `cfg(elimination_stack_sanitize)`, because
-//!   ThreadSanitizer does not understand fences that stand alone.
+//!   `ThreadSanitizer` does not understand fences that stand alone.
 
 pub(crate) use core::sync::atomic::Ordering::{self, AcqRel, Acquire, Relaxed, Release};
 

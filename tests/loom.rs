@@ -257,6 +257,18 @@ fn depot_take_against_take() {
     });
 }
 
+/// Calls for interrupt handlers have left surplus in the depot; one context gives it back, another one takes a node.
+#[test]
+fn depot_gives_surplus_back_against_take() {
+    check(2, || {
+        let stack = Plain::<2>::from_iter(1..=8);
+        let values = (1..=7).filter_map(|_| stack.try_pop().unwrap()).collect::<Vec<_>>();
+        assert_eq!(values, [8, 7, 6, 5, 4, 3, 2]);
+        let push_spare = |stack: &Plain<2>| stack.push_spare(2).err().map(PushError::into_value).into_iter().collect();
+        assert_all(race(stack, [push_spare], pop), &[1, 2]);
+    });
+}
+
 /// With `IDLE_NODES` more reserved than there are values, no `push_spare` refuses, whoever holds what back.
 #[test]
 fn reserved_nodes_are_always_found() {

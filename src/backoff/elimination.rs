@@ -55,19 +55,20 @@ impl Local {
 }
 
 impl<const W: usize, Relax: RelaxStrategy> Elimination<W, Relax> {
-    /// Visits one exchanger. `Some` if there was a partner, with its node if it was a push.
+    /// Visits one exchanger. `Ok` if there was a partner, with its node if it was a push.
     #[inline(never)]
     fn visit<T>(
         array: &Array<T, W>,
         local: &mut Local,
         counters: &Counters,
         visit: &Visit<T>,
-    ) -> Option<Option<NodePtr<T>>> {
+    ) -> Result<Option<NodePtr<T>>, Alone> {
         const { assert!(W > 0 && W < 1 << 16, "Elimination<W>: W is at least 1 and below 65536") };
         let patience = local.patience.lost();
         let index = local.pick() % W;
-        match array.0[index].visit::<Relax>(visit, patience) {
-            Ok(node) => return Some(node),
+        let result = array.0[index].visit::<Relax>(visit, patience);
+        match result {
+            Ok(_) => {}
             Err(Alone::Withdrew) => {
                 local.range /= 2;
                 counters.withdrawals(1);
@@ -82,7 +83,7 @@ impl<const W: usize, Relax: RelaxStrategy> Elimination<W, Relax> {
                 }
             }
         }
-        None
+        result
     }
 }
 
@@ -92,14 +93,14 @@ impl<const W: usize, Relax: RelaxStrategy> sealed::Strategy for Elimination<W, R
 
     #[cold]
     unsafe fn push<T>(array: &Array<T, W>, local: &mut Local, counters: &Counters, node: NodePtr<T>) -> bool {
-        let eliminated = Self::visit(array, local, counters, &Visit::push(node)).is_some();
+        let eliminated = Self::visit(array, local, counters, &Visit::push(node)).is_ok();
         counters.eliminated_pushes(eliminated.into());
         eliminated
     }
 
     #[cold]
     fn pop<T>(array: &Array<T, W>, local: &mut Local, counters: &Counters) -> Option<NodePtr<T>> {
-        let node = Self::visit(array, local, counters, &Visit::pop())??;
+        let node = Self::visit(array, local, counters, &Visit::pop()).ok()??;
         counters.eliminated_pops(1);
         Some(node)
     }

@@ -42,8 +42,8 @@ initial! { impl[T] Depot<T> = Depot {
 impl<T> Depot<T> {
     /// Keeps `nodes` more from now on.
     pub(crate) fn reserve(&self, nodes: usize) {
-        self.reserved.fetch_add(nodes.cast_signed(), Relaxed);
-        self.excess.fetch_sub(nodes.cast_signed(), Relaxed);
+        self.reserved.fetch_add(signed(nodes), Relaxed);
+        self.excess.fetch_sub(signed(nodes), Relaxed);
     }
 
     /// Puts the first `count` nodes of `spare` here: a full batch, or a single node.
@@ -53,7 +53,7 @@ impl<T> Depot<T> {
     /// There are as many. Nobody protects the nodes (rule 3), and they hold no values.
     pub(crate) unsafe fn put(&self, spare: &mut Chain<T>, count: usize) {
         let (first, rest) = spare.split(count);
-        self.excess.fetch_add(count.cast_signed(), Relaxed);
+        self.excess.fetch_add(signed(count), Relaxed);
         // SAFETY: the node is ours and holds no value.
         unsafe { Node::set_link(first, rest) };
         // SAFETY: the nodes are ours; the list's from now on.
@@ -63,7 +63,7 @@ impl<T> Depot<T> {
     /// Whether there are `nodes` more here than are reserved.
     #[inline(always)]
     pub(crate) fn exceeds(&self, nodes: usize) -> bool {
-        self.excess.load(Relaxed) >= nodes.cast_signed()
+        self.excess.load(Relaxed) >= signed(nodes)
     }
 
     /// Takes one batch: its first node, see rule 1, and the others, see rule 2. Full ones have `full` nodes.
@@ -85,7 +85,7 @@ impl<T> Depot<T> {
         // SAFETY: the node is ours; `put` has set the link.
         let rest = unsafe { Node::link(first) };
         let len = if rest.is_null() { 0 } else { full - 1 };
-        self.excess.fetch_sub((len + 1).cast_signed(), Relaxed);
+        self.excess.fetch_sub(signed(len + 1), Relaxed);
         // SAFETY: `put` was given a batch of this length.
         unsafe { Chain::from_linked(rest, len) }
     }
@@ -100,4 +100,10 @@ impl<T> Depot<T> {
             visit(first, self.taken(first, full));
         }
     }
+}
+
+/// A number of nodes; so many that the sign bit is needed do not fit into memory.
+#[expect(clippy::cast_possible_wrap, reason = "as said")]
+fn signed(nodes: usize) -> isize {
+    nodes as isize
 }

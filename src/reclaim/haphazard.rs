@@ -237,6 +237,7 @@ impl<T, L: Initial, const RECLAIM_AT: usize> HaphazardDomain<T, L, RECLAIM_AT> {
     /// The shared part, made now if need be.
     fn make_shared(&self) -> Option<&Shared<T>> {
         self.shared().or_else(|| {
+            #[expect(clippy::cast_ptr_alignment, reason = "the layout says how it is aligned")]
             // SAFETY: the layout is not of size zero.
             let new = NonNull::new(unsafe { alloc(Self::LAYOUT) }.cast::<Shared<T>>())?;
             let (nodes, reserved) = (AtomicUsize::new(0), AtomicUsize::new(0));
@@ -291,7 +292,7 @@ unsafe impl<T, L: Initial, const RECLAIM_AT: usize> Domain<T, L> for HaphazardDo
 
     fn enter_with_spare(&self) -> Option<(Self::Guard<'_>, NodePtr<T>)> {
         self.pool.iter().find_map(|slot| {
-            let mut guard = self.guard(self.pool.claim_this(slot)?);
+            let mut guard = self.guard(slot.claim()?);
             let node = guard.claim.0.private().spare.pop_exclusive()?;
             Some((guard, node))
         })
@@ -317,7 +318,7 @@ unsafe impl<T, L: Initial, const RECLAIM_AT: usize> Domain<T, L> for HaphazardDo
         shared.domain.eager_reclaim();
         let (_, mut freed) = shared.spares.take(0, 0);
         for slot in self.pool.iter() {
-            let Some(claim) = self.pool.claim_this(slot) else { continue };
+            let Some(claim) = slot.claim() else { continue };
             // SAFETY: invariant 3.
             freed += unsafe { self.guard(claim).claim.0.private().spare.free() };
         }
@@ -357,7 +358,7 @@ unsafe impl<T, L: Initial, const RECLAIM_AT: usize> Guard<T, L> for HaphazardGua
             let mut private = self.claim.0.private();
             let hazard = private.hazard.get_or_insert_with(|| {
                 // SAFETY: the domain stays where it is until the stack is dropped, which drops this before it.
-                let domain: &'static raw::Domain<Family> = unsafe { &*(&raw const shared.domain) };
+                let domain: &'static raw::Domain<Family> = unsafe { &*ptr::from_ref(&shared.domain) };
                 HazardPointer::new_in_domain(domain)
             });
             hazard.protect_raw(node.as_ptr());

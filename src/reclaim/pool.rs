@@ -68,9 +68,9 @@ impl<T, P> Slot<T, P> {
         Some(Claim(Owner(self)))
     }
 
-    #[inline]
-    fn is_free(&self) -> bool {
-        self.word.load(Relaxed).is_null()
+    /// Takes this slot, if it is free.
+    pub(crate) fn claim(&self) -> Option<Claim<'_, T, P>> {
+        if self.word.load(Relaxed).is_null() { self.try_claim(claimed()) } else { None }
     }
 
     /// The node that the slot's owner protects, if it does.
@@ -219,7 +219,9 @@ impl<T, P: Initial, const N: usize> Pool<T, P, N> {
             return 0;
         }
         // Scales the hash to 0..N without a division.
-        (((context_hash() >> 16) * N as u32) >> 16) as usize % N
+        #[expect(clippy::cast_possible_truncation, reason = "N is below 65536")]
+        let slots = N as u32;
+        (((context_hash() >> 16) * slots) >> 16) as usize % N
     }
 
     #[cold]
@@ -275,11 +277,6 @@ impl<T, P, const N: usize> Pool<T, P, N> {
     /// Whether some slot protects `node`.
     pub(crate) fn protects(&self, node: NodePtr<T>) -> bool {
         self.find(0, node.as_ptr()).is_some()
-    }
-
-    /// Claims one certain slot, if it is free.
-    pub(crate) fn claim_this<'a>(&'a self, slot: &'a Slot<T, P>) -> Option<Claim<'a, T, P>> {
-        if slot.is_free() { slot.try_claim(claimed()) } else { None }
     }
 
     /// All slots, in place and further ones.

@@ -148,7 +148,7 @@ unsafe impl<T, L: Initial, const N: usize> Domain<T, L> for SlotsDomain<T, L, N>
     #[cold]
     fn enter_with_spare(&self) -> Option<(Self::Guard<'_>, NodePtr<T>)> {
         self.pool.iter().find_map(|slot| {
-            let mut guard = self.guard(self.pool.claim_this(slot)?);
+            let mut guard = self.guard(slot.claim()?);
             let node = guard.inside().own_spare()?;
             Some((guard, node))
         })
@@ -181,7 +181,7 @@ unsafe impl<T, L: Initial, const N: usize> Domain<T, L> for SlotsDomain<T, L, N>
             });
         }
         for slot in self.pool.iter() {
-            let Some(claim) = self.pool.claim_this(slot) else { continue };
+            let Some(claim) = slot.claim() else { continue };
             let mut guard = self.guard(claim);
             guard.inside().sort_retired();
             // SAFETY: invariant 1.
