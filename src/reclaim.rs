@@ -32,7 +32,7 @@ pub use haphazard::Haphazard;
 pub use slots::Slots;
 
 /// An engine: a way to reclaim nodes that slower contexts may still read. Implemented by [`Slots`] and, on
-/// targets with compare-exchange, by [`Haphazard`](crate::Haphazard); sealed.
+/// targets with compare-exchange, by `Haphazard`; sealed.
 pub trait Reclaim: sealed::Engine {}
 
 impl<R: sealed::Engine> Reclaim for R {}

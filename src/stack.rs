@@ -8,6 +8,7 @@ use crate::sync::{Padded, const_fn, initial};
 use crate::treiber::{Head, Node, NodePtr};
 use ::alloc::alloc::{Layout, handle_alloc_error};
 use core::fmt;
+use core::panic::{RefUnwindSafe, UnwindSafe};
 use core::ptr::NonNull;
 
 pub(crate) type DomainOf<T, R, B> = <R as Engine>::Domain<T, <B as Strategy>::Local>;
@@ -59,6 +60,10 @@ pub struct Stack<T, R: Reclaim = Slots<8>, B: Backoff = Elimination<4>> {
 unsafe impl<T: Send, R: Reclaim, B: Backoff> Send for Stack<T, R, B> {}
 // SAFETY: as above.
 unsafe impl<T: Send, R: Reclaim, B: Backoff> Sync for Stack<T, R, B> {}
+
+// A panic in the user's code never meets a half-done operation.
+impl<T, R: Reclaim, B: Backoff> UnwindSafe for Stack<T, R, B> {}
+impl<T, R: Reclaim, B: Backoff> RefUnwindSafe for Stack<T, R, B> {}
 
 impl<T> Stack<T> {
     const_fn! {
@@ -260,6 +265,8 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
     }
 
     /// What the stack's counters say now.
+    ///
+    /// Allocates: never. Waits: never. Lock-free: yes. From an interrupt handler: yes.
     #[cfg(feature = "stats")]
     #[cfg_attr(docsrs, doc(cfg(feature = "stats")))]
     pub fn stats(&self) -> crate::Stats {

@@ -261,7 +261,7 @@ fn depot_take_against_take() {
 #[test]
 fn depot_gives_surplus_back_against_take() {
     check(2, || {
-        let stack = Plain::<2>::from_iter(1..=8);
+        let stack: Plain<2> = (1..=8).collect();
         let values = (1..=7).filter_map(|_| stack.try_pop().unwrap()).collect::<Vec<_>>();
         assert_eq!(values, [8, 7, 6, 5, 4, 3, 2]);
         let push_spare = |stack: &Plain<2>| stack.push_spare(2).err().map(PushError::into_value).into_iter().collect();
