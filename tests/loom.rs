@@ -295,6 +295,21 @@ fn reclaim_against_pop() {
     });
 }
 
+/// Nodes in the depot are given back while another context wants one.
+#[test]
+fn reclaim_against_depot_take() {
+    check(3, || {
+        let stack = Plain::<2>::custom();
+        stack.reserve(2).unwrap();
+        let push_spare = |stack: &Plain<2>| stack.push_spare(1).err().map(PushError::into_value).into_iter().collect();
+        let done = race(stack, [push_spare], |stack| {
+            stack.reclaim();
+            vec![]
+        });
+        assert_all(done, &[1]);
+    });
+}
+
 #[test]
 fn exponential_back_off() {
     check(2, || {

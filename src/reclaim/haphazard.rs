@@ -14,17 +14,17 @@
 //! 3. A spare node is protected by nobody: the domain said so, or it comes fresh from the allocator. The spare
 //!    list is only ever taken whole, so it needs no protection itself.
 
+mod shared;
+
+use self::shared::{Empty, Family, Recycle, Shared};
 use super::chain::Chain;
 use super::pool::{Claim, Pool};
 use super::{Domain, Guard, Permit, sealed};
 use crate::OutOfMemory;
 use crate::stats::Counters;
-use crate::sync::{
-    self, AcqRel, Acquire, AtomicPtr, AtomicUsize, Initial, Relaxed, alloc, dealloc, full_barrier, initial,
-};
-use crate::treiber::{Head, Node, NodePtr};
+use crate::sync::{AcqRel, Acquire, AtomicPtr, Initial, Relaxed, alloc, dealloc, full_barrier, initial};
+use crate::treiber::{Node, NodePtr};
 use ::alloc::alloc::Layout;
-use core::ops::Deref;
 use core::ptr::{self, NonNull};
 use haphazard::raw::{self, HazardPointer};
 
@@ -64,122 +64,6 @@ impl<const RECLAIM_AT: usize> sealed::Engine for Haphazard<RECLAIM_AT> {
 }
 
 const SLOTS: usize = Haphazard::<0>::SLOTS;
-
-/// Tells this crate's domains from others'.
-struct Family;
-
-/// What has a fixed address.
-struct Shared<T> {
-    // Dropped first: the domain's deleters put nodes into the spare list.
-    domain: raw::Domain<Family>,
-    spares: Spares<T>,
-}
-
-/// Spare nodes for all.
-struct Spares<T> {
-    head: Head<T>,
-    /// Nodes in the list, or about to be put there.
-    nodes: AtomicUsize,
-    reserved: AtomicUsize,
-}
-
-/// The owner of a retired node, as haphazard's deleter makes it. Dropping it makes the node a spare one.
-struct Recycle<T>(NodePtr<T>);
-
-/// A node without a value, which any thread may reclaim.
-#[repr(transparent)]
-struct Empty<T>(Node<T>);
-
-// SAFETY: the node's value is out; what is left is memory.
-unsafe impl<T> Send for Empty<T> {}
-
-impl<T> Deref for Recycle<T> {
-    type Target = Empty<T>;
-
-    fn deref(&self) -> &Empty<T> {
-        // SAFETY: the node is valid, and `Empty` is transparent.
-        unsafe { self.0.cast().as_ref() }
-    }
-}
-
-// SAFETY: the node's address goes in and comes out.
-unsafe impl<T> raw::Pointer<Empty<T>> for Recycle<T> {
-    fn into_raw(self) -> *mut Empty<T> {
-        let node = self.0.as_ptr().cast();
-        core::mem::forget(self);
-        node
-    }
-
-    unsafe fn from_raw(node: *mut Empty<T>) -> Self {
-        // SAFETY: `retire` gave a node.
-        Self(unsafe { NonNull::new_unchecked(node.cast()) })
-    }
-}
-
-impl<T> Drop for Recycle<T> {
-    fn drop(&mut self) {
-        // SAFETY: invariant 2.
-        unsafe {
-            let shared = self.0.as_ref().next.load(Relaxed).cast::<Shared<T>>();
-            sync::assert_exclusive(&raw mut (*self.0.as_ptr()).next);
-            (*shared).spares.put(self.0, self.0, 1);
-        }
-    }
-}
-
-impl<T> Spares<T> {
-    /// # Safety
-    ///
-    /// The caller owns the chain of `count` nodes from `first` to `last`; nobody protects them.
-    unsafe fn put(&self, first: NodePtr<T>, last: NodePtr<T>, count: usize) {
-        self.nodes.fetch_add(count, Relaxed);
-        // SAFETY: the caller's contract.
-        while !unsafe { self.head.try_push(self.head.top(), first, last) } {}
-    }
-
-    /// Takes at most `limit` nodes out. Frees of the others what is more than `keep`.
-    fn take(&self, limit: usize, keep: usize) -> (Chain<T>, usize) {
-        let mut chain = initial!(Chain<T>);
-        // The others: the top, the bottom and the length of a chain.
-        let (mut top, mut bottom, mut others) = (ptr::null_mut(), None, 0);
-        let mut next = self.head.detach();
-        let mut freed = 0;
-        while let Some(node) = NonNull::new(next) {
-            // SAFETY: the list is ours since it was detached (invariant 3).
-            unsafe {
-                next = node.as_ref().next.load(Relaxed);
-                if chain.len() < limit {
-                    chain.push(node);
-                } else if others < keep {
-                    node.as_ref().next.store(top, Relaxed);
-                    top = node.as_ptr();
-                    bottom = bottom.or(Some(node));
-                    others += 1;
-                } else {
-                    Node::free(node);
-                    freed += 1;
-                }
-            }
-        }
-        self.nodes.fetch_sub(chain.len() + others + freed, Relaxed);
-        if let (Some(top), Some(bottom)) = (NonNull::new(top), bottom) {
-            // SAFETY: ours still.
-            unsafe { self.put(top, bottom, others) };
-        }
-        (chain, freed)
-    }
-
-    fn keep(&self, slack: usize) -> usize {
-        self.reserved.load(Relaxed).saturating_add(slack)
-    }
-}
-
-impl<T> Drop for Spares<T> {
-    fn drop(&mut self) {
-        // SAFETY: nobody protects a spare node (invariant 3).
-        unsafe { Node::free_chain(self.head.detach()) };
-    }
-}
 
 /// What the owner of a slot alone touches.
 pub struct Private<T, L> {
@@ -240,10 +124,8 @@ impl<T, L: Initial, const RECLAIM_AT: usize> HaphazardDomain<T, L, RECLAIM_AT> {
             #[expect(clippy::cast_ptr_alignment, reason = "the layout says how it is aligned")]
             // SAFETY: the layout is not of size zero.
             let new = NonNull::new(unsafe { alloc(Self::LAYOUT) }.cast::<Shared<T>>())?;
-            let (nodes, reserved) = (AtomicUsize::new(0), AtomicUsize::new(0));
-            let spares = Spares { head: Head::new(), nodes, reserved };
             // SAFETY: just allocated with this layout.
-            unsafe { new.write(Shared { domain: raw::Domain::new(&Family), spares }) };
+            unsafe { new.write(Shared::new()) };
             // AcqRel: Release pairs with `shared`, and so does Acquire if somebody was faster.
             if self.shared.compare_exchange(ptr::null_mut(), new.as_ptr(), AcqRel, Acquire).is_err() {
                 // SAFETY: ours alone, and made above.
@@ -395,12 +277,8 @@ unsafe impl<T, L: Initial, const RECLAIM_AT: usize> Guard<T, L> for HaphazardGua
     }
 
     fn tidy(&mut self) {
-        if let Some(Shared { spares, .. }) = self.domain.shared() {
-            let keep = spares.keep(RECLAIM_AT);
-            if spares.nodes.load(Relaxed) > keep {
-                let (_, freed) = spares.take(0, keep);
-                self.counters().allocator_calls(freed);
-            }
+        if let Some(shared) = self.domain.shared() {
+            self.counters().allocator_calls(shared.spares.free_surplus(RECLAIM_AT));
         }
     }
 

@@ -1,0 +1,133 @@
+//! What is shared by all slots of the engine: the domain, and the nodes that it has given back.
+
+use crate::reclaim::chain::Chain;
+use crate::sync::{self, AtomicUsize, Relaxed, initial};
+use crate::treiber::{Head, Node, NodePtr};
+use core::ops::Deref;
+use core::ptr::{self, NonNull};
+use haphazard::raw;
+
+/// Tells this crate's domains from others'.
+pub(super) struct Family;
+
+/// What has a fixed address.
+pub(super) struct Shared<T> {
+    // Dropped first: the domain's deleters put nodes into the spare list.
+    pub(super) domain: raw::Domain<Family>,
+    pub(super) spares: Spares<T>,
+}
+
+/// Spare nodes for all.
+pub(super) struct Spares<T> {
+    head: Head<T>,
+    /// Nodes in the list, or about to be put there.
+    nodes: AtomicUsize,
+    pub(super) reserved: AtomicUsize,
+}
+
+/// The owner of a retired node, as haphazard's deleter makes it. Dropping it makes the node a spare one.
+pub(super) struct Recycle<T>(NodePtr<T>);
+
+/// A node without a value, which any thread may reclaim.
+#[repr(transparent)]
+pub(super) struct Empty<T>(Node<T>);
+
+// SAFETY: the node's value is out; what is left is memory.
+unsafe impl<T> Send for Empty<T> {}
+
+impl<T> Deref for Recycle<T> {
+    type Target = Empty<T>;
+
+    fn deref(&self) -> &Empty<T> {
+        // SAFETY: the node is valid, and `Empty` is transparent.
+        unsafe { self.0.cast().as_ref() }
+    }
+}
+
+// SAFETY: the node's address goes in and comes out.
+unsafe impl<T> raw::Pointer<Empty<T>> for Recycle<T> {
+    fn into_raw(self) -> *mut Empty<T> {
+        let node = self.0.as_ptr().cast();
+        core::mem::forget(self);
+        node
+    }
+
+    unsafe fn from_raw(node: *mut Empty<T>) -> Self {
+        // SAFETY: `retire` gave a node.
+        Self(unsafe { NonNull::new_unchecked(node.cast()) })
+    }
+}
+
+impl<T> Drop for Recycle<T> {
+    fn drop(&mut self) {
+        // SAFETY: invariant 2.
+        unsafe {
+            let shared = self.0.as_ref().next.load(Relaxed).cast::<Shared<T>>();
+            sync::assert_exclusive(&raw mut (*self.0.as_ptr()).next);
+            (*shared).spares.put(self.0, self.0, 1);
+        }
+    }
+}
+
+impl<T> Shared<T> {
+    pub(super) fn new() -> Self {
+        let (nodes, reserved) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        Self { domain: raw::Domain::new(&Family), spares: Spares { head: Head::new(), nodes, reserved } }
+    }
+}
+
+impl<T> Spares<T> {
+    /// # Safety
+    ///
+    /// The caller owns the chain of `count` nodes from `first` to `last`; nobody protects them.
+    pub(super) unsafe fn put(&self, first: NodePtr<T>, last: NodePtr<T>, count: usize) {
+        self.nodes.fetch_add(count, Relaxed);
+        // SAFETY: the caller's contract.
+        while !unsafe { self.head.try_push(self.head.top(), first, last) } {}
+    }
+
+    /// Takes at most `limit` nodes out. Frees of the others what is more than `keep`.
+    pub(super) fn take(&self, limit: usize, keep: usize) -> (Chain<T>, usize) {
+        let mut chain = initial!(Chain<T>);
+        // The others: the top, the bottom and the length of a chain.
+        let (mut top, mut bottom, mut others) = (ptr::null_mut(), None, 0);
+        let mut next = self.head.detach();
+        let mut freed = 0;
+        while let Some(node) = NonNull::new(next) {
+            // SAFETY: the list is ours since it was detached (invariant 3).
+            unsafe {
+                next = node.as_ref().next.load(Relaxed);
+                if chain.len() < limit {
+                    chain.push(node);
+                } else if others < keep {
+                    node.as_ref().next.store(top, Relaxed);
+                    top = node.as_ptr();
+                    bottom = bottom.or(Some(node));
+                    others += 1;
+                } else {
+                    Node::free(node);
+                    freed += 1;
+                }
+            }
+        }
+        self.nodes.fetch_sub(chain.len() + others + freed, Relaxed);
+        if let (Some(top), Some(bottom)) = (NonNull::new(top), bottom) {
+            // SAFETY: ours still.
+            unsafe { self.put(top, bottom, others) };
+        }
+        (chain, freed)
+    }
+
+    /// Frees what is more than `slack` and the reserved ones; how many that were.
+    pub(super) fn free_surplus(&self, slack: usize) -> usize {
+        let keep = self.reserved.load(Relaxed) + slack;
+        if self.nodes.load(Relaxed) > keep { self.take(0, keep).1 } else { 0 }
+    }
+}
+
+impl<T> Drop for Spares<T> {
+    fn drop(&mut self) {
+        // SAFETY: nobody protects a spare node (invariant 3).
+        unsafe { Node::free_chain(self.head.detach()) };
+    }
+}
