@@ -149,7 +149,8 @@ unsafe impl<T, L: Initial, const N: usize> Domain<T, L> for SlotsDomain<T, L, N>
     fn enter_with_spare(&self) -> Option<(Self::Guard<'_>, NodePtr<T>)> {
         self.pool.iter().find_map(|slot| {
             let mut guard = self.guard(slot.claim()?);
-            let node = guard.inside().own_spare()?;
+            let spare = guard.claim.0.private().spare.pop_exclusive();
+            let node = spare.or_else(|| guard.inside().own_spare())?;
             Some((guard, node))
         })
     }
@@ -297,7 +298,7 @@ impl<T, L: Initial, const N: usize> Inside<'_, T, L, N> {
         self.own_spare()
     }
 
-    /// A spare node of this slot, after a scan.
+    /// A spare node of this slot, which has none without a scan.
     fn own_spare(mut self) -> Option<NodePtr<T>> {
         self.lend().sort_retired();
         self.owner.private().spare.pop_exclusive()
