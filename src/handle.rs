@@ -5,8 +5,10 @@ use crate::backoff::{Backoff, Elimination};
 use crate::error::{PushError, PushErrorKind};
 use crate::reclaim::{Domain, Guard, Permit, Reclaim, Slots};
 use crate::stack::{GuardOf, out_of_memory};
+use crate::sync::spin_loop;
+use crate::treiber::NodePtr;
 use core::fmt;
-use core::ptr::NonNull;
+use core::ptr::{self, NonNull};
 
 /// One context's access to a [`Stack`], which keeps a slot claimed: the fast path of a worker.
 ///
@@ -65,14 +67,15 @@ impl<'a, T, R: Reclaim, B: Backoff> Handle<'a, T, R, B> {
         self.stack.push_in(&mut self.guard, value)
     }
 
-    /// As [`Stack::push_spare`].
+    /// As [`Stack::push_spare`]; but if more contexts than `N` of `Slots<N>` are inside, and neither the handle's slot
+    /// nor the depot has a spare node, it may wait for a slot.
     ///
     /// # Errors
     ///
     /// [`PushErrorKind::NoSpareNode`]; the value is in the error.
     pub fn push_spare(&mut self, value: T) -> Result<(), PushError<T>> {
         let node = match self.guard.node(Permit::Nothing) {
-            None => self.stack.domain().enter_with_spare().map(|(_other, node)| node),
+            None => self.move_to_spare(),
             node => node,
         };
         match node {
@@ -81,6 +84,32 @@ impl<'a, T, R: Reclaim, B: Backoff> Handle<'a, T, R, B> {
                 Ok(())
             }
             None => Err(PushError::new(PushErrorKind::NoSpareNode, value)),
+        }
+    }
+
+    /// Moves to a slot that has a spare node, if there is one, and takes the node. At no time has the handle two
+    /// slots, so it stays one context.
+    #[cold]
+    fn move_to_spare(&mut self) -> Option<NodePtr<T>> {
+        let domain = self.stack.domain();
+        // SAFETY: until `write`, nothing here unwinds or looks at the guard.
+        unsafe {
+            ptr::drop_in_place(&raw mut self.guard);
+            let (guard, node) = domain.enter_with_spare().map_or_else(
+                || {
+                    // Unless there are more contexts than slots, one is free.
+                    let guard = loop {
+                        match domain.enter(Permit::Nothing) {
+                            Some(guard) => break guard,
+                            None => spin_loop(),
+                        }
+                    };
+                    (guard, None)
+                },
+                |(guard, node)| (guard, Some(node)),
+            );
+            ptr::write(&raw mut self.guard, guard);
+            node
         }
     }
 

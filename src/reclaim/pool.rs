@@ -183,7 +183,7 @@ initial! { impl[T, P: Initial, const N: usize] Pool<T, P, N> = Pool {
 } }
 
 impl<T, P: Initial, const N: usize> Pool<T, P, N> {
-    /// How often a claim looks at every slot before it says that all are claimed.
+    /// How often a claim has to find all slots claimed before it says so.
     ///
     /// Others come and go, so it may find each slot claimed in turn though one was always free. Two contexts that
     /// both look at the first of two slots first cannot do that to each other.
@@ -228,8 +228,11 @@ impl<T, P: Initial, const N: usize> Pool<T, P, N> {
     #[inline(never)]
     fn claim_elsewhere(&self, home: usize, word: *mut Node<T>, grow: bool) -> Option<Claim<'_, T, P>> {
         for _ in 0..Self::PASSES {
-            if let Some(claim) = self.find(home, free()).and_then(|slot| slot.try_claim(word)) {
-                return Some(claim);
+            // Finding a slot and losing it means that somebody else has claimed it: no pass in vain.
+            while let Some(slot) = self.find(home, free()) {
+                if let Some(claim) = slot.try_claim(word) {
+                    return Some(claim);
+                }
             }
         }
         if grow { self.add(word).map(|slot| Claim(Owner(slot))) } else { None }
