@@ -6,7 +6,7 @@
 //!
 //! 1. After [`Guard::protect`] (or [`Domain::enter_protecting`]) with `node`, if [`Head::is_top`] then says
 //!    that it is the top, `node` stays allocated, and does not become the top again once it was unlinked, until
-//!    the guard protects something else, unprotects it or ends. Publishing the hazard is a full barrier.
+//!    the guard protects something else, unprotects it or ends. The barrier between the two is in `is_top`.
 //! 2. [`Guard::node`] gives a node without a value, which the caller owns. Nobody writes it any more; a slower
 //!    context may still read its `next`.
 //! 3. [`Guard::retire`] takes a node without a value that the caller owns, whether it was reachable from a head

@@ -391,7 +391,7 @@ pub(crate) unsafe fn take_value<T, L>(guard: &mut impl Guard<T, L>, node: NodePt
 }
 
 /// What `Box::new` does without memory.
-#[cold]
+#[inline(always)]
 pub(crate) fn out_of_memory<T>(_: &PushError<T>) -> ! {
     handle_alloc_error(Layout::new::<Node<T>>())
 }

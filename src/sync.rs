@@ -125,12 +125,11 @@ mod barrier {
     #[cfg(not(loom))]
     use portable_atomic::fence;
 
-    /// Publishes `hazard` in a slot's word that the caller owns, and is a full barrier.
+    /// Publishes `hazard` in a slot's word that the caller owns.
     #[inline(always)]
     pub(crate) fn publish<T>(word: &AtomicPtr<T>, hazard: *mut T) {
         // Release pairs with `READ_HAZARD`: what was read of the node protected before happens before its reuse.
         word.store(hazard, Ordering::Release);
-        publish_barrier();
     }
 
     /// Between publishing a hazard, by [`publish`] or [`CLAIM`], and [`RECHECK`]; pairs with [`scan_barrier`].
@@ -164,7 +163,7 @@ mod barrier {
 mod barrier {
     use super::{AtomicPtr, Ordering};
 
-    /// Publishes `hazard` in a slot's word that the caller owns, and is a full barrier.
+    /// Publishes `hazard` in a slot's word that the caller owns.
     #[inline(always)]
     pub(crate) fn publish<T>(word: &AtomicPtr<T>, hazard: *mut T) {
         word.swap(hazard, Ordering::SeqCst);

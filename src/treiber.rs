@@ -17,7 +17,9 @@
 //! the topmost node are visible. The nodes further down are too: every change of the head is a
 //! read-modify-write, which continues the release sequence of the ones before it.
 
-use crate::sync::{self, AtomicPtr, DETACH, RECHECK, Relaxed, Release, UNLINK, UnsafeCell, alloc, const_fn, dealloc};
+use crate::sync::{
+    self, AtomicPtr, DETACH, RECHECK, Relaxed, Release, UNLINK, UnsafeCell, alloc, const_fn, dealloc, publish_barrier,
+};
 use ::alloc::alloc::Layout;
 use core::mem::ManuallyDrop;
 use core::ptr::{self, NonNull};
@@ -72,24 +74,6 @@ impl<T> Node<T> {
             node.drop_in_place();
             dealloc(node.as_ptr().cast(), Self::LAYOUT);
         }
-    }
-
-    /// Frees a chain that ends in null and returns its length in nodes.
-    ///
-    /// # Safety
-    ///
-    /// As [`Node::free`], for every node of the chain.
-    pub(crate) unsafe fn free_chain(first: *mut Node<T>) -> usize {
-        let mut count = 0;
-        let mut rest = first;
-        while let Some(node) = NonNull::new(rest) {
-            // SAFETY: the caller owns the chain.
-            rest = unsafe { node.as_ref() }.next.load(Relaxed);
-            // SAFETY: the caller's contract.
-            unsafe { Self::free(node) };
-            count += 1;
-        }
-        count
     }
 
     /// # Safety
@@ -149,6 +133,7 @@ impl<T> Head<T> {
     /// Whether `node`, whose hazard the caller has just published, is the topmost node: then it is protected.
     #[inline(always)]
     pub(crate) fn is_top(&self, node: NodePtr<T>) -> bool {
+        publish_barrier();
         self.0.load(RECHECK) == node.as_ptr()
     }
 

@@ -6,6 +6,9 @@ use crate::treiber::{Node, NodePtr};
 use core::ptr::{self, NonNull};
 
 /// Nodes linked through `next`. What it holds is leaked when it is dropped.
+///
+/// The length alone says where it ends: `first`, and the last node's `next`, may be anything then. So a chain can be
+/// cut without writing to its nodes.
 pub struct Chain<T> {
     first: *mut Node<T>,
     len: usize,
@@ -14,7 +17,7 @@ pub struct Chain<T> {
 initial! { impl[T] Chain<T> = Chain { first: ptr::null_mut(), len: 0 } }
 
 impl<T> Chain<T> {
-    /// A chain of `len` nodes that are linked already, from `first` on; the last one's `next` is null.
+    /// A chain of `len` nodes that are linked already, from `first` on.
     ///
     /// # Safety
     ///
@@ -56,11 +59,13 @@ impl<T> Chain<T> {
 
     #[inline(always)]
     pub(crate) fn pop(&mut self) -> Option<NodePtr<T>> {
-        let node = NonNull::new(self.first)?;
-        // SAFETY: the chain owns the node.
-        self.first = unsafe { node.as_ref() }.next.load(Relaxed);
-        self.len -= 1;
-        Some(node)
+        self.len = self.len.checked_sub(1)?;
+        // SAFETY: the chain was not empty, and it owns its nodes.
+        unsafe {
+            let node = NonNull::new_unchecked(self.first);
+            self.first = node.as_ref().next.load(Relaxed);
+            Some(node)
+        }
     }
 
     /// As [`Chain::pop`], of a node that nobody protects.
@@ -83,14 +88,14 @@ impl<T> Chain<T> {
         }
         self.first = last.load(Relaxed);
         self.len -= count;
-        last.store(ptr::null_mut(), Relaxed);
         // SAFETY: the node is the chain's no more.
         (first, unsafe { first.as_ref() }.next.load(Relaxed))
     }
 
     /// Takes everything out.
     pub(crate) fn take(&mut self) -> Self {
-        core::mem::replace(self, initial!(Self))
+        let len = core::mem::replace(&mut self.len, 0);
+        Self { first: self.first, len }
     }
 
     /// Frees all nodes and returns how many they were.
@@ -99,8 +104,12 @@ impl<T> Chain<T> {
     ///
     /// No hazard protects any of them.
     pub(crate) unsafe fn free(&mut self) -> usize {
-        let chain = self.take();
-        // SAFETY: the chain owns its nodes; the caller says that nobody protects them.
-        unsafe { Node::free_chain(chain.first) }
+        let mut chain = self.take();
+        let count = chain.len;
+        while let Some(node) = chain.pop() {
+            // SAFETY: the node was the chain's; the caller says that nobody protects it.
+            unsafe { Node::free(node) };
+        }
+        count
     }
 }

@@ -1,7 +1,7 @@
 //! The depot: spare nodes that the slots share, as a list of batches.
 //!
 //! A slot with too many spare nodes puts a batch here, a slot without any takes one. So a thread that only
-//! pushes lives on the nodes of one that only pops. A batch is `BATCH` nodes, or one single node.
+//! pushes lives on the nodes of one that only pops. All batches of a stack have the same number of nodes.
 //!
 //! # Why batches, each taken under a hazard
 //!
@@ -46,7 +46,7 @@ impl<T> Depot<T> {
         self.excess.fetch_sub(signed(nodes), Relaxed);
     }
 
-    /// Puts the first `count` nodes of `spare` here: a full batch, or a single node.
+    /// Puts the first `count` nodes of `spare` here, a batch.
     ///
     /// # Safety
     ///
@@ -66,38 +66,35 @@ impl<T> Depot<T> {
         self.excess.load(Relaxed) >= signed(nodes)
     }
 
-    /// Takes one batch: its first node, see rule 1, and the others, see rule 2. Full ones have `full` nodes.
-    /// `protect` publishes a hazard and is a full barrier.
+    /// Takes a batch of `count` nodes: the first one, see rule 1, and the others, see rule 2.
+    /// `protect` publishes a hazard.
     #[inline]
-    pub(crate) fn take(&self, full: usize, mut protect: impl FnMut(NodePtr<T>)) -> Option<(NodePtr<T>, Chain<T>)> {
+    pub(crate) fn take(&self, count: usize, mut protect: impl FnMut(NodePtr<T>)) -> Option<(NodePtr<T>, Chain<T>)> {
         loop {
             let first = NonNull::new(self.head.top())?;
             protect(first);
             // SAFETY: `first` is protected, and was the top after that.
             if self.head.is_top(first) && unsafe { self.head.try_pop(first) } {
-                return Some((first, self.taken(first, full)));
+                return Some((first, self.taken(first, count)));
             }
         }
     }
 
     /// Stops accounting for the batch of `first`, which is ours; the others of it.
-    fn taken(&self, first: NodePtr<T>, full: usize) -> Chain<T> {
-        // SAFETY: the node is ours; `put` has set the link.
-        let rest = unsafe { Node::link(first) };
-        let len = if rest.is_null() { 0 } else { full - 1 };
-        self.excess.fetch_sub(signed(len + 1), Relaxed);
-        // SAFETY: `put` was given a batch of this length.
-        unsafe { Chain::from_linked(rest, len) }
+    fn taken(&self, first: NodePtr<T>, count: usize) -> Chain<T> {
+        self.excess.fetch_sub(signed(count), Relaxed);
+        // SAFETY: the node is ours; `put` has set the link, and linked as many nodes.
+        unsafe { Chain::from_linked(Node::link(first), count - 1) }
     }
 
-    /// Ends every reservation and takes all batches; `visit` gets each.
-    pub(crate) fn take_all(&self, full: usize, mut visit: impl FnMut(NodePtr<T>, Chain<T>)) {
+    /// Ends every reservation and takes all batches, of `count` nodes each; `visit` gets each.
+    pub(crate) fn take_all(&self, count: usize, mut visit: impl FnMut(NodePtr<T>, Chain<T>)) {
         self.excess.fetch_add(self.reserved.swap(0, Relaxed), Relaxed);
         let mut next = self.head.detach();
         while let Some(first) = NonNull::new(next) {
             // SAFETY: the batches are ours since they were detached.
             next = unsafe { first.as_ref() }.next.load(Relaxed);
-            visit(first, self.taken(first, full));
+            visit(first, self.taken(first, count));
         }
     }
 }

@@ -24,7 +24,7 @@
 use crate::stats::Counters;
 use crate::sync::{
     ADD_SLOT, Acquire, AtomicPtr, CLAIM, Initial, MutPtr, Padded, READ_HAZARD, Relaxed, Release, UnsafeCell, alloc,
-    array_of, context_hash, dealloc, initial, publish, publish_barrier,
+    array_of, context_hash, dealloc, initial, publish,
 };
 use crate::treiber::{Node, NodePtr};
 use ::alloc::alloc::Layout;
@@ -64,7 +64,8 @@ impl<T, P> Slot<T, P> {
     /// Takes the slot if it is free; `word` is [`claimed`] or a node to protect.
     #[inline(always)]
     fn try_claim(&self, word: *mut Node<T>) -> Option<Claim<'_, T, P>> {
-        self.word.compare_exchange(free(), word, CLAIM, Relaxed).ok()?;
+        // Weak: who fails for no reason comes back.
+        self.word.compare_exchange_weak(free(), word, CLAIM, Relaxed).ok()?;
         Some(Claim(Owner(self)))
     }
 
@@ -134,7 +135,7 @@ impl<T, P> Owner<'_, T, P> {
         (self.private(), counters)
     }
 
-    /// Protects `node` instead of what was protected before; a full barrier.
+    /// Protects `node` instead of what was protected before.
     #[inline(always)]
     pub(crate) fn protect(&mut self, node: NodePtr<T>) {
         publish(&self.0.word, node.as_ptr());
@@ -199,16 +200,14 @@ impl<T, P: Initial, const N: usize> Pool<T, P, N> {
         }
     }
 
-    /// Claims a free slot by protecting `node` with it; a full barrier.
+    /// Claims a free slot by protecting `node` with it.
     #[inline(always)]
     pub(crate) fn claim_protecting(&self, node: NodePtr<T>) -> Option<Claim<'_, T, P>> {
         let home = Self::home();
-        let claim = match self.slots[home].try_claim(node.as_ptr()) {
+        match self.slots[home].try_claim(node.as_ptr()) {
             None => self.claim_elsewhere(home, node.as_ptr(), false),
             claim => claim,
-        };
-        publish_barrier();
-        claim
+        }
     }
 
     /// The slot in place that this context tries first.
@@ -229,7 +228,7 @@ impl<T, P: Initial, const N: usize> Pool<T, P, N> {
     fn claim_elsewhere(&self, home: usize, word: *mut Node<T>, grow: bool) -> Option<Claim<'_, T, P>> {
         for _ in 0..Self::PASSES {
             // Finding a slot and losing it means that somebody else has claimed it: no pass in vain.
-            while let Some(slot) = self.find(home, free()) {
+            while let Some(slot) = self.find_free(home) {
                 if let Some(claim) = slot.try_claim(word) {
                     return Some(claim);
                 }
@@ -240,7 +239,7 @@ impl<T, P: Initial, const N: usize> Pool<T, P, N> {
 
     /// Adds a slot that nobody owns, if there is none and there is memory.
     pub(crate) fn keep_one_free(&self) {
-        if self.find(0, free()).is_none() {
+        if self.find_free(0).is_none() {
             self.add(free());
         }
     }
@@ -265,21 +264,34 @@ impl<T, P: Initial, const N: usize> Pool<T, P, N> {
 }
 
 impl<T, P, const N: usize> Pool<T, P, N> {
-    /// A slot with this word, if there is one when it is looked at; starts with the slot in place of index `start`.
+    /// A slot whose word is from `least` to `least + span`, if there is one when it is looked at. Starts with the slot
+    /// in place of index `start`.
     #[inline(never)]
-    fn find(&self, start: usize, word: *mut Node<T>) -> Option<&Slot<T, P>> {
+    fn find(&self, start: usize, least: usize, span: usize) -> Option<&Slot<T, P>> {
+        let matches = |slot: &Slot<T, P>| slot.word.load(READ_HAZARD).addr().wrapping_sub(least) <= span;
         for index in 0..N {
             let slot = &self.slots[if N > FEW { (start + index) % N } else { index }];
-            if slot.word.load(READ_HAZARD) == word {
+            if matches(slot) {
                 return Some(slot);
             }
         }
-        self.extras().find(|slot| slot.word.load(READ_HAZARD) == word)
+        self.extras().find(|slot| matches(slot))
+    }
+
+    /// A free slot, if there is one.
+    fn find_free(&self, start: usize) -> Option<&Slot<T, P>> {
+        self.find(start, free::<T>().addr(), 0)
+    }
+
+    /// Whether some slot protects any node.
+    pub(crate) fn protects_any(&self) -> bool {
+        let first = claimed::<T>().addr() + 1;
+        self.find(0, first, usize::MAX - first).is_some()
     }
 
     /// Whether some slot protects `node`.
     pub(crate) fn protects(&self, node: NodePtr<T>) -> bool {
-        self.find(0, node.as_ptr()).is_some()
+        self.find(0, node.as_ptr().addr(), 0).is_some()
     }
 
     /// All slots, in place and further ones.

@@ -157,15 +157,21 @@ unsafe impl<T, L: Initial, const N: usize> Domain<T, L> for SlotsDomain<T, L, N>
 
     fn reserve(&self, nodes: usize) -> Result<(), OutOfMemory> {
         let mut made = Chain::allocate(nodes)?;
-        if let Some(guard) = self.enter(Permit::Allocator) {
-            guard.counters().allocator_calls(nodes);
-        }
-        self.depot.reserve(nodes);
-        // Full batches first, then single nodes, so that the depot knows every batch's length.
-        while made.len() > 0 {
-            let len = if made.len() >= Slots::<N>::BATCH { Slots::<N>::BATCH } else { 1 };
+        let Some(mut guard) = self.enter(Permit::Allocator) else {
             // SAFETY: nobody has seen these nodes.
-            unsafe { self.depot.put(&mut made, len) };
+            unsafe { made.free() };
+            return Err(OutOfMemory);
+        };
+        guard.counters().allocator_calls(nodes);
+        self.depot.reserve(nodes);
+        while made.len() >= Slots::<N>::BATCH {
+            // SAFETY: nobody has seen these nodes.
+            unsafe { self.depot.put(&mut made, Slots::<N>::BATCH) };
+        }
+        // Too few for a batch: they find their way as nodes that were popped do.
+        while let Some(node) = made.pop() {
+            // SAFETY: the node is ours and has no value.
+            unsafe { guard.retire(node) };
         }
         Ok(())
     }
@@ -311,7 +317,6 @@ impl<T, L: Initial, const N: usize> Inside<'_, T, L, N> {
         let owner = &mut self.owner;
         let batch = self.domain.depot.take(Slots::<N>::BATCH, |node| owner.protect(node));
         let (first, rest) = batch?;
-        owner.unprotect();
         owner.private().spare = rest;
         Some(first)
     }
@@ -338,15 +343,17 @@ impl<T, L: Initial, const N: usize> Inside<'_, T, L, N> {
         self.owner.counters().scans(1);
         let mut retired = self.owner.private().retired.take();
         scan_barrier();
-        // With many slots, one look at each makes a filter, with one bit for each hazard: nearly all nodes pass it,
-        // or there is nothing to filter. With few slots that would be code for nothing.
+        if self.owner.private().spare.len() == 0 && !self.domain.pool.protects_any() {
+            // Mostly there is nothing to sort out.
+            self.owner.private().spare = retired;
+            return self.owner.counters().set_retired(0);
+        }
+        // With many slots, one look at each makes a filter, with one bit for each hazard: nearly all nodes pass. With
+        // few slots that would be code for nothing.
         let mut filter = usize::MAX;
         if N > FEW {
             let hazards = self.domain.pool.iter().map(Slot::hazard).filter(|hazard| !hazard.is_null());
             filter = hazards.fold(0, |filter, hazard| filter | filter_bit(hazard));
-            if filter == 0 && self.owner.private().spare.len() == 0 {
-                self.owner.private().spare = retired.take();
-            }
         }
         while let Some(node) = retired.pop() {
             let protected = filter & filter_bit(node.as_ptr()) != 0 && self.domain.pool.protects(node);
@@ -360,13 +367,13 @@ impl<T, L: Initial, const N: usize> Inside<'_, T, L, N> {
         self.owner.counters().set_retired(left);
     }
 
-    /// Gives nodes back while the depot has surplus: this slot's spare ones, which then come from the depot.
+    /// Gives nodes back until the depot has no surplus: this slot's spare ones, which then come from the depot.
     ///
     /// What is freed is not counted in the depot, and what is counted there is enough; so enough stays.
     #[cold]
     #[inline(never)]
     fn free_surplus(mut self) {
-        while self.domain.depot.exceeds(Slots::<N>::SURPLUS) {
+        loop {
             // SAFETY: invariant 1.
             let freed = unsafe { self.owner.private().spare.free() };
             self.owner.counters().allocator_calls(freed);
@@ -374,6 +381,9 @@ impl<T, L: Initial, const N: usize> Inside<'_, T, L, N> {
             // SAFETY: rule 1 of the depot.
             unsafe { self.owner.private().retired.push(node) };
             self.lend().scan();
+            if !self.domain.depot.exceeds(Slots::<N>::SURPLUS) {
+                break;
+            }
         }
     }
 }

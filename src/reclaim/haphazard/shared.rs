@@ -127,7 +127,6 @@ impl<T> Spares<T> {
 
 impl<T> Drop for Spares<T> {
     fn drop(&mut self) {
-        // SAFETY: nobody protects a spare node (invariant 3).
-        unsafe { Node::free_chain(self.head.detach()) };
+        self.take(0, 0);
     }
 }
