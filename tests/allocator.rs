@@ -1,0 +1,1113 @@
+//! An allocator that counts, and fails on demand: no calls in the steady state, nothing live after `drop`, the stated
+//! bounds, and what happens without memory.
+//!
+//! Each thread says which [`Ledger`] its calls go to, so the tests run side by side, and the test harness is not
+//! counted.
+
+#![cfg(not(loom))]
+#![allow(clippy::result_large_err, reason = "a push that fails gives the value back")]
+
+#[macro_use]
+mod common;
+
+use common::*;
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::mem;
+use std::ptr;
+use std::sync::atomic::{AtomicBool, AtomicIsize, AtomicUsize, Ordering::Relaxed, Ordering::SeqCst};
+use std::sync::{Barrier, Mutex};
+use std::thread;
+
+for_each_stack! {
+    nothing_left_after_drop, bound_with_one_thread, bound_with_idle_handles, bound_with_64_threads,
+    new_allocates_nothing, reserve_without_memory, try_push_without_memory,
+}
+
+for_each_slots_stack! {
+    steady_pairs, steady_bursts, steady_producer_and_consumer, pop_never_allocates, interrupt_calls_keep_off,
+    interrupt_calls_keep_off_while_others_do_not, bound_with_interrupt_calls_alone, surplus_is_given_back,
+    surplus_with_reservation, reserve_keeps_its_promise, reserve_with_as_many_contexts_as_slots,
+    as_many_contexts_as_slots_are_enough, slots_are_as_few_as_contexts,
+    reserve_with_values_from_before, without_any_memory, memory_ends_at_each_call, one_call_fails, handles_without_memory,
+}
+
+/// The system's allocator, with a ledger.
+struct Counting;
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+thread_local! {
+    static LEDGER: Cell<*const Ledger> = const { Cell::new(ptr::null()) };
+}
+
+// SAFETY: the system's allocator, or null.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        if Ledger::current().is_some_and(|ledger| !ledger.permits(layout)) {
+            return ptr::null_mut();
+        }
+        // SAFETY: the caller's contract.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+        if let Some(ledger) = Ledger::current() {
+            ledger.freed(layout);
+        }
+        // SAFETY: the caller's contract.
+        unsafe { System.dealloc(block, layout) }
+    }
+}
+
+/// What the calls of the allocator in one test add up to.
+#[derive(Debug)]
+struct Ledger {
+    /// The layout of the test's nodes: no other block has it.
+    node: Layout,
+    allocations: AtomicUsize,
+    frees: AtomicUsize,
+    nodes: AtomicIsize,
+    most_nodes: AtomicIsize,
+    /// Slots beyond the first `N`: the only blocks aligned to a cache line.
+    slots: AtomicIsize,
+    /// Blocks that are neither.
+    others: AtomicIsize,
+    bytes: AtomicIsize,
+    /// Allocations that succeed before one fails.
+    until_failure: AtomicIsize,
+    /// Allocations that fail then.
+    failures: AtomicIsize,
+    refused: AtomicUsize,
+}
+
+impl Ledger {
+    /// A ledger for a stack of `T`, which must be as large as a pointer at least.
+    fn new<T>() -> Self {
+        #[repr(C)]
+        struct LikeNode<T>(*mut (), T);
+
+        let zero = || AtomicIsize::new(0);
+        Self {
+            node: Layout::new::<LikeNode<T>>(),
+            allocations: AtomicUsize::new(0),
+            frees: AtomicUsize::new(0),
+            nodes: zero(),
+            most_nodes: zero(),
+            slots: zero(),
+            others: zero(),
+            bytes: zero(),
+            until_failure: AtomicIsize::new(isize::MAX),
+            failures: zero(),
+            refused: AtomicUsize::new(0),
+        }
+    }
+
+    /// Counts what this thread allocates and frees in `action`.
+    fn during<O>(&self, action: impl FnOnce() -> O) -> O {
+        struct Restore(*const Ledger);
+
+        impl Drop for Restore {
+            fn drop(&mut self) {
+                LEDGER.set(self.0);
+            }
+        }
+
+        let _restore = Restore(LEDGER.replace(self));
+        action()
+    }
+
+    fn current<'a>() -> Option<&'a Self> {
+        // A thread that panics allocates its message; that is not the stack's.
+        if thread::panicking() {
+            return None;
+        }
+        // SAFETY: null, or set by `during`, which borrows the ledger for as long.
+        LEDGER.try_with(|ledger| unsafe { ledger.get().as_ref() }).ok()?
+    }
+
+    /// Which column a block belongs in.
+    fn column(&self, layout: Layout) -> &AtomicIsize {
+        if layout == self.node {
+            &self.nodes
+        } else if layout.align() >= 64 {
+            &self.slots
+        } else {
+            &self.others
+        }
+    }
+
+    fn permits(&self, layout: Layout) -> bool {
+        self.allocations.fetch_add(1, Relaxed);
+        if self.until_failure.fetch_sub(1, Relaxed) <= 0 && self.failures.fetch_sub(1, Relaxed) > 0 {
+            self.refused.fetch_add(1, Relaxed);
+            return false;
+        }
+        let now = self.column(layout).fetch_add(1, Relaxed) + 1;
+        if layout == self.node {
+            self.most_nodes.fetch_max(now, Relaxed);
+        }
+        self.bytes.fetch_add(signed(layout.size()), Relaxed);
+        true
+    }
+
+    fn freed(&self, layout: Layout) {
+        self.frees.fetch_add(1, Relaxed);
+        self.column(layout).fetch_sub(1, Relaxed);
+        self.bytes.fetch_sub(signed(layout.size()), Relaxed);
+    }
+
+    /// The next `failures` allocations after `successes` more fail.
+    fn fail(&self, successes: usize, failures: usize) {
+        self.refused.store(0, Relaxed);
+        self.failures.store(isize::try_from(failures).unwrap_or(isize::MAX), Relaxed);
+        self.until_failure.store(isize::try_from(successes).unwrap_or(isize::MAX), Relaxed);
+    }
+
+    fn calls(&self) -> (usize, usize) {
+        (self.allocations.load(Relaxed), self.frees.load(Relaxed))
+    }
+
+    fn nodes(&self) -> usize {
+        usize::try_from(self.nodes.load(SeqCst)).expect("a node was freed twice")
+    }
+
+    fn most_nodes(&self) -> usize {
+        usize::try_from(self.most_nodes.load(SeqCst)).unwrap()
+    }
+
+    fn slots(&self) -> usize {
+        usize::try_from(self.slots.load(SeqCst)).expect("a slot was freed twice")
+    }
+
+    fn bytes(&self) -> isize {
+        self.bytes.load(SeqCst)
+    }
+
+    /// Fails if `action` calls the allocator.
+    #[track_caller]
+    fn no_calls<O>(&self, what: &str, action: impl FnOnce() -> O) -> O {
+        let before = self.calls();
+        let result = self.during(action);
+        assert_eq!(self.calls(), before, "{what} called the allocator (to allocate, to free)");
+        result
+    }
+
+    /// Drops the stack and fails if it leaves anything behind.
+    #[track_caller]
+    fn nothing_after<T, R: Engine, B: Backoff>(&self, stack: Stack<T, R, B>) {
+        self.during(|| drop(stack));
+        assert_eq!((self.bytes(), self.nodes(), self.slots()), (0, 0, 0), "left behind by drop(stack)");
+    }
+
+    /// Fails if the stack has more nodes than its bound says, in a moment in which nobody is inside. `extra_values`
+    /// are nodes that the bound counts besides: live values, reserved nodes.
+    #[track_caller]
+    fn assert_bound<R: Engine, B: Backoff>(&self, values: usize) {
+        let bound = values + idle::<R, B>() + slot::<R, B>() * self.slots();
+        assert!(self.nodes() <= bound, "{} nodes, bound {bound}, {} further slots", self.nodes(), self.slots());
+    }
+}
+
+fn signed(size: usize) -> isize {
+    isize::try_from(size).unwrap()
+}
+
+/// A value whose node has a size that nothing else has.
+#[derive(Debug, PartialEq, Eq)]
+struct Block(usize, [usize; 20]);
+
+fn block(id: usize) -> Block {
+    Block(id, [id; 20])
+}
+
+impl Drop for Block {
+    fn drop(&mut self) {
+        assert!(self.1.iter().all(|&word| word == self.0) || thread::panicking(), "torn");
+    }
+}
+
+fn idle<R: Engine, B: Backoff>() -> usize {
+    Stack::<Block, R, B>::IDLE_NODES
+}
+
+fn slot<R: Engine, B: Backoff>() -> usize {
+    Stack::<Block, R, B>::SLOT_NODES
+}
+
+fn ledger() -> Ledger {
+    Ledger::new::<Block>()
+}
+
+fn new_allocates_nothing<R: Engine, B: Backoff>() {
+    let ledger = ledger();
+    let stack = ledger.no_calls("a new stack", Stack::<Block, R, B>::custom);
+    ledger.no_calls("an empty stack", || {
+        assert!(stack.is_empty());
+        assert_eq!(stack.pop(), None);
+        assert_eq!(stack.try_pop(), Ok(None));
+        stack.take_all().for_each(drop);
+        stack.push_all([]);
+        stack.reclaim();
+        assert_eq!(stack.push_spare(block(1)).unwrap_err().kind(), PushErrorKind::NoSpareNode);
+    });
+    ledger.no_calls("drop of an empty stack", || drop(stack));
+}
+
+/// The ledger itself: that it sees nodes at all.
+#[test]
+fn ledger_sees_nodes() {
+    let ledger = ledger();
+    let stack = Stack::new();
+    ledger.during(|| (0..3).for_each(|id| stack.push(block(id))));
+    assert_eq!((ledger.nodes(), ledger.slots(), ledger.calls()), (3, 0, (3, 0)));
+    assert_eq!(ledger.bytes(), signed(3 * 22 * size_of::<usize>()));
+    let handles: Vec<_> = (0..9).map(|_| ledger.during(|| stack.handle())).collect();
+    // The eighth leaves none free, and so adds one; so does the ninth.
+    assert_eq!((ledger.nodes(), ledger.slots()), (3, 2));
+    drop(handles);
+    ledger.nothing_after(stack);
+    assert_eq!(ledger.calls(), (5, 5));
+}
+
+fn nothing_left_after_drop<R: Engine, B: Backoff>() {
+    for values in [0, 1, 10, 1000] {
+        let ledger = ledger();
+        let stack = Stack::<Block, R, B>::custom();
+        ledger.during(|| {
+            stack.reserve(values / 2).unwrap();
+            (0..values).for_each(|id| stack.push(block(id)));
+            let mut handles = [(); 12].map(|()| stack.handle());
+            for (id, handle) in handles.iter_mut().enumerate() {
+                (0..id * 10).for_each(|id| handle.push(block(id)));
+                (0..id * 5).for_each(|_| drop(handle.pop()));
+            }
+            stack.take_all().take(values / 2).for_each(drop);
+            stack.push_all((0..values).map(block));
+            drop(handles);
+            // A handle that is forgotten loses its slot, but not beyond the stack's own end.
+            let mut handle = stack.handle();
+            handle.push(block(0));
+            mem::forget(handle);
+        });
+        ledger.nothing_after(stack);
+    }
+}
+
+/// `handles` and `stack` in turn.
+enum Through<'a, R: Engine, B: Backoff> {
+    Stack(&'a Stack<Block, R, B>),
+    Handle(Handle<'a, Block, R, B>),
+}
+
+impl<'a, R: Engine, B: Backoff> Through<'a, R, B> {
+    fn both(stack: &'a Stack<Block, R, B>) -> [Self; 2] {
+        [Self::Stack(stack), Self::Handle(stack.handle())]
+    }
+
+    fn push(&mut self, id: usize) {
+        match self {
+            Self::Stack(stack) => stack.push(block(id)),
+            Self::Handle(handle) => handle.push(block(id)),
+        }
+    }
+
+    fn push_spare(&mut self, id: usize) -> Result<(), PushErrorKind> {
+        match self {
+            Self::Stack(stack) => stack.push_spare(block(id)),
+            Self::Handle(handle) => handle.push_spare(block(id)),
+        }
+        .map_err(|error| error.kind())
+    }
+
+    fn pop(&mut self) -> Option<Block> {
+        match self {
+            Self::Stack(stack) => stack.pop(),
+            Self::Handle(handle) => handle.pop(),
+        }
+    }
+}
+
+fn steady_pairs<R: Engine, B: Backoff>() {
+    let ledger = ledger();
+    let stack = Stack::<Block, R, B>::custom();
+    ledger.during(|| (0..10).for_each(|id| stack.push(block(id))));
+    for through in &mut ledger.during(|| Through::both(&stack)) {
+        let mut pairs = |count: usize| {
+            for id in 0..count {
+                through.push(id);
+                assert_eq!(through.pop(), Some(block(id)));
+            }
+        };
+        ledger.during(|| pairs(4 * idle::<R, B>()));
+        ledger.no_calls("pairs in the steady state", || pairs(scaled(100_000)));
+    }
+    ledger.nothing_after(stack);
+}
+
+fn steady_bursts<R: Engine, B: Backoff>() {
+    for (burst, reserve) in [(R::BURST.min(64), 0), (64, 64 + idle::<R, B>()), (1000, 1000 + idle::<R, B>())] {
+        let ledger = ledger();
+        let stack = Stack::<Block, R, B>::custom();
+        ledger.during(|| stack.reserve(reserve).unwrap());
+        for through in &mut ledger.during(|| Through::both(&stack)) {
+            let mut bursts = |count: usize| {
+                for _ in 0..count {
+                    (0..burst).for_each(|id| through.push(id));
+                    (0..burst).rev().for_each(|id| assert_eq!(through.pop(), Some(block(id))));
+                }
+            };
+            if reserve == 0 {
+                ledger.during(|| bursts(idle::<R, B>()));
+            }
+            ledger.no_calls("bursts in the steady state", || bursts(scaled(100_000) / burst + 1));
+            ledger.no_calls("batches in the steady state", || {
+                for _ in 0..=scaled(20_000) / burst {
+                    stack.push_all((0..burst).map(block));
+                    stack.take_all().for_each(drop);
+                }
+            });
+        }
+        ledger.nothing_after(stack);
+    }
+}
+
+/// One thread only pushes, one only pops, with at most `BACKLOG` values between them.
+fn steady_producer_and_consumer<R: Engine, B: Backoff>() {
+    const BACKLOG: usize = 64;
+    let values = scaled(100_000);
+    for (with_handles, reserve) in [(false, true), (true, true), (false, false), (true, false)] {
+        // Without a reservation, what is idle has to fit into the depot, or the surplus goes back and forth.
+        if !reserve && R::BURST < BACKLOG + 2 * slot::<R, B>() {
+            continue;
+        }
+        let ledger = ledger();
+        let stack = Stack::<Block, R, B>::custom();
+        // The slots that are needed, ahead of time; and what is reserved has to do for those beyond `N` too.
+        let spread = if R::SLOTS < 3 { 3 * slot::<R, B>() } else { 0 };
+        ledger.during(|| {
+            drop([(); 3].map(|()| stack.handle()));
+            stack.reserve(if reserve { BACKLOG + idle::<R, B>() + spread } else { 0 }).unwrap();
+        });
+        let before = ledger.calls();
+        let backlog = AtomicUsize::new(0);
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                ledger.during(|| {
+                    let mut handle = with_handles.then(|| stack.handle());
+                    for id in 0..values {
+                        while backlog.load(SeqCst) == BACKLOG {
+                            thread::yield_now();
+                        }
+                        backlog.fetch_add(1, SeqCst);
+                        handle.as_mut().map_or_else(|| stack.push(block(id)), |handle| handle.push(block(id)));
+                    }
+                });
+            });
+            scope.spawn(|| {
+                ledger.during(|| {
+                    let mut handle = with_handles.then(|| stack.handle());
+                    let mut left = values;
+                    while left > 0 {
+                        if handle.as_mut().map_or_else(|| stack.pop(), Handle::pop).is_some() {
+                            backlog.fetch_sub(1, SeqCst);
+                            left -= 1;
+                        } else {
+                            thread::yield_now();
+                        }
+                    }
+                });
+            });
+        });
+        let (allocations, frees) = (ledger.calls().0 - before.0, ledger.calls().1 - before.1);
+        if reserve {
+            assert_eq!((allocations, frees), (0, 0), "with handles: {with_handles}");
+        } else {
+            // However many values go through, only so many nodes can be needed at once.
+            assert!(allocations <= BACKLOG + idle::<R, B>() && frees == 0, "{allocations} and {frees} calls");
+        }
+        ledger.nothing_after(stack);
+    }
+}
+
+fn pop_never_allocates<R: Engine, B: Backoff>() {
+    for held in [0, 1, R::SLOTS, 2 * R::SLOTS + 3] {
+        let ledger = ledger();
+        let stack = Stack::<Block, R, B>::custom();
+        ledger.during(|| (0..2_000).for_each(|id| stack.push(block(id))));
+        let mut handles: Vec<_> = (0..held).map(|_| ledger.during(|| stack.handle())).collect();
+        let before = ledger.calls().0;
+        ledger.during(|| {
+            for id in (0..2_000).rev() {
+                let popped = match id % (held + 1) {
+                    0 => stack.pop(),
+                    nth => handles[nth - 1].pop(),
+                };
+                assert_eq!(popped, Some(block(id)));
+            }
+            assert_eq!(stack.pop(), None);
+        });
+        assert_eq!(ledger.calls().0, before, "pop allocated");
+        ledger.assert_bound::<R, B>(0);
+        // Nor does what else takes values or nodes out.
+        ledger.during(|| (0..2_000).for_each(|id| stack.push(block(id))));
+        let before = ledger.calls().0;
+        ledger.during(|| {
+            assert!(stack.take_all().take(1_500).map(|value| value.0).eq((500..2_000).rev()));
+            stack.reclaim();
+        });
+        assert_eq!(ledger.calls().0, before, "take_all or reclaim allocated");
+        drop(handles);
+        ledger.nothing_after(stack);
+    }
+}
+
+/// `push_spare` and `try_pop` with nodes and without, with slots and without, on an empty stack and a full one.
+fn interrupt_calls_keep_off<R: Engine, B: Backoff>() {
+    for held in [0, 1, R::SLOTS, 2 * R::SLOTS + 3] {
+        for reserved in [0, 1, 10, 1000] {
+            let ledger = ledger();
+            let stack = Stack::<Block, R, B>::custom();
+            let mut handles: Vec<_> = (0..held).map(|_| ledger.during(|| stack.handle())).collect();
+            ledger.during(|| {
+                stack.reserve(reserved).unwrap();
+                stack.push_all((0..500).map(block));
+            });
+            let mut random = Random::new(held + reserved);
+            ledger.no_calls("push_spare or try_pop", || {
+                for id in 0..scaled(20_000) {
+                    // Drifts from full to empty and back.
+                    if random.below(1000) < if id % 4000 < 2000 { 400 } else { 600 } {
+                        drop(match random.below(held + 1) {
+                            0 => stack.push_spare(block(id)),
+                            nth => handles[nth - 1].push_spare(block(id)),
+                        });
+                    } else {
+                        drop(stack.try_pop());
+                    }
+                }
+                while stack.try_pop().unwrap().is_some() {}
+                // Not for ever, if it does allocate.
+                for _ in 0..10_000 {
+                    drop(stack.push_spare(block(0)));
+                }
+            });
+            drop(handles);
+            ledger.nothing_after(stack);
+        }
+    }
+}
+
+/// As before, while other threads make the calls that may allocate and free.
+fn interrupt_calls_keep_off_while_others_do_not<R: Engine, B: Backoff>() {
+    let (all, spare_only) = (ledger(), ledger());
+    let stack = Stack::<Block, R, B>::custom();
+    let stop = AtomicBool::new(false);
+    thread::scope(|scope| {
+        for thread in 0..2 {
+            let (all, stop, stack) = (&all, &stop, &stack);
+            scope.spawn(move || {
+                let mut random = Random::new(thread);
+                while !stop.load(Relaxed) {
+                    all.during(|| match random.below(4) {
+                        0 => stack.push_all((0..100).map(block)),
+                        1 => (0..100).for_each(|_| drop(stack.pop())),
+                        2 => stack.take_all().take(50).for_each(drop),
+                        _ => _ = stack.reclaim(),
+                    });
+                }
+            });
+        }
+        for _ in 0..scaled(100) {
+            spare_only.during(|| {
+                for id in 0..200 {
+                    drop(stack.push_spare(block(id)));
+                    drop(stack.try_pop());
+                    drop(stack.try_pop());
+                }
+            });
+            // The others shall come in between, on one core too.
+            thread::yield_now();
+        }
+        stop.store(true, Relaxed);
+    });
+    assert_eq!(spare_only.calls(), (0, 0), "push_spare or try_pop called the allocator (to allocate, to free)");
+    all.nothing_after(stack);
+}
+
+/// After every call of a random walk, with a different number of handles open.
+fn bound_with_one_thread<R: Engine, B: Backoff>() {
+    for held in [0, 1, 3, R::SLOTS + 2] {
+        let ledger = ledger();
+        let stack = Stack::<Block, R, B>::custom();
+        let mut handles: Vec<_> = (0..held).map(|_| ledger.during(|| stack.handle())).collect();
+        let mut random = Random::new(held);
+        let (mut live, mut reserved) = (0, 0);
+        for step in 0..scaled(20_000) {
+            ledger.during(|| match random.below(50) {
+                0 => {
+                    let count = random.below(2 * idle::<R, B>());
+                    stack.push_all((0..count).map(block));
+                    live += count;
+                }
+                1 => {
+                    let some = random.below(2 * idle::<R, B>());
+                    // The others are dropped with the iterator.
+                    assert_eq!(stack.take_all().take(some).count(), some.min(live));
+                    live = 0;
+                }
+                2 if step % 8 == 0 => {
+                    stack.reserve(30).unwrap();
+                    reserved += 30;
+                }
+                3 if step % 16 == 0 => {
+                    stack.reclaim();
+                    reserved = 0;
+                }
+                4..27 => {
+                    match random.below(held + 1) {
+                        0 => stack.push(block(step)),
+                        nth => handles[nth - 1].push(block(step)),
+                    }
+                    live += 1;
+                }
+                _ => {
+                    let popped = match random.below(held + 1) {
+                        0 => stack.pop(),
+                        nth => handles[nth - 1].pop(),
+                    };
+                    live -= usize::from(popped.is_some());
+                }
+            });
+            ledger.assert_bound::<R, B>(live + reserved);
+        }
+        drop(handles);
+        ledger.nothing_after(stack);
+    }
+}
+
+/// All threads stop at a barrier again and again, some with a handle in hand, and then the nodes are counted. The
+/// most nodes that there were in between keep to the bound for the most values that there can have been.
+fn threads_keep_bound<R: Engine, B: Backoff>(threads: usize, rounds: usize, holders: usize) {
+    const MOST_EACH: usize = 40;
+    let ledger = ledger();
+    let stack = Stack::<Block, R, B>::custom();
+    let live = AtomicUsize::new(0);
+    let (stopped, go_on) = (Barrier::new(threads + 1), Barrier::new(threads + 1));
+    let failed = Mutex::new(None);
+    thread::scope(|scope| {
+        for thread in 0..threads {
+            let (ledger, stack, live, stopped, go_on) = (&ledger, &stack, &live, &stopped, &go_on);
+            scope.spawn(move || {
+                ledger.during(|| {
+                    let mut handle = (thread < holders).then(|| stack.handle());
+                    let mut random = Random::new(thread);
+                    for _ in 0..rounds {
+                        for _ in 0..10 {
+                            let count = random.below(MOST_EACH);
+                            live.fetch_add(count, SeqCst);
+                            for id in 0..count {
+                                let value = block(id);
+                                match &mut handle {
+                                    Some(handle) => handle.push(value),
+                                    None => stack.push(value),
+                                }
+                            }
+                            for _ in 0..count {
+                                let popped = match &mut handle {
+                                    Some(handle) => handle.pop(),
+                                    None => stack.pop(),
+                                };
+                                // Each thread takes out as many as it put in, so there is one.
+                                drop(popped.expect("a value was lost"));
+                            }
+                            live.fetch_sub(count, SeqCst);
+                        }
+                        let left = random.below(4);
+                        live.fetch_add(left, SeqCst);
+                        stack.push_all((0..left).map(block));
+                        stopped.wait();
+                        go_on.wait();
+                        (0..left).for_each(|_| drop(stack.pop().expect("a value was lost")));
+                        live.fetch_sub(left, SeqCst);
+                    }
+                });
+            });
+        }
+        for round in 0..rounds {
+            stopped.wait();
+            let (nodes, slots, live) = (ledger.nodes(), ledger.slots(), live.load(SeqCst));
+            let bound = live + idle::<R, B>() + slot::<R, B>() * slots;
+            if nodes > bound || nodes < live {
+                // Told at the end, or the threads would wait for this one.
+                *failed.lock().unwrap() = Some((round, nodes, bound, live, slots));
+            }
+            go_on.wait();
+        }
+    });
+    let failed = failed.into_inner().unwrap();
+    assert!(failed.is_none(), "(round, nodes, bound, live, further slots): {failed:?}");
+    assert!(stack.is_empty());
+    if R::FOR_HANDLERS {
+        let most = threads * MOST_EACH + idle::<R, B>() + slot::<R, B>() * ledger.slots();
+        assert!(ledger.most_nodes() <= most, "{} nodes at once, bound {most}", ledger.most_nodes());
+        // One slot for each thread and one that a handle keeps free for others; more only if somebody finds
+        // them all claimed in turn.
+        let enough = 2 * threads;
+        assert!(ledger.slots() <= enough, "{} further slots for {threads} threads", ledger.slots());
+    }
+    ledger.nothing_after(stack);
+}
+
+fn bound_with_idle_handles<R: Engine, B: Backoff>() {
+    threads_keep_bound::<R, B>(4, scaled(100), 0);
+    threads_keep_bound::<R, B>(4, scaled(100), 2);
+    threads_keep_bound::<R, B>(8, scaled(50), 8);
+}
+
+fn bound_with_64_threads<R: Engine, B: Backoff>() {
+    threads_keep_bound::<R, B>(64, scaled(20), 0);
+    threads_keep_bound::<R, B>(64, scaled(20), 32);
+}
+
+/// With `push_spare` and `try_pop` alone there are never more nodes than the most values that were live at once, the
+/// idle ones and the reserved ones; in fact no node comes or goes at all.
+fn bound_with_interrupt_calls_alone<R: Engine, B: Backoff>() {
+    let ledger = ledger();
+    let stack = Stack::<Block, R, B>::custom();
+    ledger.during(|| stack.reserve(300).unwrap());
+    ledger.no_calls("push_spare or try_pop", || {
+        for round in 0..scaled(200) {
+            let mut live = 0;
+            while live < 1 + round % 280 && stack.push_spare(block(round)).is_ok() {
+                live += 1;
+            }
+            assert!(live > 0);
+            (0..live).for_each(|_| assert!(stack.try_pop().unwrap().is_some()));
+        }
+    });
+    assert_eq!((ledger.nodes(), ledger.most_nodes()), (300, 300));
+    ledger.nothing_after(stack);
+}
+
+/// What `try_pop` leaves behind, the next `push` or `pop` gives back.
+fn surplus_is_given_back<R: Engine, B: Backoff>() {
+    let values = 10 * idle::<R, B>();
+    for give_back in [
+        (|stack: &Stack<_, R, B>| stack.push(block(0))) as fn(&Stack<Block, R, B>),
+        |stack| assert!(stack.pop().is_some()),
+        |stack| stack.try_push(block(0)).unwrap(),
+        |stack| stack.handle().push(block(0)),
+        |stack| assert!(stack.handle().pop().is_some()),
+        |stack| stack.push_all([block(0)]),
+        |stack| assert!(stack.take_all().next().is_some()),
+    ] {
+        let ledger = ledger();
+        let stack = Stack::<Block, R, B>::custom();
+        ledger.during(|| (0..values).for_each(|id| stack.push(block(id))));
+        ledger.no_calls("try_pop", || (0..values - 2).for_each(|_| drop(stack.try_pop().unwrap().unwrap())));
+        assert_eq!(ledger.nodes(), values);
+        ledger.during(|| give_back(&stack));
+        ledger.assert_bound::<R, B>(3);
+        ledger.nothing_after(stack);
+    }
+}
+
+/// The surplus beyond a reservation goes back, the reserved nodes stay.
+fn surplus_with_reservation<R: Engine, B: Backoff>() {
+    let ledger = ledger();
+    let stack = Stack::<Block, R, B>::custom();
+    let reserved = 3 * idle::<R, B>();
+    ledger.during(|| {
+        (0..10_000).for_each(|id| stack.push(block(id)));
+        stack.reserve(reserved).unwrap();
+        while stack.try_pop().unwrap().is_some() {}
+        stack.push(block(1));
+        assert_eq!(stack.pop(), Some(block(1)));
+    });
+    ledger.assert_bound::<R, B>(reserved);
+    assert!(ledger.nodes() >= reserved, "{} nodes, but {reserved} are reserved", ledger.nodes());
+    ledger.during(|| stack.reclaim());
+    assert_eq!(ledger.nodes(), 0);
+    ledger.nothing_after(stack);
+}
+
+/// After `reserve(n)`, as long as no more than `n - IDLE_NODES` values live.
+fn reserve_keeps_its_promise<R: Engine, B: Backoff>() {
+    for most in [1, 5, 100, 1000] {
+        let ledger = ledger();
+        let stack = Stack::<Block, R, B>::custom();
+        ledger.during(|| {
+            stack.reserve(idle::<R, B>()).unwrap();
+            // Reservations add up.
+            stack.reserve(most).unwrap();
+        });
+        // One handle, and the stack's own calls in the other slots, if there are.
+        let mut handle = (R::SLOTS > 1).then(|| ledger.during(|| stack.handle()));
+        ledger.no_calls("a system that keeps to its reservation", || {
+            let mut random = Random::new(most);
+            let mut live = 0;
+            for id in 0..scaled(100_000) {
+                let through_handle = handle.as_mut().filter(|_| random.below(2) == 0);
+                let up = random.below(100) < if id / 3000 % 2 == 0 { 60 } else { 40 };
+                if up && live < most {
+                    match (through_handle, random.below(3)) {
+                        (None, 0) => stack.push(block(id)),
+                        (None, 1) => stack.try_push(block(id)).unwrap(),
+                        (None, _) => stack.push_spare(block(id)).expect("enough is reserved"),
+                        (Some(handle), 0) => handle.push(block(id)),
+                        (Some(handle), 1) => handle.try_push(block(id)).unwrap(),
+                        (Some(handle), _) => handle.push_spare(block(id)).expect("enough is reserved"),
+                    }
+                    live += 1;
+                } else if !up && live > 0 {
+                    let popped = match (through_handle, random.below(2)) {
+                        (None, 0) => stack.pop(),
+                        (Some(handle), 0) => handle.pop(),
+                        _ => stack.try_pop().unwrap(),
+                    };
+                    assert!(popped.is_some());
+                    live -= 1;
+                } else if random.below(100) == 0 {
+                    stack.push_all((live..most).map(block));
+                    stack.take_all().for_each(drop);
+                    live = 0;
+                }
+            }
+        });
+        drop(handle);
+        ledger.nothing_after(stack);
+    }
+}
+
+/// The same with `N` contexts at once: half with handles, and everything at its limit.
+fn reserve_with_as_many_contexts_as_slots<R: Engine, B: Backoff>() {
+    const MOST_EACH: usize = 10;
+    for with_handles in [false, true] {
+        let ledger = ledger();
+        let stack = Stack::<Block, R, B>::custom();
+        ledger.during(|| stack.reserve(idle::<R, B>() + R::SLOTS * MOST_EACH).unwrap());
+        let contexts: Vec<_> = (0..R::SLOTS)
+            .map(|context| match context {
+                // The last slot is never a handle's, or the stack would make another for others.
+                0 => Through::Stack(&stack),
+                _ if with_handles => Through::Handle(ledger.during(|| stack.handle())),
+                _ => Through::Stack(&stack),
+            })
+            .collect();
+        let before = ledger.calls();
+        let start = Barrier::new(R::SLOTS);
+        thread::scope(|scope| {
+            for (context, mut through) in contexts.into_iter().enumerate() {
+                let (ledger, start) = (&ledger, &start);
+                scope.spawn(move || {
+                    start.wait();
+                    ledger.during(|| {
+                        let mut random = Random::new(context);
+                        for round in 0..scaled(40_000) / R::SLOTS {
+                            let count = 1 + random.below(MOST_EACH);
+                            for id in 0..count {
+                                if random.below(2) == 0 {
+                                    through.push(id);
+                                } else {
+                                    through.push_spare(id).expect("enough is reserved");
+                                }
+                            }
+                            for _ in 0..count {
+                                let popped = match &through {
+                                    Through::Stack(stack) if round % 2 == 0 => stack.try_pop().expect("enough slots"),
+                                    _ => through.pop(),
+                                };
+                                drop(popped.expect("a value was lost"));
+                            }
+                        }
+                    });
+                });
+            }
+        });
+        assert_eq!(ledger.calls(), before, "with handles: {with_handles}");
+        ledger.nothing_after(stack);
+    }
+}
+
+/// `N` contexts that come and go all the time always find a slot: none is added, and `try_pop` never says that there
+/// is none.
+fn as_many_contexts_as_slots_are_enough<R: Engine, B: Backoff>() {
+    let ledger = ledger();
+    let stack = Stack::<Block, R, B>::custom();
+    let start = Barrier::new(R::SLOTS);
+    let refused = AtomicUsize::new(0);
+    thread::scope(|scope| {
+        for _ in 0..R::SLOTS {
+            scope.spawn(|| {
+                start.wait();
+                ledger.during(|| {
+                    for id in 0..scaled(400_000) / R::SLOTS {
+                        stack.push(block(id));
+                        if stack.try_pop().is_err() {
+                            refused.fetch_add(1, Relaxed);
+                        }
+                    }
+                });
+            });
+        }
+    });
+    assert_eq!((ledger.slots(), refused.into_inner()), (0, 0), "(further slots, refused by try_pop)");
+    ledger.nothing_after(stack);
+}
+
+/// More contexts than slots make the stack add some, but no more than there are contexts, however long it runs. (Twice as
+/// many may pass: one that finds each slot claimed in turn, while others come and go, adds one too.)
+fn slots_are_as_few_as_contexts<R: Engine, B: Backoff>() {
+    let threads = R::SLOTS + 4;
+    let ledger = ledger();
+    let stack = Stack::<Block, R, B>::custom();
+    let start = Barrier::new(threads);
+    thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                start.wait();
+                ledger.during(|| {
+                    for id in 0..scaled(400_000) / threads {
+                        stack.push(block(id));
+                        drop(stack.pop());
+                    }
+                });
+            });
+        }
+    });
+    assert!(ledger.slots() <= 2 * threads, "{} further slots for {threads} threads", ledger.slots());
+    ledger.nothing_after(stack);
+}
+
+/// A stack may have values, and idle nodes, before it is told to reserve.
+fn reserve_with_values_from_before<R: Engine, B: Backoff>() {
+    let ledger = ledger();
+    let stack = Stack::<Block, R, B>::custom();
+    let most = 2 * idle::<R, B>();
+    ledger.during(|| {
+        (0..most).for_each(|id| stack.push(block(id)));
+        stack.reserve(most + idle::<R, B>()).unwrap();
+    });
+    let before = ledger.calls().0;
+    ledger.during(|| {
+        for _ in 0..10 {
+            (0..most).for_each(|_| drop(stack.pop().unwrap()));
+            (0..most).for_each(|id| stack.push_spare(block(id)).expect("enough is reserved"));
+            (0..most).for_each(|_| drop(stack.try_pop().unwrap().unwrap()));
+            (0..most).for_each(|id| stack.push(block(id)));
+        }
+    });
+    assert_eq!(ledger.calls().0, before, "allocated although enough is reserved");
+    ledger.assert_bound::<R, B>(2 * most + idle::<R, B>());
+    ledger.nothing_after(stack);
+}
+
+fn try_push_without_memory<R: Engine, B: Backoff>() {
+    let ledger = ledger();
+    let stack = Stack::<Block, R, B>::custom();
+    ledger.fail(0, usize::MAX);
+    ledger.during(|| {
+        for id in 0..3 {
+            let error = stack.try_push(block(id)).unwrap_err();
+            assert_eq!((error.kind(), error.into_value()), (PushErrorKind::OutOfMemory, block(id)));
+        }
+        let mut handle = stack.handle();
+        let error = handle.try_push(block(7)).unwrap_err();
+        assert_eq!((error.kind(), error.into_value()), (PushErrorKind::OutOfMemory, block(7)));
+    });
+    assert!(stack.is_empty());
+    assert!(ledger.refused.load(Relaxed) >= 4);
+    assert_eq!(ledger.bytes(), 0);
+    // With memory again, it works.
+    ledger.fail(usize::MAX, 0);
+    ledger.during(|| stack.push(block(1)));
+    assert_eq!(ledger.during(|| stack.pop()), Some(block(1)));
+    ledger.nothing_after(stack);
+}
+
+/// `reserve` makes all of its nodes or none.
+fn reserve_without_memory<R: Engine, B: Backoff>() {
+    let ledger = ledger();
+    let stack = Stack::<Block, R, B>::custom();
+    // What an engine needs once.
+    ledger.during(|| {
+        stack.push(block(1));
+        drop(stack.pop());
+        stack.reclaim();
+    });
+    let (nodes, bytes) = (ledger.nodes(), ledger.bytes());
+    for successes in [0, 1, 2, 10, 49] {
+        ledger.fail(successes, usize::MAX);
+        ledger.during(|| assert!(stack.reserve(50).is_err()));
+        assert_eq!((ledger.nodes(), ledger.bytes()), (nodes, bytes), "reserve left something behind");
+        assert_eq!(stack.push_spare(block(1)).unwrap_err().kind(), PushErrorKind::NoSpareNode);
+    }
+    ledger.fail(50, usize::MAX);
+    ledger.during(|| stack.reserve(50).unwrap());
+    assert_eq!(ledger.nodes(), nodes + 50);
+    ledger.during(|| (0..50).for_each(|id| stack.push_spare(block(id)).unwrap()));
+    assert_eq!(stack.push_spare(block(1)).unwrap_err().kind(), PushErrorKind::NoSpareNode);
+    ledger.fail(usize::MAX, 0);
+    ledger.nothing_after(stack);
+}
+
+/// Without any memory the stack works on with the nodes that it has.
+fn without_any_memory<R: Engine, B: Backoff>() {
+    let ledger = ledger();
+    let stack = Stack::<Block, R, B>::custom();
+    let values = 3 * idle::<R, B>();
+    ledger.during(|| (0..values).for_each(|id| stack.push(block(id))));
+    ledger.fail(0, usize::MAX);
+    ledger.during(|| {
+        for _ in 0..20 {
+            for id in (0..values).rev() {
+                assert_eq!(stack.pop(), Some(block(id)));
+            }
+            // `pop` may have given nodes back. Those that there still are can be pushed, but for idle ones in other slots.
+            let (mut pushed, nodes) = (0, ledger.nodes());
+            while pushed < values && stack.try_push(block(pushed)).is_ok() {
+                pushed += 1;
+            }
+            assert!(pushed + R::SLOTS * slot::<R, B>() >= nodes.min(values), "{pushed} of {nodes} nodes");
+            assert!(stack.take_all().map(|value| value.0).eq((0..pushed).rev()));
+            assert_eq!(stack.pop(), None);
+            ledger.fail(usize::MAX, 0);
+            (0..values).for_each(|id| stack.push(block(id)));
+            ledger.fail(0, usize::MAX);
+        }
+    });
+    ledger.nothing_after(stack);
+}
+
+/// A sequence of calls that reach the allocator in all ways. Returns how many of its allocations failed.
+fn script<R: Engine, B: Backoff>(ledger: &Ledger) -> usize {
+    let stack = Stack::<Block, R, B>::custom();
+    let mut model = Vec::new();
+    let pushed = |model: &mut Vec<usize>, id: usize, result: Result<(), PushError<Block>>| match result {
+        Ok(()) => model.push(id),
+        Err(error) => {
+            assert_ne!(error.kind(), PushErrorKind::NoSpareNode);
+            assert_eq!(error.into_value(), block(id));
+        }
+    };
+    {
+        let mut handles = Vec::new();
+        for id in 0..R::SLOTS + 3 {
+            pushed(&mut model, id, ledger.during(|| stack.try_push(block(id))));
+            match ledger.during(|| stack.try_handle()) {
+                Ok(handle) => handles.push(handle),
+                // `N` handles there can be in any case.
+                Err(NoSlot { .. }) => assert!(handles.len() >= R::SLOTS),
+            }
+            for (at, handle) in handles.iter_mut().enumerate() {
+                let id = 100 * at + id;
+                pushed(&mut model, id, ledger.during(|| handle.try_push(block(id))));
+            }
+            let reserved = ledger.nodes();
+            if ledger.during(|| stack.reserve(5)).is_err() {
+                assert_eq!(ledger.nodes(), reserved, "reserve left nodes behind");
+            }
+            match ledger.during(|| stack.push_spare(block(id))) {
+                Ok(()) => model.push(id),
+                Err(error) => assert_eq!(error.into_value(), block(id)),
+            }
+            match ledger.during(|| stack.try_pop()) {
+                Ok(popped) => assert_eq!(popped.map(|value| value.0), model.pop()),
+                Err(NoSlot { .. }) => assert!(handles.len() >= R::SLOTS),
+            }
+            for handle in &mut handles {
+                assert_eq!(ledger.during(|| handle.pop()).map(|value| value.0), model.pop());
+            }
+        }
+    }
+    let refused = ledger.refused.load(Relaxed);
+    for id in (0..model.len() / 2).map(|_| model.pop()) {
+        assert_eq!(ledger.during(|| stack.pop()).map(|value| value.0), id);
+    }
+    let all = ledger.during(|| stack.take_all());
+    assert!(ledger.during(|| all.map(|value| value.0).eq(model.iter().rev().copied())));
+    ledger.nothing_after(stack);
+    refused
+}
+
+/// Fails from the `k`-th allocation on, for every `k`.
+fn memory_ends_at_each_call<R: Engine, B: Backoff>() {
+    for successes in 0.. {
+        let ledger = ledger();
+        ledger.fail(successes, usize::MAX);
+        if script::<R, B>(&ledger) == 0 {
+            assert!(successes > 10);
+            break;
+        }
+    }
+}
+
+/// Fails at the `k`-th allocation alone, for every `k`.
+fn one_call_fails<R: Engine, B: Backoff>() {
+    for successes in 0.. {
+        let ledger = ledger();
+        ledger.fail(successes, 1);
+        match script::<R, B>(&ledger) {
+            0 => break,
+            refused => assert_eq!(refused, 1),
+        }
+    }
+}
+
+fn handles_without_memory<R: Engine, B: Backoff>() {
+    let ledger = ledger();
+    let stack = Stack::<Block, R, B>::custom();
+    ledger.during(|| stack.push_all((0..10).map(block)));
+    ledger.fail(0, usize::MAX);
+    let mut handles: Vec<_> = (0..R::SLOTS).map(|_| ledger.during(|| stack.try_handle()).unwrap()).collect();
+    // All slots are claimed, and there is no memory for another.
+    ledger.during(|| {
+        assert!(stack.try_handle().is_err());
+        let error = stack.try_push(block(1)).unwrap_err();
+        assert_eq!((error.kind(), error.into_value()), (PushErrorKind::NoSlot, block(1)));
+        let error = stack.push_spare(block(2)).unwrap_err();
+        assert_eq!((error.kind(), error.into_value()), (PushErrorKind::NoSlot, block(2)));
+        assert!(stack.try_pop().is_err());
+        assert!(!stack.is_empty());
+        // The handles have theirs.
+        assert_eq!(handles[0].pop(), Some(block(9)));
+    });
+    ledger.during(|| handles.pop());
+    assert_eq!(ledger.during(|| stack.try_pop()), Ok(Some(block(8))));
+    drop(handles);
+    assert_eq!(ledger.bytes(), signed(10 * ledger.node.size()));
+    ledger.nothing_after(stack);
+}
+
+/// The counter of calls that `Stack::stats` shows, against what the allocator saw.
+#[cfg(feature = "stats")]
+mod stats {
+    use super::*;
+
+    for_each_slots_stack! { counts_each_call }
+
+    fn counts_each_call<R: Engine, B: Backoff>() {
+        let ledger = ledger();
+        let stack = Stack::<Block, R, B>::custom();
+        let check = |what: &str| {
+            // None of these calls needs a further slot, so all calls are for nodes.
+            let (allocations, frees) = ledger.calls();
+            assert_eq!(stack.stats().allocator_calls, allocations + frees, "after {what}");
+        };
+        ledger.during(|| (0..1_000).for_each(|id| stack.push(block(id))));
+        check("push");
+        ledger.during(|| (0..900).for_each(|_| drop(stack.pop())));
+        check("pop");
+        ledger.during(|| stack.reserve(100).unwrap());
+        check("reserve");
+        ledger.during(|| stack.push_all((0..1_000).map(block)));
+        check("push_all");
+        ledger.during(|| stack.take_all().for_each(drop));
+        check("take_all");
+        ledger.during(|| stack.reclaim());
+        check("reclaim");
+        assert_eq!(ledger.nodes(), 0);
+    }
+}

@@ -1,0 +1,133 @@
+//! Cortex-M: SysTick is the timer interrupt and the counter.
+
+#![no_std]
+
+use cortex_m::peripheral::{SCB, SYST};
+use workload::{Board, count::Counter};
+
+#[doc(hidden)]
+pub use {cortex_m, cortex_m_rt, elimination_stack, workload};
+
+/// Picoseconds of a SysTick count: 16 MHz on the micro:bit, 25 MHz on the MPS2.
+const PERIOD: u64 = if cfg!(target_has_atomic = "ptr") { 40_000 } else { 62_500 };
+/// Picoseconds of an instruction while instructions are counted (`-icount shift=8`): several SysTick counts.
+const INSTRUCTION: u64 = 256_000;
+
+const ENABLE: u32 = 1 << 0;
+const INTERRUPT: u32 = 1 << 1;
+const PROCESSOR_CLOCK: u32 = 1 << 2;
+const LONGEST: u32 = 0x00FF_FFFF;
+
+/// Starts SysTick, or lets it start again with another reload.
+fn start(reload: u32, control: u32) {
+    // SAFETY: SysTick is used by nothing else, and these registers' values endanger no memory.
+    unsafe {
+        let timer = &*SYST::PTR;
+        timer.rvr.write(reload);
+        timer.cvr.write(0);
+        timer.csr.write(control);
+    }
+}
+
+/// The machine, while interrupts come.
+pub struct Ticking;
+
+impl Board for Ticking {
+    const BACK: u32 = 200;
+    const INTERRUPTS: u32 = 8_000;
+
+    #[expect(clippy::cast_possible_truncation, reason = "limited to 24 bits before")]
+    fn arm(nanoseconds: u32) {
+        let reload = (u64::from(nanoseconds) * 1000 / PERIOD).clamp(1, LONGEST.into());
+        start(reload as u32, ENABLE | INTERRUPT | PROCESSOR_CLOCK);
+        // What came due while the handler ran does not count.
+        SCB::clear_pendst();
+    }
+
+    fn disarm() {
+        start(LONGEST, 0);
+        SCB::clear_pendst();
+    }
+}
+
+/// The machine, while instructions are counted.
+pub struct Counting;
+
+impl Counting {
+    /// Starts the counter.
+    pub fn start() {
+        start(LONGEST, ENABLE | PROCESSOR_CLOCK);
+    }
+}
+
+impl Counter for Counting {
+    fn read() -> u32 {
+        SYST::get_current()
+    }
+
+    #[expect(clippy::cast_possible_truncation, reason = "fewer instructions than counts")]
+    fn between(start: u32, end: u32) -> u32 {
+        // It counts down. Two readings are off by less than one count, and an instruction is at least four, so
+        // rounding to the nearest is exact.
+        let counts = start.wrapping_sub(end) & LONGEST;
+        ((u64::from(counts) * PERIOD + INSTRUCTION / 2) / INSTRUCTION) as u32
+    }
+}
+
+/// An image in which the main loop and SysTick use one stack: `one_hart!(Slots<2>, NoBackoff)`.
+#[macro_export]
+macro_rules! one_hart {
+    ($reclaim:ty, $backoff:ty) => {
+        use $crate::workload::one_hart::OneHart;
+
+        static WORKLOAD: OneHart<$reclaim, $backoff> = OneHart::new();
+
+        #[$crate::cortex_m_rt::entry]
+        fn main() -> ! {
+            WORKLOAD.run::<$crate::Ticking>();
+            $crate::workload::exit()
+        }
+
+        #[$crate::cortex_m_rt::exception]
+        fn SysTick() {
+            WORKLOAD.interrupt::<$crate::Ticking>();
+        }
+
+        $crate::faults!();
+    };
+}
+
+/// An image that counts instructions of one type of stack: `count!(Slots<2>, NoBackoff)`.
+#[macro_export]
+macro_rules! count {
+    ($reclaim:ty, $backoff:ty) => {
+        static STACK: $crate::elimination_stack::Stack<u32, $reclaim, $backoff> =
+            $crate::elimination_stack::Stack::custom();
+
+        #[$crate::cortex_m_rt::entry]
+        fn main() -> ! {
+            $crate::Counting::start();
+            $crate::workload::count::run::<$crate::Counting, _, _>(&STACK);
+            $crate::workload::exit()
+        }
+
+        $crate::faults!();
+    };
+}
+
+/// Ends the emulator when the processor faults.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! faults {
+    () => {
+        #[$crate::cortex_m_rt::exception]
+        unsafe fn HardFault(frame: &$crate::cortex_m_rt::ExceptionFrame) -> ! {
+            panic!("fault: {frame:?}");
+        }
+
+        #[$crate::cortex_m_rt::exception]
+        unsafe fn DefaultHandler(number: i16) {
+            panic!("unexpected exception {number}");
+        }
+    };
+}

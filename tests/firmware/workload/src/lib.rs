@@ -1,0 +1,90 @@
+//! What the images do and check, the same on every machine.
+//!
+//! A board crate boots its machine, implements [`Board`] and hands over: [`one_hart`] and [`many_harts`] are the
+//! two workloads, [`count`] counts the instructions of single operations. All of them use the library only as a
+//! user's firmware would.
+//!
+//! A check that fails panics; the panic handler prints it and ends the emulator with a status other than 0.
+
+#![no_std]
+
+pub mod count;
+pub mod handler;
+pub mod hart;
+pub mod heap;
+pub mod ledger;
+#[cfg(feature = "many-harts")]
+pub mod many_harts;
+pub mod one_hart;
+pub mod random;
+
+#[cfg(feature = "many-harts")]
+mod critical_section;
+
+use elimination_stack::{Backoff, Handle, Reclaim, Stack};
+
+/// What a workload needs of a machine.
+pub trait Board {
+    /// Nanoseconds from arming the timer, at the handler's end, to the interrupted code: as measured, or a bit less.
+    const BACK: u32;
+
+    /// Interrupts in each phase of [`one_hart`]: as many as the emulator manages in about a second.
+    const INTERRUPTS: u32;
+
+    /// Lets the timer interrupt come once, this many nanoseconds of the machine's time from now.
+    fn arm(nanoseconds: u32);
+
+    /// Lets the timer interrupt come no more.
+    fn disarm();
+}
+
+/// The operations that a stack and a handle have in common.
+trait Operations<T> {
+    fn push(&mut self, value: T);
+    fn pop(&mut self) -> Option<T>;
+    fn push_all(&mut self, values: impl IntoIterator<Item = T>);
+}
+
+impl<T, R: Reclaim, B: Backoff> Operations<T> for &Stack<T, R, B> {
+    fn push(&mut self, value: T) {
+        Stack::push(self, value);
+    }
+
+    fn pop(&mut self) -> Option<T> {
+        Stack::pop(self)
+    }
+
+    fn push_all(&mut self, values: impl IntoIterator<Item = T>) {
+        Stack::push_all(self, values);
+    }
+}
+
+impl<T, R: Reclaim, B: Backoff> Operations<T> for Handle<'_, T, R, B> {
+    fn push(&mut self, value: T) {
+        Handle::push(self, value);
+    }
+
+    fn pop(&mut self) -> Option<T> {
+        Handle::pop(self)
+    }
+
+    fn push_all(&mut self, values: impl IntoIterator<Item = T>) {
+        Handle::push_all(self, values);
+    }
+}
+
+/// The stack's counters, if the image was built with them.
+fn statistics<T, R: Reclaim, B: Backoff>(stack: &Stack<T, R, B>) -> impl core::fmt::Debug {
+    #[cfg(feature = "stats")]
+    return stack.stats();
+    #[cfg(not(feature = "stats"))]
+    {
+        _ = stack;
+        "no counters"
+    }
+}
+
+/// Ends the emulator with status 0.
+pub fn exit() -> ! {
+    semihosting::process::exit(0)
+}
