@@ -23,7 +23,9 @@ pub(crate) use core::sync::atomic::Ordering::{self, AcqRel, Acquire, Relaxed, Re
 mod imp {
     pub(crate) use alloc::alloc::{alloc, dealloc};
     pub(crate) use core::hint::spin_loop;
-    pub(crate) use portable_atomic::{AtomicIsize, AtomicPtr, AtomicUsize};
+    #[allow(unused_imports, reason = "counters and the engine `Haphazard` use them, which not every build has")]
+    pub(crate) use portable_atomic::AtomicUsize;
+    pub(crate) use portable_atomic::{AtomicIsize, AtomicPtr};
 
     /// `core`'s cell behind the interface of loom's.
     #[derive(Debug)]
