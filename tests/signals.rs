@@ -31,6 +31,9 @@ for_each_stack! { others_work_on }
 /// 20 kHz, in microseconds.
 const PERIOD: libc::suseconds_t = 50;
 
+/// Where signals are slow or rare, or the processor is busy, fewer of them must do.
+const ENOUGH_TIME: Duration = Duration::from_secs(4);
+
 /// What a handler and its thread count: values in and out, by number and by sum.
 #[derive(Debug, Default)]
 struct Count {
@@ -294,12 +297,11 @@ impl<R: Engine, B: Backoff> Interrupted<R, B> {
 
     /// Works until enough signals have landed inside of calls.
     fn run(&self, enough: usize, mut work: impl FnMut()) {
-        let start = Instant::now();
         interrupted(self, Self::interrupt, || {
+            let start = Instant::now();
             while self.landed.load(Relaxed) < enough {
                 (0..100).for_each(|_| work());
-                // Where signals are slow or rare, fewer must do.
-                if start.elapsed() > Duration::from_secs(20) {
+                if start.elapsed() > ENOUGH_TIME {
                     break;
                 }
             }
@@ -581,9 +583,10 @@ fn others_work_on<R: Engine, B: Backoff>() {
             });
         }
         let _stop = StopAtEnd(&round.stop);
-        let (mut random, start) = (Random::new(0), Instant::now());
+        let mut random = Random::new(0);
         interrupted(&round, Round::<R, B>::stall, || {
-            while round.landed.load(Relaxed) < enough && start.elapsed() < Duration::from_secs(20) {
+            let start = Instant::now();
+            while round.landed.load(Relaxed) < enough && start.elapsed() < ENOUGH_TIME {
                 (0..100).for_each(|_| round.turn(&mut random));
             }
         });
@@ -600,9 +603,10 @@ fn reuse_behind_its_back<R: Engine, B: Backoff>() {
     }
     let enough = scaled(5_000);
     let round = Round::<R, B>::new();
-    let (mut random, start) = (Random::new(0), Instant::now());
+    let mut random = Random::new(0);
     interrupted(&round, Round::<R, B>::churn, || {
-        while round.landed.load(Relaxed) < enough && start.elapsed() < Duration::from_secs(20) {
+        let start = Instant::now();
+        while round.landed.load(Relaxed) < enough && start.elapsed() < ENOUGH_TIME {
             (0..100).for_each(|_| round.turn(&mut random));
         }
     });
