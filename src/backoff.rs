@@ -36,7 +36,7 @@ pub mod sealed {
         /// What a slot keeps from one operation to the next.
         type Local: Initial;
 
-        /// After a push lost a race. `true` if a pop has taken the node.
+        /// After a push lost a race, for the first time or `again`. `true` if a pop has taken the node.
         ///
         /// # Safety
         ///
@@ -44,15 +44,21 @@ pub mod sealed {
         unsafe fn push<T>(
             shared: &Self::Shared<T>,
             local: &mut Self::Local,
+            again: bool,
             counters: &Counters,
             node: NodePtr<T>,
         ) -> bool;
 
         /// After a pop lost a race. A node with a value, if a push has given it.
-        fn pop<T>(shared: &Self::Shared<T>, local: &mut Self::Local, counters: &Counters) -> Option<NodePtr<T>>;
+        fn pop<T>(
+            shared: &Self::Shared<T>,
+            local: &mut Self::Local,
+            again: bool,
+            counters: &Counters,
+        ) -> Option<NodePtr<T>>;
 
         /// After an operation that nothing can be exchanged with lost a race.
-        fn wait(local: &mut Self::Local);
+        fn wait(local: &mut Self::Local, again: bool);
 
         /// One step of waiting for somebody else.
         fn relax();
@@ -70,19 +76,19 @@ impl sealed::Strategy for NoBackoff {
     type Local = ();
 
     #[inline(always)]
-    unsafe fn push<T>(_: &(), _: &mut (), _: &Counters, _: NodePtr<T>) -> bool {
+    unsafe fn push<T>(_: &(), _: &mut (), _: bool, _: &Counters, _: NodePtr<T>) -> bool {
         Self::relax();
         false
     }
 
     #[inline(always)]
-    fn pop<T>(_: &(), _: &mut (), _: &Counters) -> Option<NodePtr<T>> {
+    fn pop<T>(_: &(), _: &mut (), _: bool, _: &Counters) -> Option<NodePtr<T>> {
         Self::relax();
         None
     }
 
     #[inline(always)]
-    fn wait(_: &mut ()) {
+    fn wait(_: &mut (), _: bool) {
         Self::relax();
     }
 
@@ -106,19 +112,19 @@ impl<Relax: RelaxStrategy> sealed::Strategy for Exponential<Relax> {
     type Shared<T> = ();
     type Local = Patience;
 
-    unsafe fn push<T>(_: &(), local: &mut Patience, _: &Counters, _: NodePtr<T>) -> bool {
-        Self::wait(local);
+    unsafe fn push<T>(_: &(), local: &mut Patience, again: bool, _: &Counters, _: NodePtr<T>) -> bool {
+        Self::wait(local, again);
         false
     }
 
-    fn pop<T>(_: &(), local: &mut Patience, _: &Counters) -> Option<NodePtr<T>> {
-        Self::wait(local);
+    fn pop<T>(_: &(), local: &mut Patience, again: bool, _: &Counters) -> Option<NodePtr<T>> {
+        Self::wait(local, again);
         None
     }
 
     #[cold]
-    fn wait(local: &mut Patience) {
-        for _ in 0..local.lost() {
+    fn wait(local: &mut Patience, again: bool) {
+        for _ in 0..local.lost(again) {
             Self::relax();
         }
     }
@@ -134,7 +140,8 @@ pub(crate) fn relax<Relax: RelaxStrategy>() {
     if cfg!(loom) { spin_loop() } else { Relax::relax() }
 }
 
-/// How long to wait, in relaxes. It adapts to the races that the slot's operations lose.
+/// How long to wait, in relaxes. It adapts to the races that the slot's operations lose: longer after a wait that was
+/// too short, a little shorter after one that was enough.
 pub struct Patience {
     relaxes: u16,
 }
@@ -142,15 +149,17 @@ pub struct Patience {
 initial! { impl[] Patience = Patience { relaxes: 0 } }
 
 impl Patience {
-    /// The first wait, and the shortest.
+    /// The shortest wait, with which it begins.
     const MIN: u16 = if cfg!(loom) { 1 } else { 4 };
     /// The longest wait.
     const MAX: u16 = if cfg!(loom) { 1 } else { 512 };
 
-    /// How long to wait after one more lost race.
-    pub(crate) fn lost(&mut self) -> u16 {
-        let now = self.relaxes.clamp(Self::MIN, Self::MAX);
-        self.relaxes = now.saturating_mul(2);
-        now
+    /// How long to wait after one more lost race, of the same operation as the last one if `again` is set.
+    pub(crate) fn lost(&mut self, again: bool) -> u16 {
+        let last = self.relaxes;
+        // Not again: the operation that waited last has won its race then.
+        let next = if again { last.saturating_mul(2) } else { last - last / 8 };
+        self.relaxes = next.clamp(Self::MIN, Self::MAX);
+        self.relaxes
     }
 }

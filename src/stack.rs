@@ -307,13 +307,15 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
         };
         // SAFETY: the node is ours and has no value.
         unsafe { Node::put(node, value) };
+        let mut again = false;
         // SAFETY: the node is ours.
         while !unsafe { self.head.try_push(self.head.top(), node, node) } {
             guard.counters().lost_races(1);
             // SAFETY: the node is ours and has a value.
-            if guard.with_local(|local, counters| unsafe { B::push(&self.exchangers, local, counters, node) }) {
+            if guard.with_local(|local, counters| unsafe { B::push(&self.exchangers, local, again, counters, node) }) {
                 break;
             }
+            again = true;
         }
         guard.counters().pushes(1);
         guard.tidy();
@@ -343,10 +345,12 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
         last: NodePtr<T>,
         count: usize,
     ) {
+        let mut again = false;
         // SAFETY: the caller's contract.
         while !unsafe { self.head.try_push(self.head.top(), first, last) } {
             guard.counters().lost_races(1);
-            guard.with_local(|local, _| B::wait(local));
+            guard.with_local(|local, _| B::wait(local, again));
+            again = true;
         }
         guard.counters().pushes(count);
         guard.tidy();
@@ -355,16 +359,18 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
     /// Pops from within a slot, whose hazard is `top`.
     #[inline(always)]
     pub(crate) fn pop_in<'a>(&'a self, guard: &mut GuardOf<'a, T, R, B>, mut top: NodePtr<T>) -> Option<T> {
+        let mut again = false;
         loop {
             // SAFETY: `top` is protected, and was the top after that (contract 1).
             if self.head.is_top(top) && unsafe { self.head.try_pop(top) } {
                 break;
             }
             guard.counters().lost_races(1);
-            if let Some(node) = guard.with_local(|local, counters| B::pop(&self.exchangers, local, counters)) {
+            if let Some(node) = guard.with_local(|local, counters| B::pop(&self.exchangers, local, again, counters)) {
                 top = node;
                 break;
             }
+            again = true;
             top = NonNull::new(self.head.top())?;
             guard.protect(top);
         }

@@ -60,11 +60,12 @@ impl<const W: usize, Relax: RelaxStrategy> Elimination<W, Relax> {
     fn visit<T>(
         array: &Array<T, W>,
         local: &mut Local,
+        again: bool,
         counters: &Counters,
         visit: &Visit<T>,
     ) -> Result<Option<NodePtr<T>>, Alone> {
         const { assert!(W > 0 && W < 1 << 16, "Elimination<W>: W is at least 1 and below 65536") };
-        let patience = local.patience.lost();
+        let patience = local.patience.lost(again);
         let index = local.pick() % W;
         let result = array.0[index].visit::<Relax>(visit, patience);
         match result {
@@ -92,22 +93,28 @@ impl<const W: usize, Relax: RelaxStrategy> sealed::Strategy for Elimination<W, R
     type Local = Local;
 
     #[cold]
-    unsafe fn push<T>(array: &Array<T, W>, local: &mut Local, counters: &Counters, node: NodePtr<T>) -> bool {
-        let eliminated = Self::visit(array, local, counters, &Visit::push(node)).is_ok();
+    unsafe fn push<T>(
+        array: &Array<T, W>,
+        local: &mut Local,
+        again: bool,
+        counters: &Counters,
+        node: NodePtr<T>,
+    ) -> bool {
+        let eliminated = Self::visit(array, local, again, counters, &Visit::push(node)).is_ok();
         counters.eliminated_pushes(eliminated.into());
         eliminated
     }
 
     #[cold]
-    fn pop<T>(array: &Array<T, W>, local: &mut Local, counters: &Counters) -> Option<NodePtr<T>> {
-        let node = Self::visit(array, local, counters, &Visit::pop()).ok()??;
+    fn pop<T>(array: &Array<T, W>, local: &mut Local, again: bool, counters: &Counters) -> Option<NodePtr<T>> {
+        let node = Self::visit(array, local, again, counters, &Visit::pop()).ok()??;
         counters.eliminated_pops(1);
         Some(node)
     }
 
     #[cold]
-    fn wait(local: &mut Local) {
-        for _ in 0..local.patience.lost() {
+    fn wait(local: &mut Local, again: bool) {
+        for _ in 0..local.patience.lost(again) {
             Self::relax();
         }
     }
