@@ -21,6 +21,8 @@ pub use handle::Handle;
 #[cfg(target_has_atomic = "ptr")]
 pub use reclaim::Haphazard;
 pub use reclaim::{Reclaim, Slots};
+#[doc(no_inline)]
+pub use spin::RelaxStrategy;
 pub use stack::Stack;
 #[cfg(feature = "stats")]
 pub use stats::Stats;
