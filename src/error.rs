@@ -64,7 +64,6 @@ impl<T> Error for PushError<T> {}
 
 /// All slots are claimed, and the call may not make another one, or there is no memory to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
 pub struct NoSlot;
 
 impl fmt::Display for NoSlot {
@@ -77,7 +76,6 @@ impl Error for NoSlot {}
 
 /// The allocator has no memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
 pub struct OutOfMemory;
 
 impl fmt::Display for OutOfMemory {

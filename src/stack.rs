@@ -251,6 +251,18 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
     /// # Errors
     ///
     /// [`OutOfMemory`]; then nothing was reserved.
+    ///
+    /// ```
+    /// use elimination_stack::{OutOfMemory, Stack};
+    ///
+    /// let stack = Stack::<u32>::new();
+    /// stack.reserve(10 + Stack::<u32>::IDLE_NODES)?;
+    /// for value in 0..10 {
+    ///     stack.push_spare(value).expect("a node is reserved for it");
+    /// }
+    /// assert_eq!(stack.reserve(usize::MAX), Err(OutOfMemory));
+    /// # Ok::<(), OutOfMemory>(())
+    /// ```
     pub fn reserve(&self, nodes: usize) -> Result<(), OutOfMemory> {
         self.domain.reserve(nodes)
     }

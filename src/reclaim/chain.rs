@@ -28,6 +28,10 @@ impl<T> Chain<T> {
 
     /// `count` nodes from the allocator, or none.
     pub(crate) fn allocate(count: usize) -> Result<Self, OutOfMemory> {
+        // So many have no address each; to try would only take all that there is from everybody else.
+        if count > isize::MAX.unsigned_abs() / size_of::<Node<T>>() {
+            return Err(OutOfMemory);
+        }
         let mut chain = initial!(Self);
         for _ in 0..count {
             let Some(node) = Node::allocate() else {

@@ -86,12 +86,12 @@ impl<T, P> Slot<T, P> {
 pub struct Owner<'a, T, P>(&'a Slot<T, P>);
 
 /// A slot's private part, while its owner looks at it.
-pub(crate) struct Private<'a, P> {
+pub(crate) struct PrivateRef<'a, P> {
     pointer: MutPtr<P>,
     owner: PhantomData<&'a mut P>,
 }
 
-impl<P> Deref for Private<'_, P> {
+impl<P> Deref for PrivateRef<'_, P> {
     type Target = P;
 
     #[inline(always)]
@@ -101,7 +101,7 @@ impl<P> Deref for Private<'_, P> {
     }
 }
 
-impl<P> DerefMut for Private<'_, P> {
+impl<P> DerefMut for PrivateRef<'_, P> {
     #[inline(always)]
     fn deref_mut(&mut self) -> &mut P {
         // SAFETY: made by the slot's owner, who alone may touch this (invariant 2) and is borrowed as long.
@@ -118,8 +118,8 @@ impl<T, P> Owner<'_, T, P> {
 
     /// What the owner alone may touch.
     #[inline(always)]
-    pub(crate) fn private(&mut self) -> Private<'_, P> {
-        Private { pointer: self.0.private.get_mut(), owner: PhantomData }
+    pub(crate) fn private(&mut self) -> PrivateRef<'_, P> {
+        PrivateRef { pointer: self.0.private.get_mut(), owner: PhantomData }
     }
 
     /// The slot's counters.
@@ -130,7 +130,7 @@ impl<T, P> Owner<'_, T, P> {
 
     /// Both at once.
     #[inline(always)]
-    pub(crate) fn split(&mut self) -> (Private<'_, P>, &Counters) {
+    pub(crate) fn split(&mut self) -> (PrivateRef<'_, P>, &Counters) {
         let counters = &self.0.counters;
         (self.private(), counters)
     }
