@@ -88,6 +88,8 @@ impl Ledger {
         #[repr(C)]
         struct LikeNode<T>(*mut (), T);
 
+        // Reads the environment now, which allocates.
+        scaled(1);
         let zero = || AtomicIsize::new(0);
         Self {
             node: Layout::new::<LikeNode<T>>(),

@@ -565,7 +565,7 @@ fn others_work_on<R: Engine, B: Backoff>() {
     if threads < 2 {
         return;
     }
-    let enough = scaled(if R::FOR_HANDLERS { 500 } else { 2_000 });
+    let enough = scaled(if R::FOR_HANDLERS { 500 } else { 10_000 });
     let round = Round::<R, B>::new();
     thread::scope(|scope| {
         for thread in 1..threads {
