@@ -192,7 +192,8 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
     ///
     /// # Errors
     ///
-    /// [`NoSlot`] if all slots are claimed. Never, if at most `N` contexts of `Slots<N>` are inside at once.
+    /// [`NoSlot`] if all slots are claimed: each was, in four passes over them. So if at most `N` contexts of `Slots<N>`
+    /// are inside at once, others must have come and gone as often meanwhile; on one core never.
     pub fn try_pop(&self) -> Result<Option<T>, NoSlot> {
         let Some(mut top) = NonNull::new(self.head.top()) else { return Ok(None) };
         let mut guard = self.domain.enter_protecting(top).ok_or(NoSlot)?;
