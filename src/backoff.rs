@@ -105,7 +105,7 @@ initial! { impl[] () = () }
 
 /// Exponential back-off: waiting after each lost race, longer if it is lost again, shorter once it is won.
 ///
-/// `Relax` says what one step of waiting is: [`Spin`] is the processor's hint for spinning.
+/// `Relax` says what one step of waiting is: [`Spin`] is the processor's hint for spinning. It must not panic.
 pub struct Exponential<Relax = Spin>(PhantomData<Relax>);
 
 impl<Relax: RelaxStrategy> sealed::Strategy for Exponential<Relax> {

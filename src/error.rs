@@ -13,9 +13,9 @@ pub struct PushError<T> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum PushErrorKind {
-    /// There is no spare node, and the allocator has no memory for one.
+    /// There is no spare node in the slot or shared by all, and the allocator has no memory for one.
     OutOfMemory,
-    /// There is no spare node, and the call may not ask the allocator for one.
+    /// There is no spare node anywhere, and the call may not ask the allocator for one.
     NoSpareNode,
     /// All slots are claimed, and there is no memory, or no permission, to make another.
     NoSlot,

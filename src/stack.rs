@@ -85,8 +85,8 @@ impl<T> Stack<T> {
 impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
     /// The most nodes that `N` slots and the depot hold back at once, for [`Stack::reserve`].
     ///
-    /// A stack never has more nodes than its values (or, if only the calls for interrupt handlers are used, the
-    /// most values it ever had at once), plus `IDLE_NODES`, plus [`SLOT_NODES`](Stack::SLOT_NODES) for each slot
+    /// A stack never has more nodes than its values, or, after calls for interrupt handlers and until the next push or
+    /// pop of another kind that succeeds, the most values it ever had at once; plus `IDLE_NODES`, plus [`SLOT_NODES`](Stack::SLOT_NODES) for each slot
     /// beyond `N`, plus the reserved ones.
     pub const IDLE_NODES: usize = R::IDLE_NODES;
 
@@ -232,7 +232,8 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
         }
     }
 
-    /// As [`Stack::handle`], but fails when there is no slot, and no memory for another.
+    /// As [`Stack::handle`], but fails when there is no slot, and no memory for another. Without memory it may take the
+    /// last slot; then [`Stack::pop`] waits until a slot is free again.
     ///
     /// # Errors
     ///
@@ -243,8 +244,8 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
 
     /// Makes `nodes` spare nodes ahead of time, and keeps so many more in circulation instead of giving them back.
     ///
-    /// After `reserve(n)`, a system whose values never exceed `n - Stack::IDLE_NODES` never calls the allocator
-    /// again, and its [`push_spare`](Stack::push_spare) never refuses; on [`Slots<N>`](Slots), with at most `N`
+    /// After `reserve(n)`, a system whose values never exceed `n - Stack::IDLE_NODES` never allocates again (nor frees,
+    /// if there was nothing in the stack before), and its [`push_spare`](Stack::push_spare) never refuses; on [`Slots<N>`](Slots), with at most `N`
     /// contexts inside at once. Reservations add up; [`Stack::reclaim`] ends them.
     ///
     /// Allocates: yes, `nodes` nodes. Waits: never. Lock-free: as the allocator. From an interrupt handler: no.
@@ -269,7 +270,8 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
     }
 
     /// Gives all spare nodes back to the allocator, reserved ones too, and all retired ones that nobody protects.
-    /// Returns how many. Leaves alone what belongs to slots that are claimed.
+    /// Returns how many. Leaves alone what belongs to slots that are claimed; and, if all are, the spare nodes that
+    /// they share.
     ///
     /// Allocates: never on [`Slots`]. Frees: yes. Waits: never. Lock-free: as the allocator. From an interrupt
     /// handler: no.

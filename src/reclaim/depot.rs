@@ -87,9 +87,13 @@ impl<T> Depot<T> {
         unsafe { Chain::from_linked(Node::link(first), count - 1) }
     }
 
-    /// Ends every reservation and takes all batches, of `count` nodes each; `visit` gets each.
-    pub(crate) fn take_all(&self, count: usize, mut visit: impl FnMut(NodePtr<T>, Chain<T>)) {
+    /// Ends every reservation.
+    pub(crate) fn unreserve(&self) {
         self.excess.fetch_add(self.reserved.swap(0, Relaxed), Relaxed);
+    }
+
+    /// Takes all batches, of `count` nodes each; `visit` gets each.
+    pub(crate) fn take_all(&self, count: usize, mut visit: impl FnMut(NodePtr<T>, Chain<T>)) {
         let mut next = self.head.detach();
         while let Some(first) = NonNull::new(next) {
             // SAFETY: the batches are ours since they were detached.

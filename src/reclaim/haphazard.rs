@@ -43,6 +43,7 @@ use haphazard::raw::{self, HazardPointer};
 /// * A context that stalls while it reclaims holds back all nodes that were retired until then. While none does,
 ///   [`IDLE_NODES`](crate::Stack::IDLE_NODES) holds.
 /// * After [`reserve`](crate::Stack::reserve), `push_spare` refuses while another context has the spare nodes in hand.
+/// * A push whose slot has no spare node walks over all that are shared, so `reserve` few.
 /// * Taking a hazard record spins on a lock bit. So each slot keeps its record, and takes one only once.
 /// * It needs compare-exchange from `core`, so it does not exist on targets without.
 #[derive(Debug)]

@@ -178,6 +178,7 @@ unsafe impl<T, L: Initial, const N: usize> Domain<T, L> for SlotsDomain<T, L, N>
 
     fn reclaim(&self) -> usize {
         let mut freed = 0;
+        self.depot.unreserve();
         if let Some(mut guard) = self.enter(Permit::Nothing) {
             self.depot.take_all(Slots::<N>::BATCH, |first, mut rest| {
                 // SAFETY: rules 1 and 2 of the depot.
@@ -186,6 +187,7 @@ unsafe impl<T, L: Initial, const N: usize> Domain<T, L> for SlotsDomain<T, L, N>
                     guard.claim.0.private().retired.push(first);
                 }
             });
+            guard.counters().allocator_calls(freed);
         }
         for slot in self.pool.iter() {
             let Some(claim) = slot.claim() else { continue };
