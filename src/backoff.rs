@@ -124,9 +124,7 @@ impl<Relax: RelaxStrategy> sealed::Strategy for Exponential<Relax> {
 
     #[cold]
     fn wait(local: &mut Patience, again: bool) {
-        for _ in 0..local.lost(again) {
-            Self::relax();
-        }
+        relax_for::<Relax>(local.lost(again));
     }
 
     #[inline]
@@ -138,6 +136,13 @@ impl<Relax: RelaxStrategy> sealed::Strategy for Exponential<Relax> {
 /// One step of waiting.
 pub(crate) fn relax<Relax: RelaxStrategy>() {
     if cfg!(loom) { spin_loop() } else { Relax::relax() }
+}
+
+/// As many steps of waiting.
+pub(crate) fn relax_for<Relax: RelaxStrategy>(relaxes: u16) {
+    for _ in 0..relaxes {
+        relax::<Relax>();
+    }
 }
 
 /// How long to wait, in relaxes. It adapts to the races that the slot's operations lose: longer after a wait that was

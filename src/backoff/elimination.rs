@@ -1,7 +1,7 @@
 //! The elimination array: which exchanger, and how long to wait there.
 
 use super::exchanger::{Alone, Exchanger, Visit};
-use super::{Patience, relax, sealed};
+use super::{Patience, relax, relax_for, sealed};
 use crate::stats::Counters;
 use crate::sync::{Padded, array_of, context_hash, initial};
 use crate::treiber::NodePtr;
@@ -79,9 +79,7 @@ impl<const W: usize, Relax: RelaxStrategy> Elimination<W, Relax> {
                 let most = (W - 1) as u16;
                 local.range = local.range.saturating_mul(2).saturating_add(1).min(most);
                 // There was nothing to wait for, but there is a race to stay out of.
-                for _ in 0..patience {
-                    relax::<Relax>();
-                }
+                relax_for::<Relax>(patience);
             }
         }
         result
@@ -114,9 +112,7 @@ impl<const W: usize, Relax: RelaxStrategy> sealed::Strategy for Elimination<W, R
 
     #[cold]
     fn wait(local: &mut Local, again: bool) {
-        for _ in 0..local.patience.lost(again) {
-            Self::relax();
-        }
+        relax_for::<Relax>(local.patience.lost(again));
     }
 
     #[inline]

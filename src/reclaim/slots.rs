@@ -121,7 +121,7 @@ struct Inside<'a, T, L, const N: usize> {
     owner: Owner<'a, T, Private<T, L>>,
 }
 
-// SAFETY: contract 1 is `scan`'s, see there. 2 is invariant 1 of this module and rule 1 of the depot. 3 is
+// SAFETY: contract 1 is `sort_retired`'s, see there. 2 is invariant 1 of this module and rule 1 of the depot. 3 is
 // invariant 2. 4: nothing here calls a closure of the user's or panics.
 unsafe impl<T, L: Initial, const N: usize> Domain<T, L> for SlotsDomain<T, L, N> {
     type Guard<'a>
