@@ -1,9 +1,10 @@
 //! Many values at once: `push_all`, `take_all`, and the traits of collections.
 
 use crate::backoff::{Backoff, Elimination};
-use crate::error::{PushError, PushErrorKind};
+use crate::error::{Outcome, PushErrorKind};
+use crate::operation::take_value;
 use crate::reclaim::{Domain, Guard, Permit, Reclaim, Slots};
-use crate::stack::{GuardOf, out_of_memory, take_value};
+use crate::stack::GuardOf;
 use crate::sync::Relaxed;
 use crate::treiber::Node;
 use crate::{Handle, Stack};
@@ -26,7 +27,7 @@ impl<'a, T, R: Reclaim + 'a, B: Backoff + 'a> Enter<'a, T, R, B> for &'a Stack<T
     }
 
     fn enter<O>(&mut self, action: impl FnOnce(&mut GuardOf<'a, T, R, B>) -> O) -> Option<O> {
-        self.domain().enter(Permit::Allocator).map(|mut guard| action(&mut guard))
+        self.domain.enter(Permit::Allocator).map(|mut guard| action(&mut guard))
     }
 }
 
@@ -53,7 +54,7 @@ struct Pending<'a, T: 'a, R: Reclaim + 'a, B: Backoff + 'a, E: Enter<'a, T, R, B
 impl<'a, T: 'a, R: Reclaim + 'a, B: Backoff + 'a, E: Enter<'a, T, R, B>> Pending<'a, T, R, B, E> {
     fn add(&mut self, value: T) {
         let Some(Some(node)) = self.enter.enter(|guard| guard.node(Permit::Allocator)) else {
-            out_of_memory(&PushError::new(PushErrorKind::OutOfMemory, value));
+            return Outcome::refused(PushErrorKind::OutOfMemory, value);
         };
         // SAFETY: the node is ours and has no value. Relaxed: linking the chain publishes it.
         unsafe {
@@ -88,8 +89,12 @@ impl<'a, T: 'a, R: Reclaim + 'a, B: Backoff + 'a, E: Enter<'a, T, R, B>> Drop fo
                 self.first = node.as_ref().next.load(Relaxed);
                 Node::take(node)
             };
-            // SAFETY: the node is ours, from this stack, and its value is out.
-            while self.enter.enter(|guard| unsafe { guard.retire(node) }).is_none() {
+            let retire = |guard: &mut GuardOf<'a, T, R, B>| {
+                // SAFETY: the node is ours, from this stack, and its value is out.
+                unsafe { guard.retire(node) };
+                guard.settle(Permit::Nothing);
+            };
+            while self.enter.enter(retire).is_none() {
                 B::relax();
             }
             drop(value);
@@ -141,7 +146,7 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
     /// assert!(stack.is_empty());
     /// ```
     pub fn take_all(&self) -> TakeAll<'_, T, R, B> {
-        TakeAll { stack: self, first: self.detach() }
+        TakeAll { stack: self, first: self.head.detach() }
     }
 }
 
@@ -173,7 +178,7 @@ impl<T, R: Reclaim, B: Backoff> Iterator for TakeAll<'_, T, R, B> {
     fn next(&mut self) -> Option<T> {
         let node = NonNull::new(self.first)?;
         let mut guard = loop {
-            match self.stack.domain().enter(Permit::Nothing) {
+            match self.stack.domain.enter(Permit::Nothing) {
                 Some(guard) => break guard,
                 None => B::relax(),
             }
@@ -183,7 +188,7 @@ impl<T, R: Reclaim, B: Backoff> Iterator for TakeAll<'_, T, R, B> {
             self.first = node.as_ref().next.load(Relaxed);
             take_value(&mut guard, node)
         };
-        guard.tidy();
+        guard.settle(Permit::Allocator);
         Some(value)
     }
 

@@ -1,5 +1,7 @@
 //! What can fail, and how it gives back what it was given.
 
+use crate::treiber::Node;
+use ::alloc::alloc::{Layout, handle_alloc_error};
 use core::error::Error;
 use core::fmt;
 
@@ -19,6 +21,36 @@ pub enum PushErrorKind {
     NoSpareNode,
     /// All slots are claimed, and there is no memory, or no permission, to make another.
     NoSlot,
+}
+
+/// How a push tells its caller how it ended: by a result, or, if it may not fail, not at all.
+pub(crate) trait Outcome<T> {
+    /// The value was pushed.
+    fn pushed() -> Self;
+
+    /// The value could not be pushed.
+    fn refused(kind: PushErrorKind, value: T) -> Self;
+}
+
+impl<T> Outcome<T> for Result<(), PushError<T>> {
+    #[inline(always)]
+    fn pushed() -> Self {
+        Ok(())
+    }
+
+    fn refused(kind: PushErrorKind, value: T) -> Self {
+        Err(PushError { kind, value })
+    }
+}
+
+impl<T> Outcome<T> for () {
+    #[inline(always)]
+    fn pushed() {}
+
+    /// What `Box::new` does without memory.
+    fn refused(_: PushErrorKind, _: T) {
+        handle_alloc_error(Layout::new::<Node<T>>())
+    }
 }
 
 impl<T> PushError<T> {

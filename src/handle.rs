@@ -3,8 +3,9 @@
 use crate::Stack;
 use crate::backoff::{Backoff, Elimination};
 use crate::error::{PushError, PushErrorKind};
+use crate::operation::Protecting;
 use crate::reclaim::{Domain, Guard, Permit, Reclaim, Slots};
-use crate::stack::{GuardOf, out_of_memory};
+use crate::stack::GuardOf;
 use crate::sync::spin_loop;
 use crate::treiber::NodePtr;
 use core::fmt;
@@ -54,7 +55,7 @@ impl<'a, T, R: Reclaim, B: Backoff> Handle<'a, T, R, B> {
     /// Without memory it does what `Box::new` does.
     #[inline]
     pub fn push(&mut self, value: T) {
-        self.try_push(value).unwrap_or_else(|error| out_of_memory(&error));
+        self.stack.push_in::<_, ()>(&mut self.guard, value);
     }
 
     /// As [`Stack::try_push`].
@@ -91,7 +92,7 @@ impl<'a, T, R: Reclaim, B: Backoff> Handle<'a, T, R, B> {
     /// slots, so it stays one context.
     #[cold]
     fn move_to_spare(&mut self) -> Option<NodePtr<T>> {
-        let domain = self.stack.domain();
+        let domain = &self.stack.domain;
         // SAFETY: until `write`, nothing here unwinds or looks at the guard.
         unsafe {
             ptr::drop_in_place(&raw mut self.guard);
@@ -116,11 +117,9 @@ impl<'a, T, R: Reclaim, B: Backoff> Handle<'a, T, R, B> {
     /// As [`Stack::pop`], except that it never waits for a slot.
     #[inline]
     pub fn pop(&mut self) -> Option<T> {
-        let top = NonNull::new(self.stack.top())?;
+        let top = NonNull::new(self.stack.head.top())?;
         self.guard.protect(top);
-        let value = self.stack.pop_in(&mut self.guard, top);
-        self.guard.unprotect();
-        value
+        self.stack.pop_in(Protecting::<T, R, B>(&mut self.guard), top)
     }
 }
 

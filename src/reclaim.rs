@@ -73,6 +73,12 @@ pub unsafe trait Domain<T, L>: Initial {
     where
         Self: 'a;
 
+    /// Claims the slot that this context tries first, if it is free: the fast path of [`Domain::enter`].
+    fn enter_home(&self) -> Option<Self::Guard<'_>>;
+
+    /// The same, and protects `node` with it (1): the fast path of [`Domain::enter_protecting`].
+    fn enter_home_protecting(&self, node: NodePtr<T>) -> Option<Self::Guard<'_>>;
+
     /// Claims a slot. If none is free, adds one if that is permitted and there is memory.
     fn enter(&self, permit: Permit) -> Option<Self::Guard<'_>>;
 
@@ -99,8 +105,16 @@ pub unsafe trait Domain<T, L>: Initial {
 ///
 /// The implementation keeps the contracts of the module.
 pub unsafe trait Guard<T, L> {
-    /// A node for a push (2): a spare one of the slot, of the depot, or, if permitted, from the allocator.
-    fn node(&mut self, permit: Permit) -> Option<NodePtr<T>>;
+    /// A node for a push (2): a spare one of the slot.
+    fn spare(&mut self) -> Option<NodePtr<T>>;
+
+    /// A node for a push (2), for a slot without a spare one: of the depot, or, if permitted, from the allocator.
+    fn refill(&mut self, permit: Permit) -> Option<NodePtr<T>>;
+
+    /// A node for a push (2), from wherever there is one.
+    fn node(&mut self, permit: Permit) -> Option<NodePtr<T>> {
+        self.spare().or_else(|| self.refill(permit))
+    }
 
     /// Protects `node` (1) instead of what was protected before.
     fn protect(&mut self, node: NodePtr<T>);
@@ -108,15 +122,25 @@ pub unsafe trait Guard<T, L> {
     /// Protects nothing any more; for a guard that stays.
     fn unprotect(&mut self);
 
-    /// Lets a node go (3). Does not call the allocator on `Slots`.
+    /// Lets a node go (3). Does not call the allocator on `Slots`. [`Guard::settle`] has to follow, unless
+    /// [`Guard::is_due`] has said before that it need not.
     ///
     /// # Safety
     ///
     /// The caller owns the node, it came from this domain, holds no value, and is not used afterwards.
     unsafe fn retire(&mut self, node: NodePtr<T>);
 
-    /// To be called at the end of each operation that may call the allocator: gives surplus back.
-    fn tidy(&mut self);
+    /// Whether there will be something to settle once one more node is retired.
+    fn is_due(&mut self) -> bool;
+
+    /// Whether there are more spare nodes than need be kept.
+    fn has_surplus(&self) -> bool;
+
+    /// Scans if enough nodes are retired, and gives back if the allocator may be called.
+    fn settle(&mut self, permit: Permit);
+
+    /// Gives surplus, if there is any, back to the allocator.
+    fn give_back(&mut self);
 
     /// Gives `action` what the back-off keeps in this slot.
     fn with_local<O>(&mut self, action: impl FnOnce(&mut L, &Counters) -> O) -> O;

@@ -3,9 +3,10 @@
 use crate::Handle;
 use crate::backoff::{Backoff, Elimination, sealed::Strategy};
 use crate::error::{NoSlot, OutOfMemory, PushError, PushErrorKind};
+use crate::operation::Inside;
 use crate::reclaim::{Domain, Guard, Permit, Reclaim, Slots, sealed::Engine};
-use crate::sync::{Padded, const_fn, initial};
-use crate::treiber::{Head, Node, NodePtr};
+use crate::sync::{FAST_PATHS, Padded, const_fn, initial};
+use crate::treiber::{Head, Node};
 use ::alloc::alloc::{Layout, handle_alloc_error};
 use core::fmt;
 use core::panic::{RefUnwindSafe, UnwindSafe};
@@ -50,9 +51,9 @@ pub(crate) type GuardOf<'a, T, R, B> = <DomainOf<T, R, B> as Domain<T, <B as Str
 #[repr(C)]
 pub struct Stack<T, R: Reclaim = Slots<8>, B: Backoff = Elimination<4>> {
     // What every operation writes, on a line of its own.
-    head: Padded<Head<T>>,
-    domain: DomainOf<T, R, B>,
-    exchangers: B::Shared<T>,
+    pub(crate) head: Padded<Head<T>>,
+    pub(crate) domain: DomainOf<T, R, B>,
+    pub(crate) exchangers: B::Shared<T>,
 }
 
 // SAFETY: a stack hands values from one thread to another, which `T: Send` permits, and never a reference to
@@ -122,7 +123,7 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
     /// Without memory it does what `Box::new` does, see [`handle_alloc_error`].
     #[inline]
     pub fn push(&self, value: T) {
-        self.try_push(value).unwrap_or_else(|error| out_of_memory(&error));
+        self.push_anywhere::<()>(value);
     }
 
     /// Pushes a value, or gives it back.
@@ -135,10 +136,7 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
     /// [`PushErrorKind::OutOfMemory`] or [`PushErrorKind::NoSlot`]; the value is in the error.
     #[inline]
     pub fn try_push(&self, value: T) -> Result<(), PushError<T>> {
-        match self.domain.enter(Permit::Allocator) {
-            Some(mut guard) => self.push_in(&mut guard, value),
-            None => Err(PushError::new(PushErrorKind::NoSlot, value)),
-        }
+        self.push_anywhere(value)
     }
 
     /// Pushes a value without the allocator, or gives it back.
@@ -176,13 +174,13 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
     /// slot is free. From an interrupt handler: see [`Stack::try_pop`].
     #[inline]
     pub fn pop(&self) -> Option<T> {
-        loop {
-            let top = NonNull::new(self.head.top())?;
-            if let Some(mut guard) = self.domain.enter_protecting(top) {
-                return self.pop_in(&mut guard, top);
+        let top = NonNull::new(self.head.top())?;
+        if FAST_PATHS {
+            if let Some(guard) = self.domain.enter_home_protecting(top) {
+                return self.pop_in(Inside(guard), top);
             }
-            B::relax();
         }
+        self.pop_elsewhere(top)
     }
 
     /// Pops the value on top, if there is one, without the allocator and without waiting.
@@ -195,19 +193,9 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
     /// [`NoSlot`] if all slots are claimed: each was, in four passes over them. So if at most `N` contexts of `Slots<N>`
     /// are inside at once, others must have come and gone as often meanwhile; on one core never.
     pub fn try_pop(&self) -> Result<Option<T>, NoSlot> {
-        let Some(mut top) = NonNull::new(self.head.top()) else { return Ok(None) };
-        let mut guard = self.domain.enter_protecting(top).ok_or(NoSlot)?;
-        loop {
-            // SAFETY: `top` is protected, and was the top after that (contract 1).
-            if self.head.is_top(top) && unsafe { self.head.try_pop(top) } {
-                // SAFETY: the node is ours, from this list.
-                return Ok(Some(unsafe { take_value(&mut guard, top) }));
-            }
-            guard.counters().lost_races(1);
-            let Some(now) = NonNull::new(self.head.top()) else { return Ok(None) };
-            top = now;
-            guard.protect(top);
-        }
+        let Some(top) = NonNull::new(self.head.top()) else { return Ok(None) };
+        let guard = self.domain.enter_protecting(top).ok_or(NoSlot)?;
+        Ok(self.pop_slowly(Inside(guard), top, false, Permit::Nothing))
     }
 
     /// Whether there is no value, at the moment.
@@ -288,20 +276,6 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
         self.domain.stats()
     }
 
-    pub(crate) fn domain(&self) -> &DomainOf<T, R, B> {
-        &self.domain
-    }
-
-    /// The topmost node, or null.
-    pub(crate) fn top(&self) -> *mut Node<T> {
-        self.head.top()
-    }
-
-    /// Unlinks all nodes.
-    pub(crate) fn detach(&self) -> *mut Node<T> {
-        self.head.detach()
-    }
-
     /// Pops the value on top, when nobody else uses the stack.
     pub(crate) fn pop_mut(&mut self) -> Option<T> {
         let node = NonNull::new(self.head.top())?;
@@ -313,108 +287,6 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
             Some(value)
         }
     }
-
-    /// Pushes from within a slot.
-    #[inline(always)]
-    pub(crate) fn push_in<'a>(&'a self, guard: &mut GuardOf<'a, T, R, B>, value: T) -> Result<(), PushError<T>> {
-        let Some(node) = guard.node(Permit::Allocator) else {
-            return Err(PushError::new(PushErrorKind::OutOfMemory, value));
-        };
-        // SAFETY: the node is ours and has no value.
-        unsafe { Node::put(node, value) };
-        let mut again = false;
-        // SAFETY: the node is ours.
-        while !unsafe { self.head.try_push(self.head.top(), node, node) } {
-            guard.counters().lost_races(1);
-            // SAFETY: the node is ours and has a value.
-            if guard.with_local(|local, counters| unsafe { B::push(&self.exchangers, local, again, counters, node) }) {
-                break;
-            }
-            again = true;
-        }
-        guard.counters().pushes(1);
-        guard.tidy();
-        Ok(())
-    }
-
-    /// Pushes `node`, which has no value yet, and does not wait after a lost race.
-    pub(crate) fn push_without_waiting<'a>(&'a self, guard: &GuardOf<'a, T, R, B>, node: NodePtr<T>, value: T) {
-        // SAFETY: the node is ours and has no value.
-        unsafe { Node::put(node, value) };
-        // SAFETY: the node is ours.
-        while !unsafe { self.head.try_push(self.head.top(), node, node) } {
-            guard.counters().lost_races(1);
-        }
-        guard.counters().pushes(1);
-    }
-
-    /// Pushes a chain of `count` nodes with values, from within a slot.
-    ///
-    /// # Safety
-    ///
-    /// The caller owns the nodes, which hold values.
-    pub(crate) unsafe fn push_chain<'a>(
-        &'a self,
-        guard: &mut GuardOf<'a, T, R, B>,
-        first: NodePtr<T>,
-        last: NodePtr<T>,
-        count: usize,
-    ) {
-        let mut again = false;
-        // SAFETY: the caller's contract.
-        while !unsafe { self.head.try_push(self.head.top(), first, last) } {
-            guard.counters().lost_races(1);
-            guard.with_local(|local, _| B::wait(local, again));
-            again = true;
-        }
-        guard.counters().pushes(count);
-        guard.tidy();
-    }
-
-    /// Pops from within a slot, whose hazard is `top`.
-    #[inline(always)]
-    pub(crate) fn pop_in<'a>(&'a self, guard: &mut GuardOf<'a, T, R, B>, mut top: NodePtr<T>) -> Option<T> {
-        let mut again = false;
-        loop {
-            // SAFETY: `top` is protected, and was the top after that (contract 1).
-            if self.head.is_top(top) && unsafe { self.head.try_pop(top) } {
-                break;
-            }
-            guard.counters().lost_races(1);
-            if let Some(node) = guard.with_local(|local, counters| B::pop(&self.exchangers, local, again, counters)) {
-                top = node;
-                break;
-            }
-            again = true;
-            top = NonNull::new(self.head.top())?;
-            guard.protect(top);
-        }
-        // SAFETY: the node is ours, from this list or from one of its pushes.
-        let value = unsafe { take_value(guard, top) };
-        guard.tidy();
-        Some(value)
-    }
-}
-
-/// Moves the value out of a node that a pop has won, and lets the node go.
-///
-/// # Safety
-///
-/// The caller owns the node, which holds a value and came from the guard's domain.
-#[inline(always)]
-pub(crate) unsafe fn take_value<T, L>(guard: &mut impl Guard<T, L>, node: NodePtr<T>) -> T {
-    // SAFETY: the caller's contract.
-    let value = unsafe { Node::take(node) };
-    guard.counters().pops(1);
-    // SAFETY: the caller's contract; the value is out.
-    unsafe { guard.retire(node) };
-    value
-}
-
-/// What `Box::new` does without memory.
-#[inline(always)]
-pub(crate) fn out_of_memory<T>(_: &PushError<T>) -> ! {
-    handle_alloc_error(Layout::new::<Node<T>>())
 }
 
 impl<T, R: Reclaim, B: Backoff> Default for Stack<T, R, B> {

@@ -249,7 +249,20 @@ macro_rules! initial {
     }};
 }
 
-pub(crate) use {array_of, const_fn, initial};
+/// Whether the common case of an operation has code of its own, beside the general one: 20 instructions less for
+/// 600 bytes more. Not on microcontrollers.
+pub(crate) const FAST_PATHS: bool = cfg!(any(target_pointer_width = "64", not(target_os = "none")));
+
+/// Declares a function for what is not the common case: kept out of its caller, if that is to be a fast path.
+macro_rules! slow_path {
+    ($($function:tt)*) => {
+        #[cfg_attr(any(target_pointer_width = "64", not(target_os = "none")), cold, inline(never))]
+        #[cfg_attr(not(any(target_pointer_width = "64", not(target_os = "none"))), inline(always))]
+        $($function)*
+    };
+}
+
+pub(crate) use {array_of, const_fn, initial, slow_path};
 
 /// Keeps what different cores write on different cache lines, where there are caches.
 ///

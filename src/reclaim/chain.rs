@@ -81,19 +81,17 @@ impl<T> Chain<T> {
         Some(node)
     }
 
-    /// Cuts the first `count` nodes off: the first of them, and the list of the others. There are as many.
-    pub(crate) fn split(&mut self, count: usize) -> (NodePtr<T>, *mut Node<T>) {
-        debug_assert!(0 < count && count <= self.len);
-        // SAFETY: the chain is not empty, and it owns its nodes.
-        let (first, mut last) = unsafe { (NonNull::new_unchecked(self.first), &(*self.first).next) };
-        for _ in 1..count {
-            // SAFETY: the chain has as many nodes.
-            last = unsafe { &(*last.load(Relaxed)).next };
+    /// The first node, and the list of the others.
+    ///
+    /// # Safety
+    ///
+    /// The chain is not empty.
+    pub(crate) unsafe fn into_linked(self) -> (NodePtr<T>, *mut Node<T>) {
+        // SAFETY: the caller's contract, and the chain owns its nodes.
+        unsafe {
+            let first = NonNull::new_unchecked(self.first);
+            (first, first.as_ref().next.load(Relaxed))
         }
-        self.first = last.load(Relaxed);
-        self.len -= count;
-        // SAFETY: the node is the chain's no more.
-        (first, unsafe { first.as_ref() }.next.load(Relaxed))
     }
 
     /// Takes everything out.

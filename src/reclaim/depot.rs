@@ -46,14 +46,16 @@ impl<T> Depot<T> {
         self.excess.fetch_sub(signed(nodes), Relaxed);
     }
 
-    /// Puts the first `count` nodes of `spare` here, a batch.
+    /// Puts a batch here.
     ///
     /// # Safety
     ///
-    /// There are as many. Nobody protects the nodes (rule 3), and they hold no values.
-    pub(crate) unsafe fn put(&self, spare: &mut Chain<T>, count: usize) {
-        let (first, rest) = spare.split(count);
-        self.excess.fetch_add(signed(count), Relaxed);
+    /// It has as many nodes as all batches have. Nobody protects the nodes (rule 3), and they hold no values.
+    #[inline(never)]
+    pub(crate) unsafe fn put(&self, batch: Chain<T>) {
+        self.excess.fetch_add(signed(batch.len()), Relaxed);
+        // SAFETY: no batch is empty.
+        let (first, rest) = unsafe { batch.into_linked() };
         // SAFETY: the node is ours and holds no value.
         unsafe { Node::set_link(first, rest) };
         // SAFETY: the nodes are ours; the list's from now on.

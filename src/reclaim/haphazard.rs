@@ -157,6 +157,16 @@ unsafe impl<T, L: Initial, const RECLAIM_AT: usize> Domain<T, L> for HaphazardDo
     where
         Self: 'a;
 
+    fn enter_home(&self) -> Option<Self::Guard<'_>> {
+        Some(self.guard(self.pool.claim_home()?))
+    }
+
+    fn enter_home_protecting(&self, node: NodePtr<T>) -> Option<Self::Guard<'_>> {
+        let mut guard = self.enter_home()?;
+        guard.protect(node);
+        Some(guard)
+    }
+
     fn enter(&self, permit: Permit) -> Option<Self::Guard<'_>> {
         Some(self.guard(self.pool.claim(permit == Permit::Allocator)?))
     }
@@ -216,11 +226,11 @@ unsafe impl<T, L: Initial, const RECLAIM_AT: usize> Domain<T, L> for HaphazardDo
 
 // SAFETY: as for the domain.
 unsafe impl<T, L: Initial, const RECLAIM_AT: usize> Guard<T, L> for HaphazardGuard<'_, T, L, RECLAIM_AT> {
-    fn node(&mut self, permit: Permit) -> Option<NodePtr<T>> {
-        let spare = self.claim.0.private().spare.pop_exclusive();
-        if spare.is_some() {
-            return spare;
-        }
+    fn spare(&mut self) -> Option<NodePtr<T>> {
+        self.claim.0.private().spare.pop_exclusive()
+    }
+
+    fn refill(&mut self, permit: Permit) -> Option<NodePtr<T>> {
         let shared = match permit {
             Permit::Allocator => self.domain.make_shared(),
             Permit::Nothing => self.domain.shared(),
@@ -265,19 +275,37 @@ unsafe impl<T, L: Initial, const RECLAIM_AT: usize> Guard<T, L> for HaphazardGua
         // SAFETY: the caller owns the node, which is not reachable any more, and it stays valid until the
         // domain gives it to `Recycle`, at the latest when the stack is dropped.
         unsafe { shared.domain.retire_ptr::<Empty<T>, Recycle<T>>(node.as_ptr().cast()) };
-        let retired = &mut self.claim.0.private().retired;
-        *retired += 1;
-        let mut now = *retired;
-        if now >= RECLAIM_AT {
-            now = 0;
-            *retired = now;
-            shared.domain.eager_reclaim();
-            self.counters().scans(1);
-        }
+        let now = {
+            let retired = &mut self.claim.0.private().retired;
+            *retired += 1;
+            *retired
+        };
         self.counters().set_retired(now);
     }
 
-    fn tidy(&mut self) {
+    fn is_due(&mut self) -> bool {
+        self.claim.0.private().retired + 1 >= RECLAIM_AT || self.has_surplus()
+    }
+
+    fn has_surplus(&self) -> bool {
+        self.domain.shared().is_some_and(|shared| shared.spares.exceed(RECLAIM_AT))
+    }
+
+    fn settle(&mut self, permit: Permit) {
+        let Some(shared) = self.domain.shared() else { return };
+        let due = self.claim.0.private().retired >= RECLAIM_AT;
+        if due {
+            self.claim.0.private().retired = 0;
+            shared.domain.eager_reclaim();
+            self.counters().scans(1);
+            self.counters().set_retired(0);
+        }
+        if permit == Permit::Allocator {
+            self.give_back();
+        }
+    }
+
+    fn give_back(&mut self) {
         if let Some(shared) = self.domain.shared() {
             self.counters().allocator_calls(shared.spares.free_surplus(RECLAIM_AT));
         }

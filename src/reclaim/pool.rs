@@ -190,24 +190,28 @@ impl<T, P: Initial, const N: usize> Pool<T, P, N> {
     /// both look at the first of two slots first cannot do that to each other.
     const PASSES: usize = if N <= FEW { 1 } else { 4 };
 
+    /// Claims the slot that this context tries first, if it is free.
+    #[inline(always)]
+    pub(crate) fn claim_home(&self) -> Option<Claim<'_, T, P>> {
+        self.slots[Self::home()].try_claim(claimed())
+    }
+
+    /// The same, by protecting `node` with it.
+    #[inline(always)]
+    pub(crate) fn claim_home_protecting(&self, node: NodePtr<T>) -> Option<Claim<'_, T, P>> {
+        self.slots[Self::home()].try_claim(node.as_ptr())
+    }
+
     /// Claims a free slot, protecting nothing. If there is none, adds one if `grow` is set and there is memory.
     #[inline(always)]
     pub(crate) fn claim(&self, grow: bool) -> Option<Claim<'_, T, P>> {
-        let home = Self::home();
-        match self.slots[home].try_claim(claimed()) {
-            None => self.claim_elsewhere(home, claimed(), grow),
-            claim => claim,
-        }
+        self.claim_home().or_else(|| self.claim_elsewhere(claimed(), grow))
     }
 
     /// Claims a free slot by protecting `node` with it.
     #[inline(always)]
     pub(crate) fn claim_protecting(&self, node: NodePtr<T>) -> Option<Claim<'_, T, P>> {
-        let home = Self::home();
-        match self.slots[home].try_claim(node.as_ptr()) {
-            None => self.claim_elsewhere(home, node.as_ptr(), false),
-            claim => claim,
-        }
+        self.claim_home_protecting(node).or_else(|| self.claim_elsewhere(node.as_ptr(), false))
     }
 
     /// The slot in place that this context tries first.
@@ -225,7 +229,8 @@ impl<T, P: Initial, const N: usize> Pool<T, P, N> {
 
     #[cold]
     #[inline(never)]
-    fn claim_elsewhere(&self, home: usize, word: *mut Node<T>, grow: bool) -> Option<Claim<'_, T, P>> {
+    fn claim_elsewhere(&self, word: *mut Node<T>, grow: bool) -> Option<Claim<'_, T, P>> {
+        let home = Self::home();
         for _ in 0..Self::PASSES {
             // Finding a slot and losing it means that somebody else has claimed it: no pass in vain.
             while let Some(slot) = self.find_free(home) {

@@ -21,6 +21,14 @@
 //! 3. At rest, a slot holds at most `RETIRE_LIMIT` retired nodes (or as many as there are slots, if these are
 //!    more) and at most `SPARE_LIMIT` spare ones.
 //!
+//! # Whole chains
+//!
+//! A scan that finds no hazard, as nearly all do, moves all retired nodes on without a look at one of them: they become
+//! the spare ones, if there are none; else they are just enough for a batch of the depot. So a push that runs out of
+//! spare nodes first has its own retired ones scanned, if these are many; and where pushes and pops alternate, the same
+//! nodes go to and fro between the two lists, and the depot is left alone. Moving them one by one cost 16 instructions a
+//! pair, this costs 2.
+//!
 //! # Bounds
 //!
 //! All limits are in nodes and depend on `N` alone. The retired list must be longer than the number of hazards,
@@ -28,13 +36,16 @@
 //! each pop and still leaves small systems small. Measured with bursts of 64: a limit of 8 nodes cost 32 ns a
 //! pair, 16 nodes 16 ns, and 32 to 1024 the same 14 ns.
 
+mod inside;
+
+use self::inside::Inside;
 use super::chain::Chain;
 use super::depot::Depot;
-use super::pool::{Claim, FEW, Owner, Pool, Slot};
+use super::pool::{Claim, Pool, PrivateRef};
 use super::{Domain, Guard, Permit, sealed};
 use crate::OutOfMemory;
 use crate::stats::Counters;
-use crate::sync::{Initial, hash, initial, scan_barrier};
+use crate::sync::{Initial, initial};
 use crate::treiber::{Node, NodePtr};
 
 /// The default engine: `N` slots in the stack itself, each with one hazard, one list of retired and one of spare
@@ -50,9 +61,9 @@ use crate::treiber::{Node, NodePtr};
 /// |---|---|
 /// | retired in a slot before it scans | [`RETIRE_LIMIT`](Slots::RETIRE_LIMIT) = 4 `N` |
 /// | spare in a slot | [`SPARE_LIMIT`](Slots::SPARE_LIMIT) = 4 `N` |
-/// | moved to or from the depot at once | [`BATCH`](Slots::BATCH) = 2 `N` |
+/// | moved to or from the depot at once | [`BATCH`](Slots::BATCH) = 4 `N` |
 /// | kept in the depot beyond what is reserved | [`DEPOT_LIMIT`](Slots::DEPOT_LIMIT) = 4 `N`² |
-/// | held back by `N` slots and the depot | [`IDLE_NODES`](crate::Stack::IDLE_NODES) = 12 `N`² + 2 `N` - 1 |
+/// | held back by `N` slots and the depot | [`IDLE_NODES`](crate::Stack::IDLE_NODES) = 12 `N`² + 4 `N` - 1 |
 ///
 /// Hazard pointers are from M. Michael, *Hazard pointers: safe memory reclamation for lock-free objects*, TPDS
 /// 2004; the depot of batches follows J. Bonwick and J. Adams, *Magazines and vmem*, USENIX 2001.
@@ -63,15 +74,17 @@ pub enum Slots<const N: usize> {}
 impl<const N: usize> Slots<N> {
     /// Retired nodes in one slot at which its owner scans the hazards.
     pub const RETIRE_LIMIT: usize = if cfg!(loom) { 1 } else { 4 * N };
-    /// Spare nodes that one slot keeps.
-    pub const SPARE_LIMIT: usize = if cfg!(loom) { 1 } else { 4 * N };
     /// Nodes that go to the depot, or come from it, at once.
-    pub const BATCH: usize = if cfg!(loom) { 1 } else { 2 * N };
+    pub const BATCH: usize = Self::RETIRE_LIMIT;
+    /// Spare nodes that one slot keeps.
+    pub const SPARE_LIMIT: usize = Self::BATCH;
     /// Nodes that the depot keeps beyond those that are reserved.
     pub const DEPOT_LIMIT: usize = if cfg!(loom) { 2 } else { 4 * N * N };
 }
 
 impl<const N: usize> Slots<N> {
+    /// Retired nodes in a slot from which on a push without a spare node scans for one, before it asks for others.
+    const SCAN_LIMIT: usize = if cfg!(loom) { 1 } else { 3 * N };
     /// Nodes in the depot, beyond those reserved, from which on it gives a batch back.
     const SURPLUS: usize = Self::DEPOT_LIMIT + Self::BATCH;
 }
@@ -115,13 +128,7 @@ pub struct SlotsGuard<'a, T, L, const N: usize> {
     claim: Claim<'a, T, Private<T, L>>,
 }
 
-/// The same, lent for a while. Two words, passed by value.
-struct Inside<'a, T, L, const N: usize> {
-    domain: &'a SlotsDomain<T, L, N>,
-    owner: Owner<'a, T, Private<T, L>>,
-}
-
-// SAFETY: contract 1 is `sort_retired`'s, see there. 2 is invariant 1 of this module and rule 1 of the depot. 3 is
+// SAFETY: contract 1 is `Inside::scan`'s, see there. 2 is invariant 1 of this module and rule 1 of the depot. 3 is
 // invariant 2. 4: nothing here calls a closure of the user's or panics.
 unsafe impl<T, L: Initial, const N: usize> Domain<T, L> for SlotsDomain<T, L, N> {
     type Guard<'a>
@@ -130,11 +137,19 @@ unsafe impl<T, L: Initial, const N: usize> Domain<T, L> for SlotsDomain<T, L, N>
         Self: 'a;
 
     #[inline(always)]
+    fn enter_home(&self) -> Option<Self::Guard<'_>> {
+        Some(self.guard(self.pool.claim_home()?))
+    }
+
+    #[inline(always)]
+    fn enter_home_protecting(&self, node: NodePtr<T>) -> Option<Self::Guard<'_>> {
+        Some(self.guard(self.pool.claim_home_protecting(node)?))
+    }
+
     fn enter(&self, permit: Permit) -> Option<Self::Guard<'_>> {
         Some(self.guard(self.pool.claim(permit == Permit::Allocator)?))
     }
 
-    #[inline(always)]
     fn enter_protecting(&self, node: NodePtr<T>) -> Option<Self::Guard<'_>> {
         Some(self.guard(self.pool.claim_protecting(node)?))
     }
@@ -149,8 +164,7 @@ unsafe impl<T, L: Initial, const N: usize> Domain<T, L> for SlotsDomain<T, L, N>
     fn enter_with_spare(&self) -> Option<(Self::Guard<'_>, NodePtr<T>)> {
         self.pool.iter().find_map(|slot| {
             let mut guard = self.guard(slot.claim()?);
-            let spare = guard.claim.0.private().spare.pop_exclusive();
-            let node = spare.or_else(|| guard.inside().own_spare())?;
+            let node = guard.spare().or_else(|| guard.inside().own_retired())?;
             Some((guard, node))
         })
     }
@@ -164,14 +178,21 @@ unsafe impl<T, L: Initial, const N: usize> Domain<T, L> for SlotsDomain<T, L, N>
         };
         guard.counters().allocator_calls(nodes);
         self.depot.reserve(nodes);
-        while made.len() >= Slots::<N>::BATCH {
+        let mut batch = initial!(Chain<T>);
+        while let Some(node) = made.pop() {
             // SAFETY: nobody has seen these nodes.
-            unsafe { self.depot.put(&mut made, Slots::<N>::BATCH) };
+            unsafe {
+                batch.push(node);
+                if batch.len() == Slots::<N>::BATCH {
+                    self.depot.put(batch.take());
+                }
+            }
         }
         // Too few for a batch: they find their way as nodes that were popped do.
-        while let Some(node) = made.pop() {
+        while let Some(node) = batch.pop() {
             // SAFETY: the node is ours and has no value.
             unsafe { guard.retire(node) };
+            guard.settle(Permit::Nothing);
         }
         Ok(())
     }
@@ -181,22 +202,20 @@ unsafe impl<T, L: Initial, const N: usize> Domain<T, L> for SlotsDomain<T, L, N>
         self.depot.unreserve();
         if let Some(mut guard) = self.enter(Permit::Nothing) {
             self.depot.take_all(Slots::<N>::BATCH, |first, mut rest| {
-                // SAFETY: rules 1 and 2 of the depot.
-                unsafe {
-                    freed += rest.free();
-                    guard.claim.0.private().retired.push(first);
+                // SAFETY: rule 2 of the depot.
+                let others = unsafe { rest.free() };
+                guard.counters().allocator_calls(others);
+                freed += others;
+                // SAFETY: rule 1.
+                unsafe { guard.retire(first) };
+                if guard.private().retired.len() >= Slots::<N>::BATCH {
+                    freed += guard.empty();
                 }
             });
-            guard.counters().allocator_calls(freed);
         }
         for slot in self.pool.iter() {
             let Some(claim) = slot.claim() else { continue };
-            let mut guard = self.guard(claim);
-            guard.inside().sort_retired();
-            // SAFETY: invariant 1.
-            let spare = unsafe { guard.claim.0.private().spare.free() };
-            guard.counters().allocator_calls(spare);
-            freed += spare;
+            freed += self.guard(claim).empty();
         }
         freed
     }
@@ -217,12 +236,13 @@ impl<T, L: Initial, const N: usize> SlotsDomain<T, L, N> {
 // SAFETY: as for the domain.
 unsafe impl<T, L: Initial, const N: usize> Guard<T, L> for SlotsGuard<'_, T, L, N> {
     #[inline(always)]
-    fn node(&mut self, permit: Permit) -> Option<NodePtr<T>> {
-        let spare = self.claim.0.private().spare.pop_exclusive();
-        match spare {
-            None => self.inside().refill(permit),
-            node => node,
-        }
+    fn spare(&mut self) -> Option<NodePtr<T>> {
+        self.private().spare.pop_exclusive()
+    }
+
+    #[inline(always)]
+    fn refill(&mut self, permit: Permit) -> Option<NodePtr<T>> {
+        self.inside().refill(permit)
     }
 
     #[inline(always)]
@@ -237,13 +257,38 @@ unsafe impl<T, L: Initial, const N: usize> Guard<T, L> for SlotsGuard<'_, T, L, 
 
     #[inline(always)]
     unsafe fn retire(&mut self, node: NodePtr<T>) {
-        // SAFETY: the caller's contract.
-        unsafe { self.inside().retire(node) };
+        let len = {
+            let retired = &mut self.private().retired;
+            // SAFETY: the caller's contract.
+            unsafe { retired.push(node) };
+            retired.len()
+        };
+        self.counters().set_retired(len);
     }
 
     #[inline(always)]
-    fn tidy(&mut self) {
-        if self.domain.depot.exceeds(Slots::<N>::SURPLUS) {
+    fn is_due(&mut self) -> bool {
+        self.private().retired.len() >= Slots::<N>::RETIRE_LIMIT - 1 || self.has_surplus()
+    }
+
+    #[inline(always)]
+    fn has_surplus(&self) -> bool {
+        self.domain.depot.exceeds(Slots::<N>::SURPLUS)
+    }
+
+    #[inline(always)]
+    fn settle(&mut self, permit: Permit) {
+        if self.private().retired.len() >= Slots::<N>::RETIRE_LIMIT {
+            self.inside().scan();
+        }
+        if permit == Permit::Allocator {
+            self.give_back();
+        }
+    }
+
+    #[inline(always)]
+    fn give_back(&mut self) {
+        if self.has_surplus() {
             self.inside().free_surplus();
         }
     }
@@ -262,137 +307,26 @@ unsafe impl<T, L: Initial, const N: usize> Guard<T, L> for SlotsGuard<'_, T, L, 
 
 impl<T, L: Initial, const N: usize> SlotsGuard<'_, T, L, N> {
     #[inline(always)]
+    fn private(&mut self) -> PrivateRef<'_, Private<T, L>> {
+        self.claim.0.private()
+    }
+
+    #[inline(always)]
     fn inside(&mut self) -> Inside<'_, T, L, N> {
         Inside { domain: self.domain, owner: self.claim.0.lend() }
     }
-}
 
-impl<T, L: Initial, const N: usize> Inside<'_, T, L, N> {
-    #[inline(always)]
-    fn lend(&mut self) -> Inside<'_, T, L, N> {
-        Inside { domain: self.domain, owner: self.owner.lend() }
+    /// Frees the spare nodes, and the retired ones that nobody protects. Returns how many.
+    fn empty(&mut self) -> usize {
+        // SAFETY: invariant 1.
+        let spare = unsafe { self.private().spare.free() };
+        // Now there is room for them, so none goes to the depot.
+        self.inside().scan();
+        // SAFETY: as above.
+        let retired = unsafe { self.private().spare.free() };
+        self.counters().allocator_calls(spare + retired);
+        spare + retired
     }
-
-    /// # Safety
-    ///
-    /// As [`Guard::retire`].
-    #[inline(always)]
-    unsafe fn retire(mut self, node: NodePtr<T>) {
-        let len = {
-            let retired = &mut self.owner.private().retired;
-            // SAFETY: the caller's contract.
-            unsafe { retired.push(node) };
-            retired.len()
-        };
-        self.owner.counters().set_retired(len);
-        if len >= Slots::<N>::RETIRE_LIMIT {
-            self.scan();
-        }
-    }
-
-    /// A node for a slot that has no spare one.
-    #[cold]
-    #[inline(never)]
-    fn refill(mut self, permit: Permit) -> Option<NodePtr<T>> {
-        if let Some(node) = self.lend().take_batch() {
-            return Some(node);
-        }
-        if permit == Permit::Allocator {
-            self.owner.counters().allocator_calls(1);
-            if let Some(node) = Node::allocate() {
-                return Some(node);
-            }
-        }
-        self.own_spare()
-    }
-
-    /// A spare node of this slot, which has none without a scan.
-    fn own_spare(mut self) -> Option<NodePtr<T>> {
-        self.lend().sort_retired();
-        self.owner.private().spare.pop_exclusive()
-    }
-
-    /// Takes a batch out of the depot: the first node, which has to be pushed or retired; the others are the slot's
-    /// spare nodes, of which it has none before.
-    #[inline(never)]
-    fn take_batch(mut self) -> Option<NodePtr<T>> {
-        let owner = &mut self.owner;
-        let batch = self.domain.depot.take(Slots::<N>::BATCH, |node| owner.protect(node));
-        let (first, rest) = batch?;
-        owner.private().spare = rest;
-        Some(first)
-    }
-
-    /// Moves retired nodes on, and what is too much in this slot to the depot.
-    #[cold]
-    #[inline(never)]
-    fn scan(mut self) {
-        self.lend().sort_retired();
-        while self.owner.private().spare.len() > Slots::<N>::SPARE_LIMIT {
-            // SAFETY: invariant 1.
-            unsafe { self.domain.depot.put(&mut self.owner.private().spare, Slots::<N>::BATCH) };
-        }
-    }
-
-    /// Scans the hazards and makes every retired node that nobody protects a spare one.
-    ///
-    /// A retired node was unlinked by a read-modify-write of the head. After the barrier, for each slot, either
-    /// its owner's hazard is seen here, or the owner finds the head changed when it looks again (contract 1). A
-    /// node seen unprotected stays so, because it is no longer the head for anybody to protect.
-    fn sort_retired(mut self) {
-        // Our own hazard, if any, is on a node that this context is done with.
-        self.owner.unprotect();
-        self.owner.counters().scans(1);
-        let mut retired = self.owner.private().retired.take();
-        scan_barrier();
-        if self.owner.private().spare.len() == 0 && !self.domain.pool.protects_any() {
-            // Mostly there is nothing to sort out.
-            self.owner.private().spare = retired;
-            return self.owner.counters().set_retired(0);
-        }
-        // With many slots, one look at each makes a filter, with one bit for each hazard: nearly all nodes pass. With
-        // few slots that would be code for nothing.
-        let mut filter = usize::MAX;
-        if N > FEW {
-            let hazards = self.domain.pool.iter().map(Slot::hazard).filter(|hazard| !hazard.is_null());
-            filter = hazards.fold(0, |filter, hazard| filter | filter_bit(hazard));
-        }
-        while let Some(node) = retired.pop() {
-            let protected = filter & filter_bit(node.as_ptr()) != 0 && self.domain.pool.protects(node);
-            let mut private = self.owner.private();
-            let private = &mut *private;
-            let list = if protected { &mut private.retired } else { &mut private.spare };
-            // SAFETY: the node was in our chain.
-            unsafe { list.push(node) };
-        }
-        let left = self.owner.private().retired.len();
-        self.owner.counters().set_retired(left);
-    }
-
-    /// Gives nodes back until the depot has no surplus: this slot's spare ones, which then come from the depot.
-    ///
-    /// What is freed is not counted in the depot, and what is counted there is enough; so enough stays.
-    #[cold]
-    #[inline(never)]
-    fn free_surplus(mut self) {
-        loop {
-            // SAFETY: invariant 1.
-            let freed = unsafe { self.owner.private().spare.free() };
-            self.owner.counters().allocator_calls(freed);
-            let Some(node) = self.lend().take_batch() else { break };
-            // SAFETY: rule 1 of the depot.
-            unsafe { self.owner.private().retired.push(node) };
-            self.lend().scan();
-            if !self.domain.depot.exceeds(Slots::<N>::SURPLUS) {
-                break;
-            }
-        }
-    }
-}
-
-/// One of a word's bits, chosen by a node's address.
-fn filter_bit<T>(node: *mut Node<T>) -> usize {
-    1 << (hash(node.addr()) >> (u32::BITS - usize::BITS.ilog2()))
 }
 
 impl<T, L, const N: usize> Drop for SlotsDomain<T, L, N> {

@@ -118,10 +118,14 @@ impl<T> Spares<T> {
         (chain, freed)
     }
 
+    /// Whether there are more than `slack` and the reserved ones.
+    pub(super) fn exceed(&self, slack: usize) -> bool {
+        self.nodes.load(Relaxed) > self.reserved.load(Relaxed) + slack
+    }
+
     /// Frees what is more than `slack` and the reserved ones; how many that were.
     pub(super) fn free_surplus(&self, slack: usize) -> usize {
-        let keep = self.reserved.load(Relaxed) + slack;
-        if self.nodes.load(Relaxed) > keep { self.take(0, keep).1 } else { 0 }
+        if self.exceed(slack) { self.take(0, self.reserved.load(Relaxed) + slack).1 } else { 0 }
     }
 }
 

@@ -1,0 +1,150 @@
+//! What goes on inside a slot, out of the common case: nodes for one that has none, scans, surplus.
+
+use super::{Private, Slots, SlotsDomain};
+use crate::reclaim::Permit;
+use crate::reclaim::pool::{FEW, Owner, Slot};
+use crate::sync::{Initial, hash, scan_barrier};
+use crate::treiber::{Node, NodePtr};
+
+/// A [`SlotsGuard`](super::SlotsGuard), lent for a while. Two words, passed by value: so a guard need not be in memory.
+pub(super) struct Inside<'a, T, L, const N: usize> {
+    pub(super) domain: &'a SlotsDomain<T, L, N>,
+    pub(super) owner: Owner<'a, T, Private<T, L>>,
+}
+
+impl<T, L: Initial, const N: usize> Inside<'_, T, L, N> {
+    #[inline(always)]
+    fn lend(&mut self) -> Inside<'_, T, L, N> {
+        Inside { domain: self.domain, owner: self.owner.lend() }
+    }
+
+    /// A node for a slot that has no spare one.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn refill(mut self, permit: Permit) -> Option<NodePtr<T>> {
+        // Where code is short, it does without: then it has as many nodes as it may retire.
+        if N > FEW && self.owner.private().retired.len() >= Slots::<N>::SCAN_LIMIT {
+            if let Some(node) = self.lend().own_retired() {
+                return Some(node);
+            }
+        }
+        if let Some(node) = self.lend().take_batch() {
+            return Some(node);
+        }
+        if permit == Permit::Allocator {
+            self.owner.counters().allocator_calls(1);
+            if let Some(node) = Node::allocate() {
+                return Some(node);
+            }
+        }
+        self.own_retired()
+    }
+
+    /// A node of this slot, which has no spare one, if a scan finds a retired one unprotected.
+    pub(super) fn own_retired(mut self) -> Option<NodePtr<T>> {
+        self.lend().scan();
+        self.owner.private().spare.pop_exclusive()
+    }
+
+    /// Takes a batch out of the depot: the first node, which has to be pushed or retired; the others are the slot's
+    /// spare nodes, of which it has none before.
+    #[inline(never)]
+    fn take_batch(mut self) -> Option<NodePtr<T>> {
+        let owner = &mut self.owner;
+        let batch = self.domain.depot.take(Slots::<N>::BATCH, |node| owner.protect(node));
+        let (first, rest) = batch?;
+        owner.private().spare = rest;
+        Some(first)
+    }
+
+    /// Scans the hazards and makes every retired node that nobody protects a spare one, in this slot or in the depot.
+    ///
+    /// A retired node was unlinked by a read-modify-write of the head. After the barrier, for each slot, either
+    /// its owner's hazard is seen here, or the owner finds the head changed when it looks again (contract 1). A
+    /// node seen unprotected stays so, because it is no longer the head for anybody to protect.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn scan(mut self) {
+        // Our own hazard, if any, is on a node that this context is done with.
+        self.owner.unprotect();
+        self.owner.counters().scans(1);
+        scan_barrier();
+        let filter = self.domain.hazards();
+        let left = {
+            let mut private = self.owner.private();
+            let private = &mut *private;
+            // Mostly nobody protects anything, and no look at each node is needed: either there are no spare nodes, or,
+            // as pops outnumber pushes here, there is a batch for others.
+            if N > FEW && filter == 0 && private.spare.len() == 0 {
+                private.spare = private.retired.take();
+            } else if N > FEW && filter == 0 && private.retired.len() == Slots::<N>::BATCH {
+                // SAFETY: nobody protects the nodes.
+                unsafe { self.domain.depot.put(private.retired.take()) };
+            } else {
+                self.domain.sort(private, filter);
+            }
+            private.retired.len()
+        };
+        self.owner.counters().set_retired(left);
+    }
+
+    /// Gives nodes back until the depot has no surplus: this slot's spare ones, which then come from the depot.
+    ///
+    /// What is freed is not counted in the depot, and what is counted there is enough; so enough stays.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn free_surplus(mut self) {
+        loop {
+            // SAFETY: invariant 1.
+            let freed = unsafe { self.owner.private().spare.free() };
+            self.owner.counters().allocator_calls(freed);
+            let Some(node) = self.lend().take_batch() else { break };
+            // SAFETY: rule 1 of the depot.
+            unsafe { self.owner.private().retired.push(node) };
+            self.lend().scan();
+            if !self.domain.depot.exceeds(Slots::<N>::SURPLUS) {
+                break;
+            }
+        }
+    }
+}
+
+impl<T, L: Initial, const N: usize> SlotsDomain<T, L, N> {
+    /// Reads all hazards: a bit for each of them, see [`filter_bit`]; none if nobody protects any node.
+    ///
+    /// So nearly all nodes pass without a look at each hazard for each of them. With few slots that would be code for
+    /// nothing, and the filter is all or nothing.
+    #[inline(always)]
+    fn hazards(&self) -> usize {
+        if N <= FEW {
+            return if self.pool.protects_any() { usize::MAX } else { 0 };
+        }
+        let hazards = self.pool.iter().map(Slot::hazard).filter(|hazard| !hazard.is_null());
+        hazards.fold(0, |filter, hazard| filter | filter_bit(hazard))
+    }
+
+    /// Sorts the retired nodes one by one, and passes what is too much of spare ones on to the depot.
+    #[inline(always)]
+    fn sort(&self, private: &mut Private<T, L>, filter: usize) {
+        let mut retired = private.retired.take();
+        while let Some(node) = retired.pop() {
+            let protected = filter & filter_bit(node.as_ptr()) != 0 && self.pool.protects(node);
+            let list = if protected {
+                &mut private.retired
+            } else {
+                if private.spare.len() == Slots::<N>::BATCH {
+                    // SAFETY: invariant 1.
+                    unsafe { self.depot.put(private.spare.take()) };
+                }
+                &mut private.spare
+            };
+            // SAFETY: the node was in our chain.
+            unsafe { list.push(node) };
+        }
+    }
+}
+
+/// One of a word's bits, chosen by a node's address.
+fn filter_bit<T>(node: *mut Node<T>) -> usize {
+    1 << (hash(node.addr()) >> (u32::BITS - usize::BITS.ilog2()))
+}
