@@ -88,18 +88,25 @@ struct Target {
 
 static TARGET: AtomicPtr<Target> = AtomicPtr::new(ptr::null_mut());
 
+/// Handlers that may have a reference to the target. A handler enters before it looks for the target; who takes the
+/// target away looks here afterwards.
+static HANDLERS: AtomicUsize = AtomicUsize::new(0);
+
 extern "C" fn on_signal(signal: libc::c_int) {
-    // SAFETY: null, or valid while the timer runs and this handler may.
-    let Some(target) = (unsafe { TARGET.load(SeqCst).as_ref() }) else { return };
-    // SAFETY: the thread lives as long as the target. All three functions may be called by signal handlers.
-    unsafe {
-        if libc::pthread_equal(libc::pthread_self(), target.thread) == 0 {
-            // A timer's signal is for the whole process, and any of its threads gets it.
-            libc::pthread_kill(target.thread, signal);
-        } else {
-            (target.interrupt)(target.data);
+    HANDLERS.fetch_add(1, SeqCst);
+    // SAFETY: null, or valid while this handler is counted.
+    if let Some(target) = unsafe { TARGET.load(SeqCst).as_ref() } {
+        // SAFETY: the thread lives as long as the target. All three functions may be called by signal handlers.
+        unsafe {
+            if libc::pthread_equal(libc::pthread_self(), target.thread) == 0 {
+                // A timer's signal is for the whole process, and any of its threads gets it.
+                libc::pthread_kill(target.thread, signal);
+            } else {
+                (target.interrupt)(target.data);
+            }
         }
     }
+    HANDLERS.fetch_sub(1, SeqCst);
 }
 
 /// Runs `action` while a timer interrupts this thread with `interrupt(data)`.
@@ -114,9 +121,12 @@ fn interrupted<D>(data: &D, interrupt: unsafe fn(*const ()), action: impl FnOnce
             set_timer(0);
             // SAFETY: a handler of this process's own; from now on no signal is under way to the handler.
             unsafe { libc::signal(libc::SIGALRM, libc::SIG_IGN) };
-            // Another thread may be in the handler still, about to pass a signal on, which is then ignored.
+            // Another thread may be in the handler still, about to pass a signal on, which is then ignored. After that it
+            // must not find this thread gone.
             TARGET.store(ptr::null_mut(), SeqCst);
-            thread::sleep(Duration::from_millis(20));
+            while HANDLERS.load(SeqCst) > 0 {
+                thread::yield_now();
+            }
         }
     }
 
