@@ -1,0 +1,61 @@
+//! Each scenario, through `Stack`, through `Handle`, and with calls of a function that does nothing.
+//!
+//! The numbers of nodes are those of the default engine, `Slots<8>`: it takes batches of 16 nodes out of the depot, scans
+//! the hazards when 32 nodes are retired, and keeps 32 spare ones.
+
+use gungraun::prelude::*;
+use gungraun::{Callgrind, EntryPoint};
+use instructions::{HANDLE, NOTHING, Run, STACK, Scenario, Subject, perform};
+
+/// One operation, after others.
+const fn one(before: Run, counted: Run) -> Scenario {
+    Scenario { before, counted, times: 1 }
+}
+
+/// A push, and a pop, that only push and pop.
+const PUSH: Scenario = one(Run(1, 0), Run(1, 0));
+const POP: Scenario = one(Run(2, 0), Run(0, 1));
+const EMPTY_POP: Scenario = one(Run(0, 0), Run(0, 1));
+/// A push without a spare node: takes a batch out of the depot.
+const PUSH_BATCH: Scenario = one(Run(16, 0), Run(1, 0));
+/// A pop that scans. Before it the slot has no spare node.
+const POP_SCAN: Scenario = one(Run(64, 31), Run(0, 1));
+/// A pop that scans. After it the slot has too many spare nodes, and puts two batches into the depot.
+const POP_SCAN_SURPLUS: Scenario = one(Run(64, 63), Run(0, 1));
+/// The mean, with what happens now and then.
+const PUSHES: Scenario = one(Run(0, 0), Run(1024, 0));
+const POPS: Scenario = one(Run(1024, 0), Run(0, 1024));
+/// In the steady state: push and pop in turn, and in bursts.
+const PAIRS: Scenario = Scenario { before: Run(64, 64), counted: Run(1, 1), times: 1024 };
+const BURSTS: Scenario = Scenario { before: Run(64, 64), counted: Run(64, 64), times: 16 };
+
+macro_rules! scenarios {
+    ($name:ident, $through:expr) => {
+        #[library_benchmark]
+        #[bench::push(PUSH)]
+        #[bench::push_batch(PUSH_BATCH)]
+        #[bench::pushes(PUSHES)]
+        #[bench::pop(POP)]
+        #[bench::pop_scan(POP_SCAN)]
+        #[bench::pop_scan_surplus(POP_SCAN_SURPLUS)]
+        #[bench::pops(POPS)]
+        #[bench::empty_pop(EMPTY_POP)]
+        #[bench::pairs(PAIRS)]
+        #[bench::bursts(BURSTS)]
+        fn $name(scenario: Scenario) -> Subject {
+            perform($through, scenario)
+        }
+    };
+}
+
+scenarios!(stack, STACK);
+scenarios!(handle, HANDLE);
+scenarios!(nothing, NOTHING);
+
+library_benchmark_group!(name = operations, benchmarks = [stack, handle, nothing]);
+
+main!(
+    config = LibraryBenchmarkConfig::default()
+        .tool(Callgrind::default().entry_point(EntryPoint::Custom("instructions::counted".to_owned()))),
+    library_benchmark_groups = operations
+);

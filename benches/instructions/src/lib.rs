@@ -1,0 +1,111 @@
+//! What is counted: runs of operations, and the function in which callgrind counts them.
+//!
+//! A figure is the difference of two counts: of a scenario's operations, and of as many calls of a function that does
+//! nothing, made by the same machine code. So it is what the operation itself executes, without call and return.
+
+use elimination_stack::{Handle, Slots, Stack};
+use std::arch::asm;
+use std::hint::black_box;
+
+/// Operations of each kind: through `Stack`, through `Handle`, or none.
+#[derive(Clone, Copy, Debug)]
+pub struct Through {
+    push: Operation,
+    pop: Operation,
+}
+
+type Operation = fn(&mut Subject);
+
+/// The stacks that the operations use. A handle would be in the other operations' way, so it has a stack to itself.
+pub struct Subject {
+    handle: Handle<'static, usize>,
+    stack: &'static Stack<usize>,
+}
+
+/// So many pushes, then so many pops.
+#[derive(Clone, Copy, Debug)]
+pub struct Run(pub usize, pub usize);
+
+/// What is done before, uncounted, and what is counted, so many times.
+#[derive(Clone, Copy, Debug)]
+pub struct Scenario {
+    pub before: Run,
+    pub counted: Run,
+    pub times: usize,
+}
+
+pub const STACK: Through = Through { push: |subject| subject.stack.push(1), pop: |subject| sink(subject.stack.pop()) };
+
+pub const HANDLE: Through =
+    Through { push: |subject| subject.handle.push(1), pop: |subject| sink(subject.handle.pop()) };
+
+/// What the harness itself executes.
+pub const NOTHING: Through = Through { push: nothing, pop: nothing };
+
+fn nothing(_: &mut Subject) {
+    sink(Some(0));
+}
+
+/// Uses a value, in no instruction.
+fn sink(value: Option<usize>) {
+    if let Some(value) = value {
+        // SAFETY: no instruction at all.
+        unsafe { asm!("/* {} */", in(reg) value, options(nomem, nostack, preserves_flags)) };
+    }
+}
+
+/// More nodes than a scenario needs, so that what it counts is not the allocator; whole batches, so that no slot has
+/// retired nodes to begin with.
+const NODES: usize = 256 * Slots::<8>::BATCH;
+
+impl Subject {
+    /// Stacks with spare nodes, all of them in the depot.
+    fn new() -> Self {
+        let stacks = [(); 2].map(|()| {
+            let stack: &'static Stack<usize> = Box::leak(Box::default());
+            stack.reserve(NODES).expect("memory");
+            stack
+        });
+        Self { handle: stacks[0].handle(), stack: stacks[1] }
+    }
+}
+
+/// Starts a page of the thread's stack. Without a handle, an operation chooses its slot by the page that it finds itself
+/// on, and that must neither change within a scenario nor depend on the length of a path or of an environment.
+#[repr(align(4096))]
+struct Page([u8; 4096]);
+
+/// Does what is to be done before, and then [`counted`], all on one page of the thread's stack.
+///
+/// # Panics
+///
+/// Without memory.
+#[must_use]
+pub fn perform(through: Through, scenario: Scenario) -> Subject {
+    let mut subject = Subject::new();
+    let page = Page([0; 4096]);
+    black_box(&page.0);
+    let Scenario { before, counted: run, times } = scenario;
+    repeat(&mut subject, through, before, 1);
+    counted(&mut subject, through, run, times);
+    black_box(&page.0);
+    subject
+}
+
+/// callgrind counts in here.
+#[inline(never)]
+fn counted(subject: &mut Subject, through: Through, run: Run, times: usize) {
+    repeat(subject, through, run, times);
+}
+
+#[inline(never)]
+fn repeat(subject: &mut Subject, through: Through, Run(pushes, pops): Run, times: usize) {
+    for _ in 0..times {
+        for _ in 0..pushes {
+            (through.push)(subject);
+        }
+        for _ in 0..pops {
+            (through.pop)(subject);
+        }
+    }
+}
