@@ -1,21 +1,18 @@
-//! An allocator that counts, and fails on demand: no calls in the steady state, nothing live after `drop`, the stated
-//! bounds, and what happens without memory.
-//!
-//! Each thread says which [`Ledger`] its calls go to, so the tests run side by side, and the test harness is not
-//! counted.
+//! With an allocator that counts, and fails on demand: no calls in the steady state, nothing live after `drop`, the
+//! stated bounds, and what happens without memory.
 
 #![cfg(not(loom))]
 #![allow(clippy::result_large_err, reason = "a push that fails gives the value back")]
 
 #[macro_use]
 mod common;
+#[path = "common/ledger.rs"]
+mod ledger;
 
 use common::*;
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
+use ledger::{Ledger, signed};
 use std::mem;
-use std::ptr;
-use std::sync::atomic::{AtomicBool, AtomicIsize, AtomicUsize, Ordering::Relaxed, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed, Ordering::SeqCst};
 use std::sync::{Barrier, Mutex};
 use std::thread;
 
@@ -30,190 +27,6 @@ for_each_slots_stack! {
     surplus_with_reservation, reserve_keeps_its_promise, reserve_with_as_many_contexts_as_slots,
     as_many_contexts_as_slots_are_enough, slots_are_as_few_as_contexts,
     reserve_with_values_from_before, without_any_memory, memory_ends_at_each_call, one_call_fails, handles_without_memory,
-}
-
-/// The system's allocator, with a ledger.
-struct Counting;
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
-
-thread_local! {
-    static LEDGER: Cell<*const Ledger> = const { Cell::new(ptr::null()) };
-}
-
-// SAFETY: the system's allocator, or null.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        if Ledger::current().is_some_and(|ledger| !ledger.permits(layout)) {
-            return ptr::null_mut();
-        }
-        // SAFETY: the caller's contract.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
-        if let Some(ledger) = Ledger::current() {
-            ledger.freed(layout);
-        }
-        // SAFETY: the caller's contract.
-        unsafe { System.dealloc(block, layout) }
-    }
-}
-
-/// What the calls of the allocator in one test add up to.
-#[derive(Debug)]
-struct Ledger {
-    /// The layout of the test's nodes: no other block has it.
-    node: Layout,
-    allocations: AtomicUsize,
-    frees: AtomicUsize,
-    nodes: AtomicIsize,
-    most_nodes: AtomicIsize,
-    /// Slots beyond the first `N`: the only blocks aligned to a cache line.
-    slots: AtomicIsize,
-    /// Blocks that are neither.
-    others: AtomicIsize,
-    bytes: AtomicIsize,
-    /// Allocations that succeed before one fails.
-    until_failure: AtomicIsize,
-    /// Allocations that fail then.
-    failures: AtomicIsize,
-    refused: AtomicUsize,
-}
-
-impl Ledger {
-    /// A ledger for a stack of `T`, which must be as large as a pointer at least.
-    fn new<T>() -> Self {
-        #[repr(C)]
-        struct LikeNode<T>(*mut (), T);
-
-        // Reads the environment now, which allocates.
-        scaled(1);
-        let zero = || AtomicIsize::new(0);
-        Self {
-            node: Layout::new::<LikeNode<T>>(),
-            allocations: AtomicUsize::new(0),
-            frees: AtomicUsize::new(0),
-            nodes: zero(),
-            most_nodes: zero(),
-            slots: zero(),
-            others: zero(),
-            bytes: zero(),
-            until_failure: AtomicIsize::new(isize::MAX),
-            failures: zero(),
-            refused: AtomicUsize::new(0),
-        }
-    }
-
-    /// Counts what this thread allocates and frees in `action`.
-    fn during<O>(&self, action: impl FnOnce() -> O) -> O {
-        struct Restore(*const Ledger);
-
-        impl Drop for Restore {
-            fn drop(&mut self) {
-                LEDGER.set(self.0);
-            }
-        }
-
-        let _restore = Restore(LEDGER.replace(self));
-        action()
-    }
-
-    fn current<'a>() -> Option<&'a Self> {
-        // A thread that panics allocates its message; that is not the stack's.
-        if thread::panicking() {
-            return None;
-        }
-        // SAFETY: null, or set by `during`, which borrows the ledger for as long.
-        LEDGER.try_with(|ledger| unsafe { ledger.get().as_ref() }).ok()?
-    }
-
-    /// Which column a block belongs in.
-    fn column(&self, layout: Layout) -> &AtomicIsize {
-        if layout == self.node {
-            &self.nodes
-        } else if layout.align() >= 64 {
-            &self.slots
-        } else {
-            &self.others
-        }
-    }
-
-    fn permits(&self, layout: Layout) -> bool {
-        self.allocations.fetch_add(1, Relaxed);
-        if self.until_failure.fetch_sub(1, Relaxed) <= 0 && self.failures.fetch_sub(1, Relaxed) > 0 {
-            self.refused.fetch_add(1, Relaxed);
-            return false;
-        }
-        let now = self.column(layout).fetch_add(1, Relaxed) + 1;
-        if layout == self.node {
-            self.most_nodes.fetch_max(now, Relaxed);
-        }
-        self.bytes.fetch_add(signed(layout.size()), Relaxed);
-        true
-    }
-
-    fn freed(&self, layout: Layout) {
-        self.frees.fetch_add(1, Relaxed);
-        self.column(layout).fetch_sub(1, Relaxed);
-        self.bytes.fetch_sub(signed(layout.size()), Relaxed);
-    }
-
-    /// The next `failures` allocations after `successes` more fail.
-    fn fail(&self, successes: usize, failures: usize) {
-        self.refused.store(0, Relaxed);
-        self.failures.store(isize::try_from(failures).unwrap_or(isize::MAX), Relaxed);
-        self.until_failure.store(isize::try_from(successes).unwrap_or(isize::MAX), Relaxed);
-    }
-
-    fn calls(&self) -> (usize, usize) {
-        (self.allocations.load(Relaxed), self.frees.load(Relaxed))
-    }
-
-    fn nodes(&self) -> usize {
-        usize::try_from(self.nodes.load(SeqCst)).expect("a node was freed twice")
-    }
-
-    fn most_nodes(&self) -> usize {
-        usize::try_from(self.most_nodes.load(SeqCst)).unwrap()
-    }
-
-    fn slots(&self) -> usize {
-        usize::try_from(self.slots.load(SeqCst)).expect("a slot was freed twice")
-    }
-
-    fn bytes(&self) -> isize {
-        self.bytes.load(SeqCst)
-    }
-
-    /// Fails if `action` calls the allocator.
-    #[track_caller]
-    fn no_calls<O>(&self, what: &str, action: impl FnOnce() -> O) -> O {
-        let before = self.calls();
-        let result = self.during(action);
-        assert_eq!(self.calls(), before, "{what} called the allocator (to allocate, to free)");
-        result
-    }
-
-    /// Drops the stack and fails if it leaves anything behind.
-    #[track_caller]
-    fn nothing_after<T, R: Engine, B: Backoff>(&self, stack: Stack<T, R, B>) {
-        self.during(|| drop(stack));
-        assert_eq!((self.bytes(), self.nodes(), self.slots()), (0, 0, 0), "left behind by drop(stack)");
-    }
-
-    /// Fails if the stack has more nodes than its bound says, in a moment in which nobody is inside. `extra_values`
-    /// are nodes that the bound counts besides: live values, reserved nodes.
-    #[track_caller]
-    fn assert_bound<R: Engine, B: Backoff>(&self, values: usize) {
-        let bound = values + idle::<R, B>() + slot::<R, B>() * self.slots();
-        assert!(self.nodes() <= bound, "{} nodes, bound {bound}, {} further slots", self.nodes(), self.slots());
-    }
-}
-
-fn signed(size: usize) -> isize {
-    isize::try_from(size).unwrap()
 }
 
 /// A value whose node has a size that nothing else has.
@@ -920,7 +733,7 @@ fn try_push_without_memory<R: Engine, B: Backoff>() {
         assert_eq!((error.kind(), error.into_value()), (PushErrorKind::OutOfMemory, block(7)));
     });
     assert!(stack.is_empty());
-    assert!(ledger.refused.load(Relaxed) >= 4);
+    assert!(ledger.refused() >= 4);
     assert_eq!(ledger.bytes(), 0);
     // With memory again, it works.
     ledger.fail(usize::MAX, 0);
@@ -1024,7 +837,7 @@ fn script<R: Engine, B: Backoff>(ledger: &Ledger) -> usize {
             }
         }
     }
-    let refused = ledger.refused.load(Relaxed);
+    let refused = ledger.refused();
     for id in (0..model.len() / 2).map(|_| model.pop()) {
         assert_eq!(ledger.during(|| stack.pop()).map(|value| value.0), id);
     }

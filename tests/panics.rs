@@ -4,9 +4,11 @@
 
 #[macro_use]
 mod common;
+#[path = "common/expected.rs"]
+mod expected;
 
 use common::*;
-use std::panic::{AssertUnwindSafe, catch_unwind, panic_any};
+use expected::{panic_expected, panics};
 
 for_each_stack! {
     in_drop_of_stack, in_drop_of_take_all, in_drop_of_into_iter, in_consumer_of_take_all, in_iterator_of_push_all,
@@ -14,10 +16,6 @@ for_each_stack! {
 }
 
 const VALUES: usize = 20;
-
-/// What the tests panic with, to tell it from an assertion that fails.
-#[derive(Debug, PartialEq, Eq)]
-struct Expected;
 
 /// A value that panics when it is dropped, if its id says so.
 struct Fragile(Word, Option<usize>);
@@ -32,7 +30,7 @@ impl Drop for Fragile {
     fn drop(&mut self) {
         // The `Word` in it is dropped all the same.
         if Some(self.0.id()) == self.1 {
-            panic_any(Expected);
+            panic_expected();
         }
     }
 }
@@ -41,40 +39,17 @@ impl Drop for Fragile {
 fn panic_with(value: Fragile) {
     let _in_hand = value;
     if std::hint::black_box(true) {
-        panic_any(Expected);
+        panic_expected();
     }
-}
-
-fn panics<O>(action: impl FnOnce() -> O) {
-    let Err(panic) = catch_unwind(AssertUnwindSafe(action)) else { panic!("did not panic") };
-    if !panic.is::<Expected>() {
-        std::panic::resume_unwind(panic);
-    }
-}
-
-/// Expected panics, of which there are thousands, are not printed.
-fn quietly(action: impl FnOnce()) {
-    static HOOK: std::sync::Once = std::sync::Once::new();
-    HOOK.call_once(|| {
-        let default = std::panic::take_hook();
-        std::panic::set_hook(Box::new(move |info| {
-            if !info.payload().is::<Expected>() {
-                default(info);
-            }
-        }));
-    });
-    action();
 }
 
 /// Runs `action` once for each value that may be the one that panics, and checks that all were dropped.
 fn for_each_fragile(action: impl Fn(usize, &dyn Fn(usize) -> Fragile)) {
-    quietly(|| {
-        for fragile in 0..VALUES {
-            let census = Census::new(VALUES);
-            census.during(|| action(fragile, &|id| Fragile(Word::new(id), Some(fragile))));
-            census.assert_all_dropped();
-        }
-    });
+    for fragile in 0..VALUES {
+        let census = Census::new(VALUES);
+        census.during(|| action(fragile, &|id| Fragile(Word::new(id), Some(fragile))));
+        census.assert_all_dropped();
+    }
 }
 
 /// The stack holds `0..VALUES` afterwards, and works: through its own calls, and through handles.
@@ -172,72 +147,66 @@ fn in_drop_after_pop<R: Engine, B: Backoff>() {
 
 /// What an iterator that panics has given is dropped, and nothing of it was pushed.
 fn in_iterator_of_push_all<R: Engine, B: Backoff>() {
-    quietly(|| {
-        for fragile in 0..VALUES {
-            let census = Census::new(2 * VALUES);
-            census.during(|| {
-                let stack: Stack<Fragile, R, B> = (0..3).map(|id| Fragile(Word::new(id), None)).collect();
-                let broken = || {
-                    (3..VALUES + 3).map(|id| {
-                        if id == fragile + 3 {
-                            panic_any(Expected);
-                        }
-                        Fragile(Word::new(id), None)
-                    })
-                };
-                panics(|| stack.push_all(broken()));
-                assert_eq!(census.alive(), 3);
-                panics(|| (&stack).extend(broken()));
-                let mut handle = stack.handle();
-                panics(|| handle.push_all(broken()));
-                panics(|| handle.extend(broken()));
-                assert_eq!(census.alive(), 3);
-                // The handle survives, too.
-                handle.push(Fragile(Word::new(VALUES + 3), None));
-                drop(handle);
-                assert!(stack.take_all().map(|value| value.id()).eq([VALUES + 3, 2, 1, 0]));
-                assert_usable(&stack);
-            });
-            census.assert_all_dropped();
-        }
-    });
+    for fragile in 0..VALUES {
+        let census = Census::new(2 * VALUES);
+        census.during(|| {
+            let stack: Stack<Fragile, R, B> = (0..3).map(|id| Fragile(Word::new(id), None)).collect();
+            let broken = || {
+                (3..VALUES + 3).map(|id| {
+                    if id == fragile + 3 {
+                        panic_expected();
+                    }
+                    Fragile(Word::new(id), None)
+                })
+            };
+            panics(|| stack.push_all(broken()));
+            assert_eq!(census.alive(), 3);
+            panics(|| (&stack).extend(broken()));
+            let mut handle = stack.handle();
+            panics(|| handle.push_all(broken()));
+            panics(|| handle.extend(broken()));
+            assert_eq!(census.alive(), 3);
+            // The handle survives, too.
+            handle.push(Fragile(Word::new(VALUES + 3), None));
+            drop(handle);
+            assert!(stack.take_all().map(|value| value.id()).eq([VALUES + 3, 2, 1, 0]));
+            assert_usable(&stack);
+        });
+        census.assert_all_dropped();
+    }
 }
 
 /// The iterator uses the stack that it fills, and panics while it holds handles.
 fn in_iterator_while_values_hold_slots<R: Engine, B: Backoff>() {
-    quietly(|| {
-        let census = Census::new(100);
-        census.during(|| {
-            let stack = Stack::<Fragile, R, B>::custom();
-            panics(|| {
-                let mut handles = Vec::new();
-                stack.push_all((0..50).map(|id| {
-                    handles.push(stack.handle());
-                    handles[id].push(Fragile(Word::new(50 + id), None));
-                    if id == 12 {
-                        panic_any(Expected);
-                    }
-                    Fragile(Word::new(id), None)
-                }));
-            });
-            assert_eq!(census.alive(), 13);
-            assert!(stack.take_all().map(|value| value.id()).eq((50..63).rev()));
-            assert_usable(&stack);
+    let census = Census::new(100);
+    census.during(|| {
+        let stack = Stack::<Fragile, R, B>::custom();
+        panics(|| {
+            let mut handles = Vec::new();
+            stack.push_all((0..50).map(|id| {
+                handles.push(stack.handle());
+                handles[id].push(Fragile(Word::new(50 + id), None));
+                if id == 12 {
+                    panic_expected();
+                }
+                Fragile(Word::new(id), None)
+            }));
         });
-        census.assert_all_dropped();
+        assert_eq!(census.alive(), 13);
+        assert!(stack.take_all().map(|value| value.id()).eq((50..63).rev()));
+        assert_usable(&stack);
     });
+    census.assert_all_dropped();
 }
 
 fn in_iterator_of_from_iter<R: Engine, B: Backoff>() {
-    quietly(|| {
-        let census = Census::new(VALUES);
-        census.during(|| {
-            panics(|| {
-                (0..VALUES)
-                    .map(|id| if id == 7 { panic_any(Expected) } else { Fragile(Word::new(id), None) })
-                    .collect::<Stack<_, R, B>>()
-            });
+    let census = Census::new(VALUES);
+    census.during(|| {
+        panics(|| {
+            (0..VALUES)
+                .map(|id| if id == 7 { panic_expected() } else { Fragile(Word::new(id), None) })
+                .collect::<Stack<_, R, B>>()
         });
-        census.assert_all_dropped();
     });
+    census.assert_all_dropped();
 }

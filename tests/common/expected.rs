@@ -1,0 +1,36 @@
+//! Panics that a test causes on purpose.
+
+use std::panic::{AssertUnwindSafe, catch_unwind, panic_any, resume_unwind, set_hook, take_hook};
+use std::sync::Once;
+
+/// What a test panics with, to tell it from an assertion that fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Expected;
+
+/// Panics as expected.
+pub fn panic_expected() -> ! {
+    panic_any(Expected)
+}
+
+/// Runs `action`, which may panic as expected. Such panics, of which there are thousands, are not printed.
+pub fn catch<O>(action: impl FnOnce() -> O) -> Result<O, Expected> {
+    static HOOK: Once = Once::new();
+    HOOK.call_once(|| {
+        let default = take_hook();
+        set_hook(Box::new(move |info| {
+            if !info.payload().is::<Expected>() {
+                default(info);
+            }
+        }));
+    });
+    catch_unwind(AssertUnwindSafe(action)).map_err(|panic| match panic.downcast::<Expected>() {
+        Ok(expected) => *expected,
+        Err(other) => resume_unwind(other),
+    })
+}
+
+/// Runs `action`, which panics as expected.
+#[track_caller]
+pub fn panics<O>(action: impl FnOnce() -> O) {
+    assert!(catch(action).is_err(), "did not panic");
+}
