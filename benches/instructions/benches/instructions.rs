@@ -1,11 +1,14 @@
 //! Each scenario, through `Stack`, through `Handle`, and with calls of a function that does nothing.
 //!
-//! The numbers of nodes are those of the default engine, `Slots<8>`: it takes batches of 16 nodes out of the depot, scans
-//! the hazards when 32 nodes are retired, and keeps 32 spare ones.
+//! A slot of the default engine takes batches of `BATCH` nodes out of the depot, and scans the hazards when as many are
+//! retired: then they become its spare nodes, or, if it has some, a batch of the depot.
 
+use elimination_stack::Slots;
 use gungraun::prelude::*;
 use gungraun::{Callgrind, EntryPoint};
 use instructions::{HANDLE, NOTHING, Run, STACK, Scenario, Subject, perform};
+
+const BATCH: usize = Slots::<8>::BATCH;
 
 /// One operation, after others.
 const fn one(before: Run, counted: Run) -> Scenario {
@@ -17,11 +20,11 @@ const PUSH: Scenario = one(Run(1, 0), Run(1, 0));
 const POP: Scenario = one(Run(2, 0), Run(0, 1));
 const EMPTY_POP: Scenario = one(Run(0, 0), Run(0, 1));
 /// A push without a spare node: takes a batch out of the depot.
-const PUSH_BATCH: Scenario = one(Run(16, 0), Run(1, 0));
+const PUSH_BATCH: Scenario = one(Run(BATCH, 0), Run(1, 0));
 /// A pop that scans. Before it the slot has no spare node.
-const POP_SCAN: Scenario = one(Run(64, 31), Run(0, 1));
-/// A pop that scans. After it the slot has too many spare nodes, and puts two batches into the depot.
-const POP_SCAN_SURPLUS: Scenario = one(Run(64, 63), Run(0, 1));
+const POP_SCAN: Scenario = one(Run(2 * BATCH, BATCH - 1), Run(0, 1));
+/// A pop that scans. Before it the slot has spare nodes, so the retired ones go into the depot.
+const POP_SCAN_SURPLUS: Scenario = one(Run(2 * BATCH, 2 * BATCH - 1), Run(0, 1));
 /// The mean, with what happens now and then.
 const PUSHES: Scenario = one(Run(0, 0), Run(1024, 0));
 const POPS: Scenario = one(Run(1024, 0), Run(0, 1024));
