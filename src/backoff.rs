@@ -11,7 +11,7 @@ pub(crate) mod elimination;
 pub(crate) mod exchanger;
 
 use crate::stats::Counters;
-use crate::sync::{Initial, initial, spin_loop};
+use crate::sync::{Initial, initial, relax, spin_loop};
 use crate::treiber::NodePtr;
 use core::marker::PhantomData;
 use spin::{RelaxStrategy, Spin};
@@ -129,19 +129,14 @@ impl<Relax: RelaxStrategy> sealed::Strategy for Exponential<Relax> {
 
     #[inline]
     fn relax() {
-        relax::<Relax>();
+        relax(Relax::relax);
     }
-}
-
-/// One step of waiting.
-pub(crate) fn relax<Relax: RelaxStrategy>() {
-    if cfg!(loom) { spin_loop() } else { Relax::relax() }
 }
 
 /// As many steps of waiting.
 pub(crate) fn relax_for<Relax: RelaxStrategy>(relaxes: u16) {
     for _ in 0..relaxes {
-        relax::<Relax>();
+        relax(Relax::relax);
     }
 }
 

@@ -1,4 +1,8 @@
-//! The seam to the atomics: the only file that names `portable_atomic`, `core::sync::atomic` or `loom`.
+//! The seam to the atomics: the only file that names `portable_atomic`, `core::sync::atomic`, `loom` or `machine`.
+//!
+//! Behind it are the processor's atomics; under `cfg(loom)` the model checker's; and under
+//! `cfg(elimination_stack_simulate)`, which only the package in `tests/simulation/library` sets, those of a simulated
+//! machine of many cores.
 //!
 //! # The barrier that everything rests on
 //!
@@ -15,17 +19,15 @@
 //! * **accesses**, on x86: the four accesses themselves are `SeqCst`. The two writes are locked instructions
 //!   anyway, and the two reads are plain ones there, so the barrier costs nothing more: 14.4 ns a pair against
 //!   16.7 ns with a separate fence. Also used under `cfg(elimination_stack_sanitize)`, because
-//!   `ThreadSanitizer` does not understand fences that stand alone.
+//!   `ThreadSanitizer` does not understand fences that stand alone; and under `cfg(elimination_stack_simulate)`, whose
+//!   machine costs what x86 costs.
 
 pub(crate) use core::sync::atomic::Ordering::{self, AcqRel, Acquire, Relaxed, Release};
 
+/// What the processor's and the simulated machine's atomics go with.
 #[cfg(not(loom))]
-mod imp {
-    pub(crate) use alloc::alloc::{alloc, dealloc};
-    pub(crate) use core::hint::spin_loop;
-    #[allow(unused_imports, reason = "counters and the engine `Haphazard` use them, which not every build has")]
-    pub(crate) use portable_atomic::AtomicUsize;
-    pub(crate) use portable_atomic::{AtomicIsize, AtomicPtr};
+mod plain {
+    use super::AtomicPtr;
 
     /// `core`'s cell behind the interface of loom's.
     #[derive(Debug)]
@@ -59,6 +61,35 @@ mod imp {
         }
     }
 
+    /// Spreads an address over all 32 bits, best over the upper ones.
+    #[inline(always)]
+    pub(crate) fn hash(address: usize) -> u32 {
+        #[expect(clippy::cast_possible_truncation, reason = "the low bits tell neighbours apart")]
+        let low = address as u32;
+        // 2 to the 32nd divided by the golden ratio (Fibonacci hashing; D. Knuth, TAOCP vol. 3, 6.4).
+        low.wrapping_mul(0x9E37_79B9)
+    }
+
+    /// States that nobody else can access `atomic` any more; only loom checks it.
+    #[inline(always)]
+    pub(crate) fn assert_exclusive<T>(_: *mut AtomicPtr<T>) {}
+}
+
+#[cfg(not(any(loom, elimination_stack_simulate)))]
+mod imp {
+    pub(crate) use super::plain::{MutPtr, UnsafeCell, assert_exclusive, hash};
+    pub(crate) use alloc::alloc::{alloc, dealloc};
+    pub(crate) use core::hint::spin_loop;
+    #[allow(unused_imports, reason = "counters and the engine `Haphazard` use them, which not every build has")]
+    pub(crate) use portable_atomic::AtomicUsize;
+    pub(crate) use portable_atomic::{AtomicIsize, AtomicPtr};
+
+    /// One step of waiting.
+    #[inline(always)]
+    pub(crate) fn relax(step: impl FnOnce()) {
+        step();
+    }
+
     /// A full barrier by itself.
     #[inline(always)]
     #[allow(dead_code, reason = "for the engine `Haphazard`, which not every target has")]
@@ -74,19 +105,6 @@ mod imp {
         let local = 0_u8;
         hash((&raw const local).addr() >> 12)
     }
-
-    /// Spreads an address over all 32 bits, best over the upper ones.
-    #[inline(always)]
-    pub(crate) fn hash(address: usize) -> u32 {
-        #[expect(clippy::cast_possible_truncation, reason = "the low bits tell neighbours apart")]
-        let low = address as u32;
-        // 2 to the 32nd divided by the golden ratio (Fibonacci hashing; D. Knuth, TAOCP vol. 3, 6.4).
-        low.wrapping_mul(0x9E37_79B9)
-    }
-
-    /// States that nobody else can access `atomic` any more; only loom checks it.
-    #[inline(always)]
-    pub(crate) fn assert_exclusive<T>(_: *mut AtomicPtr<T>) {}
 }
 
 #[cfg(loom)]
@@ -95,6 +113,11 @@ mod imp {
     pub(crate) use loom::cell::{MutPtr, UnsafeCell};
     pub(crate) use loom::sync::atomic::{AtomicIsize, AtomicPtr, AtomicUsize};
     pub(crate) use loom::thread::yield_now as spin_loop;
+
+    /// Others have to run, whatever the program would do.
+    pub(crate) fn relax(_: impl FnOnce()) {
+        spin_loop();
+    }
 
     pub(crate) fn full_barrier() {
         loom::sync::atomic::fence(super::Ordering::SeqCst);
@@ -116,9 +139,37 @@ mod imp {
     }
 }
 
+#[cfg(elimination_stack_simulate)]
+mod imp {
+    pub(crate) use super::plain::{MutPtr, UnsafeCell, assert_exclusive};
+    // The counters are not part of what is simulated: without the feature `stats` there are none.
+    pub(crate) use machine::{AtomicIsize, AtomicPtr, Uncounted as AtomicUsize, alloc, dealloc, spin_loop};
+
+    /// One step of waiting on the simulated processor, whatever it would be on this one.
+    pub(crate) fn relax(_: impl FnOnce()) {
+        spin_loop();
+    }
+
+    /// Nothing: the simulated machine is sequentially consistent.
+    pub(crate) fn full_barrier() {}
+
+    /// A context is a core, and the core's number repeats.
+    pub(crate) fn context_hash() -> u32 {
+        super::plain::hash(machine::core_number())
+    }
+
+    /// Of where the address lies in the simulated memory, which repeats.
+    pub(crate) fn hash(address: usize) -> u32 {
+        super::plain::hash(machine::offset(address))
+    }
+}
+
 pub(crate) use imp::*;
 
-#[cfg(any(loom, not(any(target_arch = "x86", target_arch = "x86_64", elimination_stack_sanitize))))]
+#[cfg(any(
+    loom,
+    not(any(target_arch = "x86", target_arch = "x86_64", elimination_stack_sanitize, elimination_stack_simulate))
+))]
 mod barrier {
     use super::{AtomicPtr, Ordering};
 
@@ -161,7 +212,10 @@ mod barrier {
     pub(crate) const ADD_SLOT: Ordering = Ordering::Release;
 }
 
-#[cfg(all(not(loom), any(target_arch = "x86", target_arch = "x86_64", elimination_stack_sanitize)))]
+#[cfg(all(
+    not(loom),
+    any(target_arch = "x86", target_arch = "x86_64", elimination_stack_sanitize, elimination_stack_simulate)
+))]
 mod barrier {
     use super::{AtomicPtr, Ordering};
 

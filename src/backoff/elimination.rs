@@ -1,9 +1,9 @@
 //! The elimination array: which exchanger, and how long to wait there.
 
 use super::exchanger::{Alone, Exchanger, Visit};
-use super::{Patience, relax, relax_for, sealed};
+use super::{Patience, relax_for, sealed};
 use crate::stats::Counters;
-use crate::sync::{Padded, array_of, context_hash, initial};
+use crate::sync::{Padded, array_of, context_hash, initial, relax};
 use crate::treiber::NodePtr;
 use core::marker::PhantomData;
 use spin::{RelaxStrategy, Spin};
@@ -117,6 +117,6 @@ impl<const W: usize, Relax: RelaxStrategy> sealed::Strategy for Elimination<W, R
 
     #[inline]
     fn relax() {
-        relax::<Relax>();
+        relax(Relax::relax);
     }
 }

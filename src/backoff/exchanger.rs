@@ -24,8 +24,7 @@
 //! A node goes with an offer or with an answer: both are Release, and both are read with Acquire before the node is
 //! touched. The rest is Relaxed.
 
-use super::relax;
-use crate::sync::{AcqRel, Acquire, AtomicPtr, Relaxed, Release, initial};
+use crate::sync::{AcqRel, Acquire, AtomicPtr, Relaxed, Release, initial, relax};
 use crate::treiber::{Node, NodePtr};
 use core::ptr::{self, NonNull};
 use spin::RelaxStrategy;
@@ -96,7 +95,7 @@ impl<T> Exchanger<T> {
             if self.0.load(Relaxed) != offer {
                 break;
             }
-            relax::<Relax>();
+            relax(Relax::relax);
         }
         // Invariant 1: the offer stands, or was answered. Acquire: a pop takes the node of the answer.
         match self.0.compare_exchange(offer, empty, Relaxed, Acquire) {
