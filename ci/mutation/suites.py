@@ -1,0 +1,162 @@
+"""The suites: building them from a private copy of the checkout, running their tests one by one with a time limit."""
+
+import dataclasses
+import json
+import os
+import pathlib
+import re
+import signal
+import subprocess
+import time
+
+# A test that takes so many times as long as it did without a change hangs; and no test so short a time.
+PATIENCE = 5
+SHORTEST_LIMIT = 20
+# Of the iterations that the hosted suites make by themselves, in percent.
+SCALE = "3"
+# What a test may take of memory, in bytes, should a change make it loop.
+MEMORY = 8 << 30
+
+# The suite of the unit tests.
+UNIT_TESTS = "lib"
+
+# How a test fails, by what it prints.
+_SYMPTOMS = (
+    (r"Causality violation", "loom: causality"),
+    (r"deadlock", "loom: deadlock"),
+    (r"leaked|Leaked", "loom: leak"),
+    (r"Model exceeded maximum number of branches", "loom: endless"),
+    (r"hangs$", "watchdog"),
+    (r"assertion|panicked at", "assertion"),
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Test:
+    """One process that checks something: a model, or a whole hosted suite."""
+
+    build: str
+    suite: str
+    name: str
+
+    def __str__(self):
+        return f"{self.suite} {self.name}".strip()
+
+
+@dataclasses.dataclass
+class Outcome:
+    passed: bool
+    how: str
+    seconds: float
+
+
+class Tree:
+    """A private copy of the checkout, in which one change is made at a time."""
+
+    def __init__(self, root, work, number):
+        self.root = root
+        self.path = work / f"tree-{number}"
+        self.work = work
+        self.changed = None
+        self._copy()
+
+    def _copy(self):
+        command = ["git", "-C", self.root, "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+        names = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split("\0")
+        names = {name for name in names if name and (self.root / name).is_file()}
+        for name in sorted(names):
+            self._write(name, (self.root / name).read_bytes())
+        for old in self.path.rglob("*.rs"):
+            if str(old.relative_to(self.path)) not in names:
+                old.unlink()
+
+    def _write(self, name, content):
+        """Leaves alone what is as it should be, so that nothing is compiled in vain."""
+        file = self.path / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        if not file.exists() or file.read_bytes() != content:
+            file.write_bytes(content)
+
+    def make(self, change):
+        """Makes this change the only one; None for no change at all."""
+        if self.changed:
+            self._write(self.changed, (self.root / self.changed).read_bytes())
+        self.changed = change and change.source.path
+        if change:
+            self._write(change.source.path, change.apply().encode())
+
+    def build(self, build):
+        """Compiles the suites of a kind. The executable of each by its name, or None if the source is not valid."""
+        suites = suites_of(self.root, build)
+        loom = build == "loom"
+        arguments = ["--lib", "--release"] if loom else ["--features", "stats"]
+        for suite in suites:
+            arguments += ["--test", suite] if suite != UNIT_TESTS else []
+        flags = os.environ.get("RUSTFLAGS", "")
+        environment = os.environ | {
+            "RUSTFLAGS": f"--cfg loom {flags}" if loom else flags,
+            "CARGO_TARGET_DIR": str(self.work / build),
+            "CARGO_INCREMENTAL": "1",
+            # Compiling takes longer than running.
+            "CARGO_PROFILE_RELEASE_DEBUG": "0",
+            "CARGO_PROFILE_TEST_DEBUG": "0",
+            "CARGO_PROFILE_TEST_OPT_LEVEL": "0",
+        }
+        command = ["cargo", "test", "-q", "-p", "elimination-stack", "--no-run", "--message-format=json", *arguments]
+        done = subprocess.run(command, cwd=self.path, env=environment, capture_output=True, text=True)
+        if done.returncode:
+            return None
+        artifacts = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+        executables = [artifact for artifact in artifacts if artifact.get("executable")]
+        return {_suite_of(artifact["target"]): artifact["executable"] for artifact in executables}
+
+    def tests(self, build, executables):
+        """Each model is a test of its own; a hosted suite is one."""
+        if build != "loom":
+            return [Test(build, suite, "") for suite in sorted(executables)]
+        found = []
+        for suite, executable in sorted(executables.items()):
+            listed = subprocess.run([executable, "--list"], check=True, capture_output=True, text=True).stdout
+            found += [Test(build, suite, name) for name in re.findall(r"^(.*): test$", listed, re.MULTILINE)]
+        return found
+
+    def run(self, test, executable, limit):
+        arguments = ["--exact", test.name, "--nocapture"] if test.name else []
+        environment = os.environ | {"ELIMINATION_STACK_TEST_SCALE": SCALE, "RUST_BACKTRACE": "0"}
+        start = time.monotonic()
+        process = subprocess.Popen(
+            ["prlimit", f"--as={MEMORY}", "--core=0", executable, *arguments],
+            cwd=self.path,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            start_new_session=True,
+        )
+        try:
+            output, _ = process.communicate(timeout=limit)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.communicate()
+            return Outcome(False, "time-out", time.monotonic() - start)
+        seconds = time.monotonic() - start
+        return Outcome(process.returncode == 0, _symptom(output, process.returncode, test), seconds)
+
+
+def suites_of(root, build):
+    """The names of the suites: files of tests/, and the unit tests."""
+    names = sorted(file.stem for file in pathlib.Path(root, "tests").glob("*.rs"))
+    models = [name for name in names if name.startswith("loom")]
+    return [UNIT_TESTS, *models] if build == "loom" else [name for name in names if name not in models]
+
+
+def _suite_of(target):
+    return target["name"] if target["kind"] == ["test"] else UNIT_TESTS
+
+
+def _symptom(output, status, test):
+    otherwise = f"signal {-status}" if status < 0 else f"status {status}"
+    how = next((how for pattern, how in _SYMPTOMS if re.search(pattern, output, re.MULTILINE)), otherwise)
+    failed = re.search(r"^test (\S+) \.\.\. FAILED$", output, re.MULTILINE)
+    return how if test.name or not failed else f"{how} in {failed[1]}"
