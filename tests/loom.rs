@@ -9,66 +9,15 @@
 //! goes to the depot. `LOOM_MAX_PREEMPTIONS` sets how many preemptions an execution may have.
 #![cfg(loom)]
 
-use elimination_stack::{Elimination, Exponential, Haphazard, NoBackoff, PushError, Slots, Stack};
-use loom::model::Builder;
-use loom::sync::Arc;
-use loom::thread;
+#[path = "common/models.rs"]
+mod models;
+
+use elimination_stack::{Elimination, Exponential, NoBackoff, PushError, Slots, Stack};
+use models::{assert_all, check, pop, race};
 
 type Plain<const N: usize> = Stack<u32, Slots<N>, NoBackoff>;
 
-/// Checks a model. `preemptions` bounds those of an execution, where all of them would take too long.
-fn check(preemptions: usize, model: impl Fn() + Send + Sync + 'static) {
-    let mut builder = Builder::new();
-    builder.max_branches = 20_000;
-    if builder.preemption_bound.is_none() {
-        builder.preemption_bound = Some(preemptions);
-    }
-    builder.check(model);
-}
-
-/// Runs the closures in threads of their own, the first in this one.
-fn race<const N: usize, S: Send + Sync + 'static>(
-    stack: S,
-    others: [fn(&S) -> Vec<u32>; N],
-    here: fn(&S) -> Vec<u32>,
-) -> (S, Vec<u32>) {
-    let stack = Arc::new(stack);
-    let threads = others.map(|other| {
-        let stack = stack.clone();
-        thread::spawn(move || other(&stack))
-    });
-    let mut values = here(&stack);
-    for thread in threads {
-        values.extend(thread.join().unwrap());
-    }
-    (Arc::try_unwrap(stack).unwrap_or_else(|_| unreachable!("all threads are joined")), values)
-}
-
-/// What came out and what is left is exactly `expected`.
-fn assert_all<S: IntoIterator<Item = u32>>((stack, mut values): (S, Vec<u32>), expected: &[u32]) {
-    values.extend(stack);
-    values.sort_unstable();
-    assert_eq!(values, expected);
-}
-
-fn pop<S>(stack: &S) -> Vec<u32>
-where
-    for<'a> &'a S: Pop,
-{
-    stack.pop().into_iter().collect()
-}
-
-/// `pop`, of a stack of any types.
-trait Pop {
-    fn pop(self) -> Option<u32>;
-}
-
-impl<R: elimination_stack::Reclaim, B: elimination_stack::Backoff> Pop for &Stack<u32, R, B> {
-    fn pop(self) -> Option<u32> {
-        self.pop()
-    }
-}
-
+/// Both values arrive, whoever links first: a lost compare-exchange is tried again, with the new top below.
 #[test]
 fn push_against_push() {
     check(3, || {
@@ -87,6 +36,7 @@ fn push_against_push() {
     });
 }
 
+/// What a push has written, a pop that finds its node sees: linking is a Release, looking again an Acquire.
 #[test]
 fn push_against_pop() {
     check(3, || {
@@ -98,11 +48,13 @@ fn push_against_pop() {
     });
 }
 
+/// One of the two gets the value, and the loser does not touch the node after the winner has let it go.
 #[test]
 fn pop_against_pop_of_one_node() {
     check(3, || assert_all(race(Plain::<2>::from_iter([1]), [pop], pop), &[1]));
 }
 
+/// The loser of the first node goes on to the second, which it protects before it looks at it.
 #[test]
 fn pop_against_pop_of_two_nodes() {
     check(3, || assert_all(race(Plain::<2>::from_iter([1, 2]), [pop], pop), &[1, 2]));
@@ -124,12 +76,41 @@ fn pop_against_reuse_of_the_node() {
     });
 }
 
+/// Two contexts take turns in popping and reusing a node, so that it can come back to the top by way of another slot,
+/// while a third one still looks at it.
+#[test]
+fn pop_against_reuse_by_two_others() {
+    check(1, || {
+        let pop_push = |stack: &Plain<3>| {
+            let values = pop(stack);
+            stack.push(3);
+            values
+        };
+        assert_all(race(Plain::<3>::from_iter([1, 2]), [pop_push, pop_push], pop), &[1, 2, 3, 3]);
+    });
+}
+
 /// The same with a handle on one side, which publishes its hazard by a store.
 #[test]
 fn handle_against_reuse_of_the_node() {
     check(3, || {
         let by_handle = |stack: &Plain<2>| stack.handle().pop().into_iter().collect();
         let done = race(Plain::<2>::from_iter([1, 2]), [by_handle], |stack| {
+            let mut values = pop(stack);
+            values.extend(pop(stack));
+            stack.push(3);
+            values
+        });
+        assert_all(done, &[1, 2, 3]);
+    });
+}
+
+/// The same with `try_pop`, which after a lost race publishes its next hazard by itself.
+#[test]
+fn try_pop_against_reuse_of_the_node() {
+    check(3, || {
+        let try_pop = |stack: &Plain<2>| stack.try_pop().ok().flatten().into_iter().collect();
+        let done = race(Plain::<2>::from_iter([1, 2]), [try_pop], |stack| {
             let mut values = pop(stack);
             values.extend(pop(stack));
             stack.push(3);
@@ -181,6 +162,7 @@ fn growth() {
     });
 }
 
+/// Detaching all nodes and unlinking one exclude each other; the pop's node is not freed under its eyes.
 #[test]
 fn take_all_against_pop() {
     check(2, || {
@@ -202,6 +184,19 @@ fn take_all_and_push_against_pop() {
     });
 }
 
+/// The detached chains of two contexts have no node in common, though one of them was linked as a whole.
+#[test]
+fn take_all_against_take_all_and_push_all() {
+    check(2, || {
+        let done = race(Plain::<2>::from_iter([1]), [|stack| stack.take_all().collect()], |stack| {
+            stack.push_all([2, 3]);
+            stack.take_all().collect()
+        });
+        assert_all(done, &[1, 2, 3]);
+    });
+}
+
+/// The whole chain is linked at once: a pop sees none of it, or all of its values and links.
 #[test]
 fn push_all_against_pop() {
     check(2, || {
@@ -283,6 +278,21 @@ fn reserved_nodes_are_always_found() {
     });
 }
 
+/// A handle whose slot and depot have no spare node moves to the slot of the pop, if it is free and has one, and never
+/// has two.
+#[test]
+fn handle_moves_to_a_spare_node() {
+    check(2, || {
+        let push_spare = |stack: &Plain<2>| {
+            let mut handle = stack.handle();
+            let refused = handle.push_spare(2).err().map(PushError::into_value);
+            refused.into_iter().chain(handle.pop()).collect()
+        };
+        assert_all(race(Plain::<2>::from_iter([1]), [push_spare], pop), &[1, 2]);
+    });
+}
+
+/// `reclaim` frees only what the other context does not protect.
 #[test]
 fn reclaim_against_pop() {
     check(2, || {
@@ -310,6 +320,7 @@ fn reclaim_against_depot_take() {
     });
 }
 
+/// A back-off that waits loses nothing.
 #[test]
 fn exponential_back_off() {
     check(2, || {
@@ -340,39 +351,6 @@ fn elimination() {
                 pop(stack)
             },
         );
-        assert_all(done, &[1, 2, 3]);
-    });
-}
-
-type OnHaphazard = Stack<u32, Haphazard<1>, NoBackoff>;
-
-#[test]
-fn haphazard_push_against_pop() {
-    check(2, || {
-        assert_all(
-            race(OnHaphazard::from_iter([1]), [pop], |stack| {
-                stack.push(2);
-                vec![]
-            }),
-            &[1, 2],
-        );
-    });
-}
-
-#[test]
-fn haphazard_pop_against_pop() {
-    check(2, || assert_all(race(OnHaphazard::from_iter([1]), [pop], pop), &[1]));
-}
-
-#[test]
-fn haphazard_pop_against_reuse_of_the_node() {
-    check(2, || {
-        let done = race(OnHaphazard::from_iter([1, 2]), [pop], |stack| {
-            let mut values = pop(stack);
-            values.extend(pop(stack));
-            stack.push(3);
-            values
-        });
         assert_all(done, &[1, 2, 3]);
     });
 }

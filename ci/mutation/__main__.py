@@ -2,11 +2,14 @@
 
 import argparse
 import concurrent.futures
+import contextlib
 import json
 import pathlib
-import queue
 import re
+import shutil
 import sys
+import tempfile
+import threading
 
 import selftest
 from changes import changes
@@ -24,10 +27,12 @@ class Trial:
         self.memory = memory
         self.jobs = jobs
         self.work = work
-        self.trees = queue.SimpleQueue()
         work.mkdir(parents=True, exist_ok=True)
-        for number in range(jobs):
-            self.trees.put(Tree(root, work, number))
+        for left_behind in work.glob("run-*"):
+            shutil.rmtree(left_behind)
+        self.tree = Tree(root, work)
+        # One change is compiled at a time; others are tested meanwhile.
+        self.compiling = threading.Lock()
         self.seconds = {}
 
     def measure(self, build):
@@ -41,33 +46,32 @@ class Trial:
         self.seconds |= known
 
     def _seconds(self, build):
-        tree = self.trees.get()
-        executables = tree.build(build)
-        if executables is None:
-            sys.exit("mutants: the sources do not compile")
         known = {}
-        for test in tree.tests(build, executables):
-            outcome = tree.run(test, executables[test.suite], 3600)
-            if not outcome.passed:
-                sys.exit(f"mutants: {test} fails without a change: {outcome.how}")
-            known[str(test)] = outcome.seconds
-        self.trees.put(tree)
+        with self._built(None, build) as executables:
+            if executables is None:
+                sys.exit("mutants: the sources do not compile")
+            for test in self.tree.tests(build, executables):
+                outcome = self.tree.run(test, executables[test.suite], 3600)
+                if not outcome.passed:
+                    sys.exit(f"mutants: {test} fails without a change: {outcome.how}")
+                known[str(test)] = outcome.seconds
         return known
 
-    def run(self, change, build):
-        tree = self.trees.get()
-        try:
-            tree.make(change)
-            executables = tree.build(build)
-            return Result(INVALID) if executables is None else self._verdict(tree, change, build, executables)
-        finally:
-            tree.make(None)
-            self.trees.put(tree)
+    @contextlib.contextmanager
+    def _built(self, change, build):
+        with tempfile.TemporaryDirectory(dir=self.work, prefix="run-") as folder:
+            with self.compiling:
+                executables = self.tree.build_apart(change, build, folder)
+            yield executables
 
-    def _verdict(self, tree, change, build, executables):
-        for test in sorted(tree.tests(build, executables), key=lambda test: self._telling(test, change)):
+    def run(self, change, build):
+        with self._built(change, build) as executables:
+            return Result(INVALID) if executables is None else self._verdict(change, build, executables)
+
+    def _verdict(self, change, build, executables):
+        for test in sorted(self.tree.tests(build, executables), key=lambda test: self._telling(test, change)):
             limit = max(SHORTEST_LIMIT, PATIENCE * self.seconds[str(test)])
-            outcome = tree.run(test, executables[test.suite], limit)
+            outcome = self.tree.run(test, executables[test.suite], limit)
             if not outcome.passed:
                 return Result(KILLED, str(test), outcome.how)
         return Result(SURVIVED)
@@ -78,9 +82,9 @@ class Trial:
         named = pathlib.Path(change.source.path).stem in str(test)
         return (not last, not named, self.seconds[str(test)])
 
-    def run_all(self, wanted):
+    def run_all(self, wanted, builds):
         """The models first, which are quicker; then the hosted suites, against what is left."""
-        for build in BUILDS:
+        for build in builds:
             new = [change for change in wanted if build in change.builds and self.memory.result(change) is None]
             new = [change for change in new if self.memory.in_build(change, build) is None]
             if new:
@@ -124,6 +128,7 @@ def arguments():
     parser.add_argument("--list", action="store_true")
     parser.add_argument("--only", type=re.compile, default=re.compile(""), metavar="REGEX")
     parser.add_argument("--jobs", type=int, default=1, metavar="N")
+    parser.add_argument("--models", action="store_true")
     parser.add_argument("--report", action="store_true")
     parser.add_argument("--self-test", action="store_true")
     return parser.parse_args()
@@ -149,7 +154,7 @@ def main():
         command = "ci/mutants --all" if options.all else "ci/mutants"
         (root / REPORT).write_text(table(root, wanted, memory, command))
     else:
-        Trial(root, work, memory, options.jobs).run_all(wanted)
+        Trial(root, work, memory, options.jobs).run_all(wanted, ["loom"] if options.models else BUILDS)
     for change in wanted:
         result = memory.result(change)
         if is_unexplained(change, result):

@@ -146,7 +146,9 @@ def _steps(source):
         end = source.partner(match.end() - 1) + 1
         before, after = source.code[:start].rstrip(), source.code[end:].lstrip()
         alone = before[-1:] in (";", "{", "}", "|") and after[:1] in (";", "}", ")", ",")
-        if alone and not before.endswith("||"):
+        # What is dropped last in a block is dropped there anyway.
+        at_its_end = match[1] == "drop" and re.match(r";\s*\}", after)
+        if alone and not before.endswith("||") and not at_its_end:
             yield _change(source, start, end, "()", "step", "nothing")
 
 

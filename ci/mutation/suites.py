@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import signal
 import subprocess
 import time
@@ -53,9 +54,9 @@ class Outcome:
 class Tree:
     """A private copy of the checkout, in which one change is made at a time."""
 
-    def __init__(self, root, work, number):
+    def __init__(self, root, work):
         self.root = root
-        self.path = work / f"tree-{number}"
+        self.path = work / "tree"
         self.work = work
         self.changed = None
         self._copy()
@@ -80,14 +81,14 @@ class Tree:
     def make(self, change):
         """Makes this change the only one; None for no change at all."""
         if self.changed:
-            self._write(self.changed, (self.root / self.changed).read_bytes())
-        self.changed = change and change.source.path
+            self._write(self.changed.source.path, self.changed.source.text.encode())
         if change:
             self._write(change.source.path, change.apply().encode())
+        self.changed = change
 
     def build(self, build):
         """Compiles the suites of a kind. The executable of each by its name, or None if the source is not valid."""
-        suites = suites_of(self.root, build)
+        suites = suites_of(self.path, build)
         loom = build == "loom"
         arguments = ["--lib", "--release"] if loom else ["--features", "stats"]
         for suite in suites:
@@ -104,11 +105,20 @@ class Tree:
         }
         command = ["cargo", "test", "-q", "-p", "elimination-stack", "--no-run", "--message-format=json", *arguments]
         done = subprocess.run(command, cwd=self.path, env=environment, capture_output=True, text=True)
-        if done.returncode:
+        messages = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+        if {"reason": "build-finished", "success": False} in messages:
             return None
-        artifacts = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
-        executables = [artifact for artifact in artifacts if artifact.get("executable")]
-        return {_suite_of(artifact["target"]): artifact["executable"] for artifact in executables}
+        if done.returncode:
+            raise RuntimeError(done.stderr)
+        return {_suite_of(message["target"]): message["executable"] for message in messages if message.get("executable")}
+
+    def build_apart(self, change, build, folder):
+        """Makes a change and compiles it; the executables are copied to `folder`, where the next build leaves them."""
+        self.make(change)
+        executables = self.build(build)
+        if executables is not None:
+            executables = {suite: shutil.copy(file, folder) for suite, file in executables.items()}
+        return executables
 
     def tests(self, build, executables):
         """Each model is a test of its own; a hosted suite is one."""
