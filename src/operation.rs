@@ -26,7 +26,7 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
     pub(crate) fn push_anywhere<O: Outcome<T>>(&self, value: T) -> O {
         if FAST_PATHS {
             if let Some(guard) = self.domain.enter_home() {
-                return self.push_in(Inside(guard), value);
+                return self.push_in(Own(guard), value);
             }
         }
         self.push_elsewhere(value)
@@ -35,7 +35,7 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
     slow_path! {
         fn push_elsewhere<O: Outcome<T>>(&self, value: T) -> O {
             match self.domain.enter(Permit::Allocator) {
-                Some(guard) => self.push_slowly(Inside(guard), value),
+                Some(guard) => self.push_slowly(Own(guard), value),
                 None => O::refused(PushErrorKind::NoSlot, value),
             }
         }
@@ -155,7 +155,7 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
         pub(crate) fn pop_elsewhere(&self, mut top: NodePtr<T>) -> Option<T> {
             loop {
                 if let Some(guard) = self.domain.enter_protecting(top) {
-                    return self.pop_slowly(Inside(guard), top, false, Permit::Allocator);
+                    return self.pop_slowly(Own(guard), top, false, Permit::Allocator);
                 }
                 B::relax();
                 top = NonNull::new(self.head.top())?;
@@ -224,9 +224,9 @@ pub(crate) trait Stay<'a, T: 'a, R: Reclaim + 'a, B: Backoff + 'a>:
 impl<'a, T: 'a, R: Reclaim + 'a, B: Backoff + 'a, G: DerefMut<Target = GuardOf<'a, T, R, B>>> Stay<'a, T, R, B> for G {}
 
 /// The stay of an operation on the stack: leaves the slot.
-pub(crate) struct Inside<G>(pub(crate) G);
+pub(crate) struct Own<G>(pub(crate) G);
 
-impl<G> Deref for Inside<G> {
+impl<G> Deref for Own<G> {
     type Target = G;
 
     #[inline(always)]
@@ -235,7 +235,7 @@ impl<G> Deref for Inside<G> {
     }
 }
 
-impl<G> DerefMut for Inside<G> {
+impl<G> DerefMut for Own<G> {
     #[inline(always)]
     fn deref_mut(&mut self) -> &mut G {
         &mut self.0

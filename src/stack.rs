@@ -3,7 +3,7 @@
 use crate::Handle;
 use crate::backoff::{Backoff, Elimination, sealed::Strategy};
 use crate::error::{NoSlot, OutOfMemory, PushError, PushErrorKind};
-use crate::operation::Inside;
+use crate::operation::Own;
 use crate::reclaim::{Domain, Guard, Permit, Reclaim, Slots, sealed::Engine};
 use crate::sync::{FAST_PATHS, Padded, const_fn, initial};
 use crate::treiber::{Head, Node};
@@ -177,7 +177,7 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
         let top = NonNull::new(self.head.top())?;
         if FAST_PATHS {
             if let Some(guard) = self.domain.enter_home_protecting(top) {
-                return self.pop_in(Inside(guard), top);
+                return self.pop_in(Own(guard), top);
             }
         }
         self.pop_elsewhere(top)
@@ -195,7 +195,7 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
     pub fn try_pop(&self) -> Result<Option<T>, NoSlot> {
         let Some(top) = NonNull::new(self.head.top()) else { return Ok(None) };
         let guard = self.domain.enter_protecting(top).ok_or(NoSlot)?;
-        Ok(self.pop_slowly(Inside(guard), top, false, Permit::Nothing))
+        Ok(self.pop_slowly(Own(guard), top, false, Permit::Nothing))
     }
 
     /// Whether there is no value, at the moment.

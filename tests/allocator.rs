@@ -24,7 +24,7 @@ for_each_stack! {
 for_each_slots_stack! {
     steady_pairs, steady_bursts, steady_producer_and_consumer, pop_never_allocates, interrupt_calls_keep_off,
     interrupt_calls_keep_off_while_others_do_not, bound_with_interrupt_calls_alone, surplus_is_given_back,
-    surplus_with_reservation, reserve_keeps_its_promise, reserve_with_as_many_contexts_as_slots,
+    surplus_with_reservation, idle_handles_protect_nothing, reserve_keeps_its_promise, reserve_with_as_many_contexts_as_slots,
     as_many_contexts_as_slots_are_enough, slots_are_as_few_as_contexts,
     reserve_with_values_from_before, without_any_memory, memory_ends_at_each_call, one_call_fails, handles_without_memory,
 }
@@ -545,6 +545,23 @@ fn surplus_with_reservation<R: Engine, B: Backoff>() {
     assert!(ledger.nodes() >= reserved, "{} nodes, but {reserved} are reserved", ledger.nodes());
     ledger.during(|| stack.reclaim());
     assert_eq!(ledger.nodes(), 0);
+    ledger.nothing_after(stack);
+}
+
+/// A handle that has pushed what it had of nodes, and now rests, does not keep others from giving one back.
+fn idle_handles_protect_nothing<R: Engine, B: Backoff>() {
+    let ledger = ledger();
+    let stack = Stack::<Block, R, B>::custom();
+    // A slot takes a batch of nodes out of the depot, and a batch is half of what a slot may hold back.
+    let batch = Stack::<Block, R, B>::SLOT_NODES / 2;
+    ledger.during(|| {
+        stack.reserve(4 * batch).unwrap();
+        let mut handle = stack.handle();
+        (0..batch).for_each(|id| handle.push(block(id)));
+        stack.take_all().for_each(drop);
+        assert_eq!(stack.reclaim(), 4 * batch);
+        drop(handle);
+    });
     ledger.nothing_after(stack);
 }
 

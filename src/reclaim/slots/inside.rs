@@ -52,6 +52,8 @@ impl<T, L: Initial, const N: usize> Inside<'_, T, L, N> {
     fn take_batch(mut self) -> Option<NodePtr<T>> {
         let owner = &mut self.owner;
         let batch = self.domain.depot.take(Slots::<N>::BATCH, |node| owner.protect(node));
+        // The owner may be a handle, and stay for long: its hazard would make others' scans look at each node.
+        owner.unprotect();
         let (first, rest) = batch?;
         owner.private().spare = rest;
         Some(first)
