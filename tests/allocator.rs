@@ -10,7 +10,7 @@ mod common;
 mod ledger;
 
 use common::*;
-use ledger::{Ledger, signed};
+use ledger::*;
 use std::mem;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed, Ordering::SeqCst};
 use std::sync::{Barrier, Mutex};
@@ -27,32 +27,6 @@ for_each_slots_stack! {
     surplus_with_reservation, idle_handles_protect_nothing, reserve_keeps_its_promise, reserve_with_as_many_contexts_as_slots,
     as_many_contexts_as_slots_are_enough, slots_are_as_few_as_contexts,
     reserve_with_values_from_before, without_any_memory, memory_ends_at_each_call, one_call_fails, handles_without_memory,
-}
-
-/// A value whose node has a size that nothing else has.
-#[derive(Debug, PartialEq, Eq)]
-struct Block(usize, [usize; 20]);
-
-fn block(id: usize) -> Block {
-    Block(id, [id; 20])
-}
-
-impl Drop for Block {
-    fn drop(&mut self) {
-        assert!(self.1.iter().all(|&word| word == self.0) || thread::panicking(), "torn");
-    }
-}
-
-fn idle<R: Engine, B: Backoff>() -> usize {
-    Stack::<Block, R, B>::IDLE_NODES
-}
-
-fn slot<R: Engine, B: Backoff>() -> usize {
-    Stack::<Block, R, B>::SLOT_NODES
-}
-
-fn ledger() -> Ledger {
-    Ledger::new::<Block>()
 }
 
 fn new_allocates_nothing<R: Engine, B: Backoff>() {
@@ -149,14 +123,12 @@ fn steady_pairs<R: Engine, B: Backoff>() {
     let stack = Stack::<Block, R, B>::custom();
     ledger.during(|| (0..10).for_each(|id| stack.push(block(id))));
     for through in &mut ledger.during(|| Through::both(&stack)) {
-        let mut pairs = |count: usize| {
-            for id in 0..count {
+        ledger.steady("pairs", || {
+            for id in 0..4 * idle::<R, B>() + scaled(50_000) {
                 through.push(id);
                 assert_eq!(through.pop(), Some(block(id)));
             }
-        };
-        ledger.during(|| pairs(4 * idle::<R, B>()));
-        ledger.no_calls("pairs in the steady state", || pairs(scaled(100_000)));
+        });
     }
     ledger.nothing_after(stack);
 }
@@ -166,18 +138,19 @@ fn steady_bursts<R: Engine, B: Backoff>() {
         let ledger = ledger();
         let stack = Stack::<Block, R, B>::custom();
         ledger.during(|| stack.reserve(reserve).unwrap());
+        // What is reserved has to do from the first call on.
+        let check = |what: &str, action: &mut dyn FnMut()| match reserve {
+            0 => ledger.steady(what, action),
+            _ => ledger.no_calls(what, action),
+        };
         for through in &mut ledger.during(|| Through::both(&stack)) {
-            let mut bursts = |count: usize| {
-                for _ in 0..count {
+            check("bursts", &mut || {
+                for _ in 0..idle::<R, B>() + scaled(50_000) / burst {
                     (0..burst).for_each(|id| through.push(id));
                     (0..burst).rev().for_each(|id| assert_eq!(through.pop(), Some(block(id))));
                 }
-            };
-            if reserve == 0 {
-                ledger.during(|| bursts(idle::<R, B>()));
-            }
-            ledger.no_calls("bursts in the steady state", || bursts(scaled(100_000) / burst + 1));
-            ledger.no_calls("batches in the steady state", || {
+            });
+            check("batches", &mut || {
                 for _ in 0..=scaled(20_000) / burst {
                     stack.push_all((0..burst).map(block));
                     stack.take_all().for_each(drop);
@@ -902,12 +875,21 @@ fn handles_without_memory<R: Engine, B: Backoff>() {
         let error = stack.push_spare(block(2)).unwrap_err();
         assert_eq!((error.kind(), error.into_value()), (PushErrorKind::NoSlot, block(2)));
         assert!(stack.try_pop().is_err());
+        assert_eq!(stack.reserve(5), Err(OutOfMemory));
+        // All nodes belong to slots that are claimed, or to values.
+        assert_eq!(stack.reclaim(), 0);
         assert!(!stack.is_empty());
         // The handles have theirs.
         assert_eq!(handles[0].pop(), Some(block(9)));
     });
     ledger.during(|| handles.pop());
     assert_eq!(ledger.during(|| stack.try_pop()), Ok(Some(block(8))));
+    drop(handles);
+    assert_eq!(ledger.bytes(), signed(10 * ledger.node.size()));
+    // Memory for nodes, but not for a slot.
+    handles = (0..R::SLOTS).map(|_| ledger.during(|| stack.try_handle()).unwrap()).collect();
+    ledger.fail(5, usize::MAX);
+    assert_eq!(ledger.during(|| stack.reserve(5)), Err(OutOfMemory));
     drop(handles);
     assert_eq!(ledger.bytes(), signed(10 * ledger.node.size()));
     ledger.nothing_after(stack);

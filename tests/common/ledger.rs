@@ -20,6 +20,19 @@ static ALLOCATOR: Counting = Counting;
 
 thread_local! {
     static LEDGER: Cell<*const Ledger> = const { Cell::new(ptr::null()) };
+    static IN_ALLOCATOR: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether this thread is inside of the system's allocator, and may have its locks: for signal handlers.
+pub fn in_allocator() -> bool {
+    IN_ALLOCATOR.get()
+}
+
+fn inside<O>(call: impl FnOnce() -> O) -> O {
+    IN_ALLOCATOR.set(true);
+    let result = call();
+    IN_ALLOCATOR.set(false);
+    result
 }
 
 // SAFETY: the system's allocator, or null.
@@ -29,7 +42,7 @@ unsafe impl GlobalAlloc for Counting {
             return ptr::null_mut();
         }
         // SAFETY: the caller's contract.
-        unsafe { System.alloc(layout) }
+        inside(|| unsafe { System.alloc(layout) })
     }
 
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
@@ -37,7 +50,7 @@ unsafe impl GlobalAlloc for Counting {
             ledger.freed(layout);
         }
         // SAFETY: the caller's contract.
-        unsafe { System.dealloc(block, layout) }
+        inside(|| unsafe { System.dealloc(block, layout) });
     }
 }
 
@@ -180,6 +193,19 @@ impl Ledger {
         result
     }
 
+    /// Fails if `action` still calls the allocator when it is done again.
+    ///
+    /// Both times from the same depth of the thread's stack: that is what a call finds its slot by, and in a slot that
+    /// was not used before there are no nodes yet.
+    #[track_caller]
+    pub fn steady(&self, what: &str, mut action: impl FnMut()) {
+        for again in [false, true] {
+            let before = self.calls();
+            self.during(&mut action);
+            assert!(!again || self.calls() == before, "{what} called the allocator in the steady state");
+        }
+    }
+
     /// Drops the stack and fails if it leaves anything behind.
     #[track_caller]
     pub fn nothing_after<T, R: Engine, B: Backoff>(&self, stack: Stack<T, R, B>) {
@@ -199,4 +225,30 @@ impl Ledger {
 
 pub fn signed(size: usize) -> isize {
     isize::try_from(size).unwrap()
+}
+
+/// A value whose node has a size that nothing else has.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Block(pub usize, [usize; 20]);
+
+pub fn block(id: usize) -> Block {
+    Block(id, [id; 20])
+}
+
+impl Drop for Block {
+    fn drop(&mut self) {
+        assert!(self.1.iter().all(|&word| word == self.0) || thread::panicking(), "torn");
+    }
+}
+
+pub fn idle<R: Engine, B: Backoff>() -> usize {
+    Stack::<Block, R, B>::IDLE_NODES
+}
+
+pub fn slot<R: Engine, B: Backoff>() -> usize {
+    Stack::<Block, R, B>::SLOT_NODES
+}
+
+pub fn ledger() -> Ledger {
+    Ledger::new::<Block>()
 }

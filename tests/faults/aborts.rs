@@ -1,0 +1,74 @@
+//! Calls that cannot say that there is no memory end as `Box::new` does: the process prints what it could not allocate,
+//! and aborts. So each runs in a process of its own: this very test again, told by a variable in the environment which
+//! call to make.
+
+use crate::common::*;
+use crate::ledger::*;
+use std::alloc::Layout;
+use std::env;
+use std::mem;
+use std::os::unix::process::ExitStatusExt;
+use std::process::{self, Command, Output};
+use std::thread;
+
+/// Which call, and how many of its allocations succeed: "NAME COUNT".
+const ORDER: &str = "ELIMINATION_STACK_FAULT";
+
+/// What a process does that makes a call and lives on.
+const SURVIVED: i32 = 3;
+
+type Call<R, B> = fn(&Stack<Block, R, B>);
+
+/// The calls, and how many allocations each makes for nodes; `None` if it is for slots.
+fn calls<R: Engine, B: Backoff>() -> [(&'static str, Call<R, B>, Option<usize>); 7] {
+    [
+        ("push", |stack| stack.push(block(0)), Some(1)),
+        ("push_all", |stack| stack.push_all((0..3).map(block)), Some(3)),
+        ("extend", |mut stack| stack.extend((0..3).map(block)), Some(3)),
+        ("collect", |_| drop((0..3).map(block).collect::<Stack<_, R, B>>()), Some(3)),
+        ("Handle::push", |stack| stack.handle().push(block(0)), Some(1)),
+        ("Handle::push_all", |stack| stack.handle().push_all((0..3).map(block)), Some(3)),
+        ("handle", |stack| (0..=R::SLOTS).for_each(|_| mem::forget(stack.handle())), None),
+    ]
+}
+
+pub fn check<R: Engine, B: Backoff>() {
+    if let Ok(order) = env::var(ORDER) {
+        obey::<R, B>(&order);
+    }
+    let node = Layout::new::<(usize, Block)>().size();
+    for (name, _, nodes) in calls::<R, B>() {
+        for successes in 0..nodes.unwrap_or(1) {
+            let order = format!("{name} {successes}");
+            let output = this_test_again(&order);
+            let message = String::from_utf8_lossy(&output.stderr);
+            assert_eq!(output.status.signal(), Some(libc::SIGABRT), "{order}: {}, {message}", output.status);
+            let expected = nodes.map_or_else(String::new, |_| format!("{node} bytes"));
+            assert!(message.contains(&format!("memory allocation of {expected}")), "{order}: {message}");
+        }
+    }
+}
+
+/// Makes the call, after which this process should not live.
+fn obey<R: Engine, B: Backoff>(order: &str) -> ! {
+    let (name, successes) = order.split_once(' ').unwrap();
+    let (_, call, _) = calls::<R, B>().into_iter().find(|call| call.0 == name).unwrap();
+    let none = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: the limit is initialised. No core files.
+    unsafe { libc::setrlimit(libc::RLIMIT_CORE, &raw const none) };
+    let (ledger, stack) = (ledger(), Stack::custom());
+    ledger.fail(successes.parse().unwrap(), usize::MAX);
+    ledger.during(|| call(&stack));
+    process::exit(SURVIVED);
+}
+
+fn this_test_again(order: &str) -> Output {
+    // Under emulation, cargo was told by what to run a program.
+    let is_runner = |name: &str| name.starts_with("CARGO_TARGET_") && name.ends_with("_RUNNER");
+    let runner = env::vars().find(|(name, _)| is_runner(name)).map(|(_, runner)| runner).unwrap_or_default();
+    let program = env::current_exe().unwrap();
+    let mut words = runner.split_whitespace().map(Into::into).chain([program.into_os_string()]);
+    let mut command = Command::new(words.next().unwrap());
+    let name = thread::current().name().unwrap().to_owned();
+    command.args(words).args(["--exact", &name, "--nocapture"]).env(ORDER, order).output().unwrap()
+}
