@@ -124,9 +124,16 @@ pub fn scaled(iterations: usize) -> usize {
     (iterations * percent / 100).max(1)
 }
 
+/// How long each stack's soak shall take, if somebody says so in `ELIMINATION_STACK_SOAK_SECONDS`.
+pub fn soak_time() -> Option<Duration> {
+    let text = std::env::var("ELIMINATION_STACK_SOAK_SECONDS").ok()?;
+    let seconds = text.trim().parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    Some(seconds.expect("ELIMINATION_STACK_SOAK_SECONDS is a number of seconds"))
+}
+
 /// Runs `test` in a thread of its own and ends the process if it hangs. Generous: it tells a hang, not slowness.
 pub fn with_watchdog(test: fn()) {
-    let limit = Duration::from_secs(if cfg!(miri) { 7200 } else { 300 });
+    let limit = Duration::from_secs(if cfg!(miri) { 7200 } else { 300 }) + soak_time().unwrap_or_default();
     let (done, waiting) = mpsc::channel::<()>();
     let name = thread::current().name().unwrap_or("test").to_owned();
     let thread = thread::Builder::new().name(name.clone());
