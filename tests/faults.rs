@@ -13,6 +13,8 @@ mod aborts;
 mod ledger;
 #[path = "faults/parked.rs"]
 mod parked;
+#[path = "common/worker.rs"]
+mod worker;
 
 use common::*;
 use ledger::*;
@@ -34,7 +36,7 @@ fn others_go_on<R: Engine, B: Backoff>() {
     cases.sort_unstable();
     for parked in cases {
         if parked <= R::SLOTS {
-            (0..scaled(10)).for_each(|seed| parked::check::<R, B>(parked, seed));
+            (0..scaled(5)).for_each(|seed| parked::check::<R, B>(parked, seed));
         }
     }
 }
