@@ -1,5 +1,7 @@
 //! Panics that a test causes on purpose.
 
+#![allow(dead_code, reason = "each suite uses a part of this")]
+
 use std::panic::{AssertUnwindSafe, catch_unwind, panic_any, resume_unwind, set_hook, take_hook};
 use std::sync::Once;
 
@@ -12,8 +14,8 @@ pub fn panic_expected() -> ! {
     panic_any(Expected)
 }
 
-/// Runs `action`, which may panic as expected. Such panics, of which there are thousands, are not printed.
-pub fn catch<O>(action: impl FnOnce() -> O) -> Result<O, Expected> {
+/// Has expected panics, of which there are thousands, not printed from now on.
+pub fn silence() {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {
         let default = take_hook();
@@ -23,6 +25,11 @@ pub fn catch<O>(action: impl FnOnce() -> O) -> Result<O, Expected> {
             }
         }));
     });
+}
+
+/// Runs `action`, which may panic as expected.
+pub fn catch<O>(action: impl FnOnce() -> O) -> Result<O, Expected> {
+    silence();
     catch_unwind(AssertUnwindSafe(action)).map_err(|panic| match panic.downcast::<Expected>() {
         Ok(expected) => *expected,
         Err(other) => resume_unwind(other),

@@ -113,6 +113,14 @@ impl Ledger {
         action()
     }
 
+    /// Does not count what this thread allocates and frees in `action`.
+    pub fn paused<O>(action: impl FnOnce() -> O) -> O {
+        let ledger = LEDGER.replace(ptr::null());
+        let result = action();
+        LEDGER.set(ledger);
+        result
+    }
+
     fn current<'a>() -> Option<&'a Self> {
         // SAFETY: null, or set by `during`, which borrows the ledger for as long.
         LEDGER.try_with(|ledger| unsafe { ledger.get().as_ref() }).ok()?
@@ -156,6 +164,11 @@ impl Ledger {
         self.refused.store(0, Relaxed);
         self.failures.store(isize::try_from(failures).unwrap_or(isize::MAX), Relaxed);
         self.until_failure.store(isize::try_from(successes).unwrap_or(isize::MAX), Relaxed);
+    }
+
+    /// There is memory again.
+    pub fn end_failures(&self) {
+        self.failures.store(0, Relaxed);
     }
 
     /// Allocations that failed since [`Ledger::fail`].
@@ -206,10 +219,25 @@ impl Ledger {
         }
     }
 
+    /// Fails if `action` allocates.
+    #[track_caller]
+    pub fn no_allocation<O>(&self, what: &str, action: impl FnOnce() -> O) -> O {
+        let before = self.calls().0;
+        let result = self.during(action);
+        assert_eq!(self.calls().0, before, "{what} allocated");
+        result
+    }
+
     /// Drops the stack and fails if it leaves anything behind.
     #[track_caller]
     pub fn nothing_after<T, R: Engine, B: Backoff>(&self, stack: Stack<T, R, B>) {
         self.during(|| drop(stack));
+        self.assert_nothing_left();
+    }
+
+    /// Fails unless everything that was allocated was freed.
+    #[track_caller]
+    pub fn assert_nothing_left(&self) {
         assert_eq!((self.bytes(), self.nodes(), self.slots()), (0, 0, 0), "left behind by drop(stack)");
     }
 

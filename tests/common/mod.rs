@@ -47,6 +47,13 @@ macro_rules! for_each_stack_type {
     };
 }
 
+/// Calls a generic function, as those of `for_each_stack`, with every stack in turn: `on_each_stack!(first(argument))`.
+macro_rules! on_each_stack {
+    ($function:ident $arguments:tt) => {{
+        list_of_stacks! { every [= $function $arguments] }
+    }};
+}
+
 macro_rules! list_of_stacks {
     ($which:ident $tests:tt) => {
         one_stack! { $which $tests slots default: Slots<8>, Elimination<4> }
@@ -63,6 +70,9 @@ macro_rules! list_of_stacks {
 
 macro_rules! one_stack {
     (slots $tests:tt haphazard $($rest:tt)*) => {};
+    ($which:ident [= $function:ident $arguments:tt] $engine:ident $name:ident: $reclaim:ty, $backoff:ty) => {
+        $function::<$reclaim, $backoff>$arguments;
+    };
     ($which:ident [@ $callback:ident] $engine:ident $name:ident: $reclaim:ty, $backoff:ty) => {
         mod $name {
             use super::*;

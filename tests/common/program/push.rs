@@ -1,0 +1,163 @@
+//! The steps that push.
+
+use super::step::{Count, Memory, Through};
+use super::tested::Tested;
+use super::value::{Value, Values};
+use crate::common::*;
+use crate::expected::{catch, panic_expected};
+use crate::ledger::Ledger;
+
+impl<'v, R: Engine, B: Backoff> Tested<'_, 'v, R, B> {
+    pub fn push(&mut self, through: Through, value: Value<'v>) {
+        let (stack, ledger, id) = (self.stack, self.ledger, value.id);
+        // Slots beyond the first ones may hold back nodes that the reservation does not count with.
+        let reserved = R::FOR_HANDLERS && ledger.slots() == 0 && self.is_reserved(through);
+        let handle = self.handle_mut(through);
+        let push = || match handle {
+            Some(handle) => handle.push(value),
+            None => stack.push(value),
+        };
+        if reserved {
+            ledger.no_allocation("push on a reservation", push);
+        } else {
+            ledger.during(push);
+        }
+        self.model.push(id);
+        self.gave_surplus_back();
+    }
+
+    pub fn try_push(&mut self, through: Through, memory: Memory) {
+        let (stack, ledger, value) = (self.stack, self.ledger, self.values.make());
+        let (id, refusal) = (value.id, self.refusal(through, PushErrorKind::OutOfMemory));
+        let handle = self.handle_mut(through);
+        let result = memory.during(ledger, || match handle {
+            Some(handle) => handle.try_push(value),
+            None => stack.try_push(value),
+        });
+        match result {
+            Ok(()) => {
+                self.model.push(id);
+                self.gave_surplus_back();
+            }
+            Err(error) => {
+                assert!(ledger.refused() > 0, "{error}, although there is memory");
+                assert_eq!(error.kind(), refusal);
+                take_back(id, error);
+            }
+        }
+    }
+
+    pub fn push_spare(&mut self, through: Through) {
+        let (stack, ledger, value) = (self.stack, self.ledger, self.values.make());
+        let (id, refusal) = (value.id, self.refusal(through, PushErrorKind::NoSpareNode));
+        let reserved = self.is_reserved(through);
+        let handle = self.handle_mut(through);
+        let result = Self::without_allocator(ledger, "push_spare", || match handle {
+            Some(handle) => handle.push_spare(value),
+            None => stack.push_spare(value),
+        });
+        match result {
+            Ok(()) => self.model.push(id),
+            Err(error) => {
+                assert!(!reserved, "{error}, although enough is reserved");
+                assert_eq!(error.kind(), refusal);
+                take_back(id, error);
+            }
+        }
+    }
+
+    pub fn push_all(&mut self, through: Through, Count(count): Count) {
+        let (stack, ledger, values) = (self.stack, self.ledger, self.values);
+        let mut ids = Vec::new();
+        let chain = (0..count).map(|_| Ledger::paused(|| make(values, &mut ids)));
+        match self.handle_mut(through) {
+            Some(handle) => ledger.during(|| handle.push_all(chain)),
+            None => ledger.during(|| stack.push_all(chain)),
+        }
+        self.pushed_all(&ids);
+    }
+
+    pub fn extend(&mut self, through: Through, Count(count): Count) {
+        let (mut stack, ledger, values) = (self.stack, self.ledger, self.values);
+        let mut ids = Vec::new();
+        let chain = (0..count).map(|_| Ledger::paused(|| make(values, &mut ids)));
+        match self.handle_mut(through) {
+            Some(handle) => ledger.during(|| handle.extend(chain)),
+            None => ledger.during(|| stack.extend(chain)),
+        }
+        self.pushed_all(&ids);
+    }
+
+    /// What the iterator gives is not visible before its end.
+    pub fn push_all_while_others(&mut self, through: Through, Count(count): Count) {
+        self.free_a_slot();
+        let (stack, ledger, values) = (self.stack, self.ledger, self.values);
+        let (mut ids, mut model) = (Vec::new(), std::mem::take(&mut self.model));
+        let chain = (0..count).map(|round| {
+            if round % 2 == 0 {
+                let value = Ledger::paused(|| make(values, &mut model));
+                stack.push(value);
+            } else {
+                let value = stack.pop();
+                Ledger::paused(|| {
+                    assert_eq!(value.as_ref().map(|value| value.id), model.pop());
+                    value.into_iter().for_each(Value::discard);
+                });
+            }
+            Ledger::paused(|| make(values, &mut ids))
+        });
+        match self.handle_mut(through) {
+            Some(handle) => ledger.during(|| handle.push_all(chain)),
+            None => ledger.during(|| stack.push_all(chain)),
+        }
+        self.model = model;
+        self.pushed_all(&ids);
+    }
+
+    /// If the iterator panics, nothing is pushed, and what it has given is dropped.
+    pub fn push_all_panics(&mut self, through: Through, Count(count): Count) {
+        let (stack, ledger, values) = (self.stack, self.ledger, self.values);
+        let chain = (0..=count).map(|round| {
+            if round == count {
+                panic_expected();
+            }
+            Ledger::paused(|| values.make_sturdy())
+        });
+        let handle = self.handle_mut(through);
+        let result = ledger.during(|| {
+            catch(|| match handle {
+                Some(handle) => handle.push_all(chain),
+                None => stack.push_all(chain),
+            })
+        });
+        assert!(result.is_err(), "a panic in the iterator got lost");
+        self.left_surplus(count);
+    }
+
+    /// Why a push may be refused now: for want of a slot, or else for this reason.
+    fn refusal(&mut self, through: Through, otherwise: PushErrorKind) -> PushErrorKind {
+        let needs_slot = self.handle_mut(through).is_none();
+        if needs_slot && self.free_slots() == 0 { PushErrorKind::NoSlot } else { otherwise }
+    }
+
+    fn pushed_all(&mut self, ids: &[usize]) {
+        self.model.extend(ids);
+        if !ids.is_empty() {
+            self.gave_surplus_back();
+        }
+    }
+}
+
+/// Makes a value and notes its number.
+fn make<'v>(values: &'v Values, ids: &mut Vec<usize>) -> Value<'v> {
+    let value = values.make();
+    ids.push(value.id);
+    value
+}
+
+/// The value that was refused is the one that was given.
+fn take_back(id: usize, error: PushError<Value>) {
+    let value = error.into_value();
+    assert_eq!(value.id, id, "another value came back");
+    value.discard();
+}
