@@ -141,9 +141,16 @@ class Source:
         return any(start <= position <= end for start, end in self.excluded)
 
     def explanation(self, start):
-        """The reason that the source gives for what no checker sees at `start`, or None."""
-        first = self.line(self.statement(start)) - 1
-        last = self.line(start) - 1
+        """Why no checker sees a change at `start`, as the source says there or above the module; or None."""
+        reason = self._reason(self.statement(start), start)
+        for match in re.finditer(r"\bmod\s+\w+\s*\{", self.code):
+            if reason is None and match.end() <= start <= self.partner(match.end() - 1):
+                reason = self._reason(self.statement(match.start()), match.start())
+        return reason
+
+    def _reason(self, first, last):
+        """What a comment `Unchecked: ..` says between these positions, or right above the first."""
+        first, last = self.line(first) - 1, self.line(last) - 1
         lines = self.text.split("\n")
         while first > 0 and re.match(r"\s*(//(?!/)|#\[)", lines[first - 1]):
             first -= 1
