@@ -17,7 +17,7 @@ _WEAKER = {
 # Calls that the protocols consist of, and whose result nobody uses.
 _STEPS = (
     "fence publish_barrier scan_barrier full_barrier publish protect protect_raw unprotect reset_protection store"
-    " fetch_add fetch_sub set_link tidy reserve unreserve keep_one_free free_surplus eager_reclaim scan drop"
+    " fetch_add fetch_sub set_link swap tidy reserve unreserve keep_one_free free_surplus eager_reclaim scan drop"
 )
 
 # Conditions that belong to a protocol: they look at what is shared, or at a limit.
@@ -173,14 +173,25 @@ def _conditions(source, everything):
         else:
             yield _change(source, start, end, "true", "condition")
         yield _change(source, start, end, "false", "condition")
-        for operator, neutral in (("&&", "true"), ("||", "false")):
-            operands = split(condition, operator)
-            position = start
-            for operand in operands if len(operands) > 1 else []:
-                text = operand.strip()
-                begin = position + operand.index(text)
-                yield _change(source, begin, begin + len(text), neutral, "condition")
-                position += len(operand) + len(operator)
+        for begin, finish, neutral in _operands(source.code, start, end):
+            yield _change(source, begin, finish, neutral, "condition")
+
+
+def _operands(code, start, end):
+    """Each operand of `||` and `&&` between these positions, at any depth, and what makes it count for nothing."""
+    for operator, neutral in (("||", "false"), ("&&", "true")):
+        operands = split(code[start:end], operator)
+        position = start
+        for operand in operands if len(operands) > 1 else []:
+            begin, finish = position + len(operand) - len(operand.lstrip()), position + len(operand.rstrip())
+            yield begin, finish, neutral
+            yield from _operands(code, begin, finish)
+            position += len(operand) + len(operator)
+        if len(operands) > 1:
+            return
+    inner = re.fullmatch(r"!?\((.*)\)", code[start:end], re.DOTALL)
+    if inner:
+        yield from _operands(code, start + inner.start(1), start + inner.end(1))
 
 
 def _condition_end(source, position):
