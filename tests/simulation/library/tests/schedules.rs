@@ -162,10 +162,10 @@ struct Seen {
 /// One program under one schedule.
 fn run<R: Engine, B: Backoff>(seed: u64, all: &mut Seen) {
     let mut random = machine::Random::new(seed);
-    let policy = if random.index(2) == 0 {
-        Policy::Random { seed }
-    } else {
-        Policy::Priorities { seed, changes: 1 + random.index(6), length: 150 }
+    let policy = match random.index(3) {
+        0 => Policy::Random { seed },
+        1 => Policy::Slow { seed },
+        _ => Policy::Priorities { seed, changes: 1 + random.index(6), length: 150 },
     };
     let simulation = Simulation::new(policy, LIMIT);
     {

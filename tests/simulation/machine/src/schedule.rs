@@ -30,7 +30,13 @@ pub enum Policy {
         /// How often the running core falls behind all others.
         changes: usize,
         /// Accesses of the whole run, about; the changes are spread over them.
-        length: usize,
+        length: u64,
+    },
+    /// At random, but core 0 stops now and then while the others make some accesses. Finds faults that need one core to
+    /// be late at several particular moments.
+    Slow {
+        /// Of the generator.
+        seed: u64,
     },
 }
 
@@ -58,8 +64,15 @@ impl Scheduler {
                 cache: Cache::new(machine, seed),
                 machine,
             })),
-            Policy::Random { seed } => Self::Untimed(Untimed::new(seed, None)),
-            Policy::Priorities { seed, changes, length } => Self::Untimed(Untimed::new(seed, Some((changes, length)))),
+            Policy::Random { seed } => Self::Untimed(Untimed::new(seed, Order::Any)),
+            Policy::Slow { seed } => Self::Untimed(Untimed::new(seed, Order::Slow { until: 0 })),
+            Policy::Priorities { seed, changes, length } => {
+                let mut untimed = Untimed::new(seed, Order::Any);
+                let mut steps: Vec<_> = (0..changes).map(|_| untimed.random.below(length.max(1))).collect();
+                steps.sort_unstable_by_key(|&step| Reverse(step));
+                untimed.order = Order::Priorities { changes: steps };
+                Self::Untimed(untimed)
+            }
         }
     }
 
@@ -216,13 +229,21 @@ impl Timed {
     }
 }
 
+/// Which core is next, where time does not say.
+enum Order {
+    /// Any.
+    Any,
+    /// Any, but not [`Untimed::SLOW`] until so many steps were made.
+    Slow { until: u64 },
+    /// The last one of the list. It falls behind the others at these steps, the last one first.
+    Priorities { changes: Vec<u64> },
+}
+
 /// Every order of accesses is as good as any other.
 pub(crate) struct Untimed {
     random: Random,
-    /// By priority, the highest last, if there are priorities.
+    order: Order,
     runnable: Vec<usize>,
-    /// The steps before which the running core falls behind, the last one first; `None` without priorities.
-    changes: Option<Vec<usize>>,
     steps: u64,
     /// Steps since another core ran.
     alone: usize,
@@ -233,15 +254,13 @@ impl Untimed {
     /// With priorities: steps after which a core falls behind the others as if it had waited. It may be
     /// waiting for them without saying so.
     const PATIENCE: usize = 2000;
+    /// The slow core, how often it does not stop, and how many steps the others make at most when it does.
+    const SLOW: usize = 0;
+    const GOES_ON: usize = 4;
+    const MOST_STEPS: u64 = 80;
 
-    fn new(seed: u64, priorities: Option<(usize, usize)>) -> Self {
-        let mut random = Random::new(seed);
-        let changes = priorities.map(|(changes, length)| {
-            let mut steps: Vec<_> = (0..changes).map(|_| random.index(length.max(1))).collect();
-            steps.sort_unstable_by_key(|&step| Reverse(step));
-            steps
-        });
-        Self { random, runnable: Vec::new(), changes, steps: 0, alone: 0, chosen: None }
+    fn new(seed: u64, order: Order) -> Self {
+        Self { random: Random::new(seed), order, runnable: Vec::new(), steps: 0, alone: 0, chosen: None }
     }
 
     fn start(&mut self, cores: usize) {
@@ -256,8 +275,16 @@ impl Untimed {
     }
 
     fn choose(&mut self) -> Option<usize> {
-        if self.changes.is_some() || self.runnable.is_empty() {
-            return self.runnable.last().copied();
+        let last = *self.runnable.last()?;
+        match self.order {
+            Order::Priorities { .. } => return Some(last),
+            Order::Slow { until } if self.steps < until => {
+                let others = || self.runnable.iter().copied().filter(|&core| core != Self::SLOW);
+                if let Some(choices) = others().count().checked_sub(1) {
+                    return others().nth(self.random.index(choices + 1));
+                }
+            }
+            Order::Any | Order::Slow { .. } => {}
         }
         Some(self.runnable[self.random.index(self.runnable.len())])
     }
@@ -265,22 +292,29 @@ impl Untimed {
     fn arrive(&mut self, core: usize) -> Next {
         self.steps += 1;
         self.alone += 1;
-        let steps = self.steps;
-        if let Some(changes) = &mut self.changes {
-            let mut behind = self.alone >= Self::PATIENCE;
-            while changes.last().is_some_and(|step| *step as u64 <= steps) {
-                changes.pop();
-                behind = true;
+        match &mut self.order {
+            Order::Any => {}
+            Order::Slow { until } => {
+                if core == Self::SLOW && self.random.index(Self::GOES_ON) == 0 {
+                    *until = self.steps + self.random.below(Self::MOST_STEPS);
+                }
             }
-            if behind {
-                self.fall_behind(core);
+            Order::Priorities { changes } => {
+                let mut behind = self.alone >= Self::PATIENCE;
+                while changes.last().is_some_and(|step| *step <= self.steps) {
+                    changes.pop();
+                    behind = true;
+                }
+                if behind {
+                    self.fall_behind(core);
+                }
             }
         }
         self.switch(core)
     }
 
     fn relax(&mut self, core: usize) -> Next {
-        if self.changes.is_some() {
+        if matches!(self.order, Order::Priorities { .. }) {
             self.fall_behind(core);
         }
         self.switch(core)

@@ -157,9 +157,10 @@ fn adding(policy: Policy) -> (Report, Vec<usize>) {
 
 #[test]
 fn the_same_seed_gives_the_same_run() {
-    let policies: [fn(u64) -> Policy; 3] = [
+    let policies: [fn(u64) -> Policy; 4] = [
         |seed| Policy::Timed { machine: Machine::CLUSTERS, seed },
         |seed| Policy::Random { seed },
+        |seed| Policy::Slow { seed },
         |seed| Policy::Priorities { seed, changes: 3, length: 80 },
     ];
     for policy in policies {
