@@ -1,0 +1,137 @@
+//! The machine: what it is, how its cores reach each other, how much memory the process has.
+
+use core_affinity::CoreId;
+use crossbeam_utils::CachePadded;
+use std::fmt::Write;
+use std::fs;
+use std::hint::{black_box, spin_loop};
+use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering::AcqRel, Ordering::Acquire};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// Nanoseconds that one cache line takes from one core to another, at present.
+///
+/// Other processes would disturb a mean, so this is the least of many short measurements; and it goes on for a while if
+/// the two threads were never both running.
+#[must_use]
+pub fn transfer() -> f64 {
+    const PATIENCE: Duration = Duration::from_millis(50);
+    let begin = Instant::now();
+    loop {
+        let least = ping_pong();
+        if least < DISTURBED || begin.elapsed() > PATIENCE {
+            return least;
+        }
+    }
+}
+
+/// Nanoseconds above which a transfer was something else: two threads on one core.
+pub const DISTURBED: f64 = 400.0;
+
+fn ping_pong() -> f64 {
+    const BATCHES: u32 = 40;
+    const BATCH: u32 = 100;
+    let turn = CachePadded::new(AtomicU32::new(0));
+    // Each waits for its own parity, and then hands the turn on.
+    let play = |parity: u32| {
+        let mut least = Duration::MAX;
+        for _ in 0..BATCHES {
+            let begin = Instant::now();
+            for _ in 0..BATCH {
+                let mut spins = 0;
+                while turn.load(Acquire) % 2 != parity {
+                    spins += 1;
+                    // Both may be on one core.
+                    if spins % 256 == 0 { thread::yield_now() } else { spin_loop() }
+                }
+                turn.fetch_add(1, AcqRel);
+            }
+            least = least.min(begin.elapsed());
+        }
+        least
+    };
+    let cores = core_affinity::get_core_ids().unwrap_or_default();
+    // On the first core and on the last one, if there is a choice.
+    let play = |parity: u32, core: Option<&CoreId>| {
+        core.map(|core| core_affinity::set_for_current(*core));
+        play(parity)
+    };
+    let least = thread::scope(|scope| {
+        let threads = [scope.spawn(|| play(0, cores.first())), scope.spawn(|| play(1, cores.last()))];
+        threads.into_iter().map(|thread| thread.join().expect("the thread ends")).min().expect("there are two")
+    });
+    least.as_secs_f64() * 1e9 / f64::from(2 * BATCH)
+}
+
+/// Steps of a generator, each a multiplication that waits for the last one.
+#[inline]
+pub fn work(state: &mut u64, steps: u32) {
+    for _ in 0..steps {
+        *state = black_box(state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1));
+    }
+}
+
+/// How many steps of `work` take so long.
+#[must_use]
+pub fn steps_in(time: Duration) -> u32 {
+    const STEPS: u32 = 100_000;
+    let one = || {
+        let begin = Instant::now();
+        let mut state = 1;
+        work(&mut state, STEPS);
+        begin.elapsed()
+    };
+    let least = (0..20).map(|_| one()).min().expect("there are some");
+    let steps = f64::from(STEPS) * time.as_secs_f64() / least.as_secs_f64();
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a few dozen")]
+    let steps = steps.round() as u32;
+    steps
+}
+
+/// Memory of the process that is resident, in bytes.
+#[derive(Clone, Copy, Debug)]
+pub struct Resident(u64);
+
+impl Resident {
+    #[must_use]
+    pub fn now() -> Self {
+        let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kibibytes = line.and_then(|line| line.trim().strip_suffix(" kB")?.parse::<u64>().ok());
+        Self(kibibytes.unwrap_or(0) * 1024)
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "there are fewer than 2 to the 52nd")]
+    #[must_use]
+    pub fn since(self, before: Self) -> f64 {
+        self.0 as f64 - before.0 as f64
+    }
+}
+
+/// What the results were measured on, and what with: lines of `name: value`.
+#[must_use]
+pub fn description() -> String {
+    let mut text = String::new();
+    let cpu = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = cpu.lines().find_map(|line| line.strip_prefix("model name")).unwrap_or("unknown");
+    let cores = thread::available_parallelism().map_or(0, usize::from);
+    let mut line = |name: &str, value: &str| {
+        let _ = writeln!(text, "{name}: {}", value.trim());
+    };
+    line("cpu", model.trim_start_matches([' ', '\t', ':']));
+    line("cores", &cores.to_string());
+    let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    line("Linux", kernel.split('-').next().unwrap_or_default());
+    line("compiler", env!("PEERS_RUSTC"));
+    line("crates", env!("PEERS_CRATES"));
+    line("packages", &packages());
+    text
+}
+
+/// The versions of the peers that are Debian's packages.
+fn packages() -> String {
+    let names = ["libboost-dev", "libcds-dev", "libck-dev", "liburcu-dev"];
+    let output = Command::new("dpkg-query").args(["-W", "-f", "${Package} ${Version}, "]).args(names).output();
+    output.map(|output| String::from_utf8_lossy(&output.stdout).trim_end_matches(", ").to_owned()).unwrap_or_default()
+}

@@ -1,0 +1,118 @@
+//! The tables, in Markdown.
+
+use crate::contenders::{self, DIRECT, HANDLE};
+use crate::results::{Results, Spread, write as write_file};
+use crate::sample::PERCENTILES;
+use crate::targets::{self, Line};
+use crate::workload::{self, Kind, Workload};
+use std::fmt::Write;
+use std::path::Path;
+
+/// Writes `bench.md` (what was to be reached), `contenders.md` and `counters.md`, and prints them.
+pub fn write(results: &Results, folder: &Path) -> Result<(), String> {
+    let tables =
+        [("bench.md", targets(results)), ("contenders.md", contenders(results)), ("counters.md", counters(results))];
+    for (name, text) in tables {
+        println!("{text}");
+        write_file(folder, name, &text)?;
+    }
+    Ok(())
+}
+
+fn description(results: &Results) -> String {
+    let lines: Vec<&str> = results.description.lines().collect();
+    format!("Measured by `ci/bench` on {}.", lines.join("; "))
+}
+
+fn targets(results: &Results) -> String {
+    let mut text = format!(
+        "{}\n\nA ratio is one of medians, of samples of one cache-transfer class within one run; least and most are of the \
+         rounds.\n\n\
+         | workload | ours | against | to reach | measured | least | most | rounds | class | reached |\n\
+         |---|---|---|---|--:|--:|--:|--:|---|---|\n",
+        description(results)
+    );
+    for line in targets::lines(results) {
+        let Line { workload, ours, against, wanted, measured: Some(spread), digits, reached } = line else { continue };
+        let Spread { class, samples, median, least, most } = spread;
+        let title = title(workload);
+        let class = class.name();
+        let reached = if reached { "yes" } else { "**no**" };
+        let _ = writeln!(
+            text,
+            "| {title} | `{ours}` | {against} | {wanted} | {median:.digits$} | {least:.digits$} | {most:.digits$} | \
+             {samples} | {class} | {reached} |"
+        );
+    }
+    text
+}
+
+fn title(workload: &str) -> &'static str {
+    workload::named(workload).map_or("", |workload| workload.title)
+}
+
+/// Every contender at every workload.
+fn contenders(results: &Results) -> String {
+    let timed: Vec<Workload> = workload::ALL.into_iter().filter(|workload| workload.kind != Kind::Latency).collect();
+    let mut text = format!(
+        "{}\n\nNanoseconds for each pair of a push and a pop (for each value, or operation, where the column says so), of all \
+         threads together: the median, and in brackets the least and the most.\n\n",
+        description(results)
+    );
+    let heads = timed.iter().map(|workload| format!("{} ({})", workload.title, workload.unit()));
+    table(&mut text, heads, |name| {
+        timed.iter().map(|workload| cell(results.spread(workload.name, name, "ns"))).collect()
+    });
+    text += "\nNanoseconds of one operation with 2 threads, by percentile; the slowest thread's part of its fair share; and \
+             kibibytes that 8 threads' pairs add to the resident memory.\n\n";
+    let heads = PERCENTILES.iter().map(|percentile| percentile.0.to_owned());
+    let heads = heads.chain(["share, 2 threads", "share, 8 threads", "resident memory"].map(str::to_owned));
+    table(&mut text, heads, |name| {
+        let percentiles = PERCENTILES.iter().map(|percentile| cell(results.spread("latency", name, percentile.0)));
+        let share = |workload: &str| {
+            results.spread(workload, name, "share").map(|share| format!("{:.2}", share.median)).unwrap_or_default()
+        };
+        let memory = results.count("memory", name, "resident").map(|bytes| format!("{:.0}", bytes / 1024.0));
+        percentiles.chain([share("pairs-2"), share("pairs-8"), memory.unwrap_or_default()]).collect()
+    });
+    text
+}
+
+/// A table with a line for each contender that has any cell.
+fn table(text: &mut String, heads: impl Iterator<Item = String>, cells: impl Fn(&str) -> Vec<String>) {
+    let heads: Vec<String> = heads.collect();
+    let _ = writeln!(text, "| contender | {} |\n|---|{}", heads.join(" | "), "--:|".repeat(heads.len()));
+    for entry in contenders::all() {
+        let cells = cells(entry.name);
+        if cells.iter().any(|cell| !cell.is_empty()) {
+            let _ = writeln!(text, "| {} | {} |", entry.name, cells.join(" | "));
+        }
+    }
+}
+
+fn cell(spread: Option<Spread>) -> String {
+    let Some(Spread { median, least, most, .. }) = spread else { return String::new() };
+    let digits = usize::from(median < 100.0);
+    format!("{median:.digits$} ({least:.digits$} to {most:.digits$})")
+}
+
+/// What the library counts itself, of a million pushes and pops; and calls of the allocator, of each pair.
+fn counters(results: &Results) -> String {
+    let mut text =
+        "For each million of pushes and pops, counted by the library (feature `stats`); and calls of the allocator \
+                    for each pair, or value.\n\n\
+                    | workload | through | lost races | eliminations | withdrawals | scans | allocator calls |\n\
+                    |---|---|--:|--:|--:|--:|--:|\n"
+            .to_owned();
+    for workload in workload::ALL {
+        for name in [DIRECT, HANDLE] {
+            let count = |metric| results.count(workload.name, name, metric);
+            let Some(allocator_calls) = count("allocator calls") else { continue };
+            let counts =
+                ["lost races", "eliminations", "withdrawals", "scans"].map(|metric| count(metric).unwrap_or(0.0));
+            let counts = counts.map(|count| format!("{count:.0}")).join(" | ");
+            let _ = writeln!(text, "| {} | `{name}` | {counts} | {allocator_calls:.6} |", workload.title);
+        }
+    }
+    text
+}

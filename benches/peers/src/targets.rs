@@ -1,0 +1,156 @@
+//! What the project wants to reach, as ratios of medians within one run.
+
+use crate::contenders::{
+    CDS, CDS_ELIMINATION, CK, DIRECT, EPOCH, FLOOR, HANDLE, HAPHAZARD, PARKING_LOT, STD, Side, all,
+};
+use crate::results::{Results, Spread};
+use crate::workload;
+use elimination_stack::Stack;
+use std::mem;
+
+/// What one of our stacks has to be at a workload.
+struct Target {
+    workload: &'static str,
+    ours: &'static str,
+    goal: Goal,
+}
+
+#[derive(Clone, Copy)]
+enum Goal {
+    /// So many times as fast as each of these.
+    Faster(&'static [&'static str], f64),
+    /// At most so many times as slow.
+    Within(&'static str, f64),
+    /// At least as fast as every peer.
+    Ahead,
+    /// The slowest thread does at least so much of its fair share.
+    Share(f64),
+    /// This percentile of an operation's latency is not above that one's.
+    Latency(&'static str, &'static str),
+}
+
+const fn target(workload: &'static str, ours: &'static str, goal: Goal) -> Target {
+    Target { workload, ours, goal }
+}
+
+const TARGETS: [Target; 24] = [
+    target("pairs-1", HANDLE, Goal::Faster(&[EPOCH], 5.0)),
+    target("pairs-1", HANDLE, Goal::Faster(&[HAPHAZARD], 5.0)),
+    target("pairs-1", HANDLE, Goal::Faster(&[STD], 1.0)),
+    target("pairs-1", HANDLE, Goal::Within(FLOOR, 1.2)),
+    target("pairs-1", DIRECT, Goal::Faster(&[EPOCH], 4.5)),
+    target("pairs-2", HANDLE, Goal::Faster(&[EPOCH], 6.0)),
+    target("pairs-2", HANDLE, Goal::Faster(&[CK], 3.0)),
+    target("pairs-2", HANDLE, Goal::Faster(&[PARKING_LOT], 1.9)),
+    target("pairs-2", HANDLE, Goal::Within(FLOOR, 1.5)),
+    target("one-way", HANDLE, Goal::Ahead),
+    target("pairs-8", HANDLE, Goal::Faster(&[EPOCH], 6.0)),
+    target("pairs-8", HANDLE, Goal::Faster(&[CDS, CDS_ELIMINATION], 4.0)),
+    target("pairs-8", HANDLE, Goal::Faster(&[PARKING_LOT], 1.3)),
+    target("pairs-32", HANDLE, Goal::Faster(&[EPOCH], 6.0)),
+    target("pairs-32", HANDLE, Goal::Faster(&[CDS, CDS_ELIMINATION], 4.0)),
+    target("pairs-32", HANDLE, Goal::Faster(&[PARKING_LOT], 1.3)),
+    target("own-work-2", HANDLE, Goal::Ahead),
+    target("own-work-8", HANDLE, Goal::Ahead),
+    target("pairs-2", HANDLE, Goal::Share(0.5)),
+    target("pairs-2", DIRECT, Goal::Share(0.5)),
+    target("pairs-8", HANDLE, Goal::Share(0.5)),
+    target("pairs-8", DIRECT, Goal::Share(0.5)),
+    target("latency", HANDLE, Goal::Latency("p99.9", STD)),
+    target("latency", DIRECT, Goal::Latency("p99.9", STD)),
+];
+
+/// One line of the report.
+pub struct Line {
+    pub workload: &'static str,
+    pub ours: &'static str,
+    /// Against whom: the nearest one, if there are several.
+    pub against: String,
+    pub wanted: String,
+    pub measured: Option<Spread>,
+    /// Digits after the point.
+    pub digits: usize,
+    pub reached: bool,
+}
+
+/// All lines.
+#[must_use]
+pub fn lines(results: &Results) -> Vec<Line> {
+    let timed = TARGETS.iter().map(|target| line(results, target));
+    timed.chain(memory(results)).chain(allocator(results)).filter(|line| line.measured.is_some()).collect()
+}
+
+fn line(results: &Results, target: &Target) -> Line {
+    let Target { workload, ours, goal } = *target;
+    let (against, measured, wanted, reached): (_, _, _, fn(f64, f64) -> bool) = match goal {
+        Goal::Faster(peers, times) => {
+            let (against, measured) = nearest(results, workload, ours, peers);
+            (against, measured, (times, format!("{times} times as fast")), at_least)
+        }
+        Goal::Ahead => {
+            let peers: Vec<_> =
+                all().into_iter().filter(|entry| entry.side == Side::Peer).map(|entry| entry.name).collect();
+            let (against, measured) = nearest(results, workload, ours, &peers);
+            (format!("every peer; nearest: {against}"), measured, (1.0, "1 times as fast".to_owned()), at_least)
+        }
+        Goal::Within(peer, times) => {
+            let measured = results.ratio(workload, "ns", peer, ours);
+            (peer.to_owned(), measured, (times, format!("at most {times} times as slow")), at_most)
+        }
+        Goal::Share(share) => {
+            let measured = results.spread(workload, ours, "share");
+            ("its fair share, the slowest thread".to_owned(), measured, (share, share.to_string()), at_least)
+        }
+        Goal::Latency(percentile, peer) => {
+            let measured = results.ratio(workload, percentile, peer, ours);
+            (format!("{percentile} of {peer}"), measured, (1.0, "at most 1 times as slow".to_owned()), at_most)
+        }
+    };
+    let reached = measured.is_some_and(|measured| reached(measured.median, wanted.0));
+    Line { workload, ours, against, wanted: wanted.1, measured, digits: 2, reached }
+}
+
+fn at_least(measured: f64, wanted: f64) -> bool {
+    measured >= wanted
+}
+
+fn at_most(measured: f64, wanted: f64) -> bool {
+    measured <= wanted
+}
+
+/// The peer that is nearest to `ours`, and how many times faster `ours` is.
+fn nearest(results: &Results, workload: &str, ours: &str, peers: &[&'static str]) -> (String, Option<Spread>) {
+    let ratios = peers.iter().filter_map(|peer| Some((*peer, results.ratio(workload, "ns", ours, peer)?)));
+    let nearest = ratios.min_by(|one, other| one.1.median.total_cmp(&other.1.median));
+    (nearest.map_or(peers[0], |pair| pair.0).to_owned(), nearest.map(|pair| pair.1))
+}
+
+/// Bytes held at the end of the workload `memory`, and what the documentation allows.
+fn memory(results: &Results) -> Vec<Line> {
+    let workload = workload::named("memory").expect("there is one");
+    // A node has a link and a value. A further slot has its nodes and a few cache lines.
+    let nodes = |nodes: usize| nodes * mem::size_of::<[u64; 2]>();
+    let values = nodes(Stack::<u64>::IDLE_NODES + workload.threads);
+    let slot = nodes(Stack::<u64>::SLOT_NODES) + 3 * 128;
+    // The handles take all slots, so one more is made.
+    [(DIRECT, values), (HANDLE, values + slot)]
+        .map(|(ours, bound)| count_line(results, workload.name, ours, "bytes held", bound))
+        .into()
+}
+
+/// Calls of the allocator for each unit of work in the steady state.
+fn allocator(results: &Results) -> Vec<Line> {
+    use workload::Kind::{PopHeavy, PushHeavy};
+    // With many more pushes than pops there is no steady state.
+    let steady = workload::ALL.iter().filter(|workload| !matches!(workload.kind, PushHeavy | PopHeavy));
+    let line = |(workload, ours)| count_line(results, workload, ours, "allocator calls", 0);
+    steady.flat_map(|workload| [(workload.name, DIRECT), (workload.name, HANDLE)]).map(line).collect()
+}
+
+#[expect(clippy::cast_precision_loss, reason = "there are fewer than 2 to the 52nd")]
+fn count_line(results: &Results, workload: &'static str, ours: &'static str, count: &str, most: usize) -> Line {
+    let measured = results.count(workload, ours, count).map(Spread::exact);
+    let reached = measured.is_some_and(|measured| measured.median <= most as f64);
+    let digits = if most == 0 { 6 } else { 0 };
+    Line { workload, ours, against: count.to_owned(), wanted: format!("at most {most}"), measured, digits, reached }
+}

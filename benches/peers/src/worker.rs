@@ -1,0 +1,221 @@
+//! One thread's work on a stack.
+
+use crate::contender::{Access, Value};
+use hdrhistogram::Histogram;
+use std::hint::{black_box, spin_loop};
+use std::marker::PhantomData;
+use std::ops::Add;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::{Duration, Instant};
+
+/// Rounds between two looks at the clock, which costs about 25 ns.
+const ROUNDS: u32 = 128;
+/// Values of a burst.
+const BURST: usize = 64;
+/// How far ahead of the pops a push may be when calls of the allocator are counted, so that there is a steady state.
+const AHEAD: u64 = 128;
+
+/// What went in and what came out. The sum of the ids tells whether a value was lost or doubled: no two are the same, and
+/// their differences are those of a random sequence.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Tally {
+    pushed: u64,
+    pushed_sum: u64,
+    popped: u64,
+    popped_sum: u64,
+}
+
+impl Tally {
+    #[inline]
+    fn pushed(&mut self, id: u64) {
+        self.pushed += 1;
+        self.pushed_sum = self.pushed_sum.wrapping_add(id);
+    }
+
+    #[inline]
+    pub fn popped(&mut self, id: u64) {
+        self.popped += 1;
+        self.popped_sum = self.popped_sum.wrapping_add(id);
+    }
+
+    /// Whether all that went in came out.
+    #[must_use]
+    pub fn is_even(&self) -> bool {
+        (self.pushed, self.pushed_sum) == (self.popped, self.popped_sum)
+    }
+}
+
+impl Add for Tally {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            pushed: self.pushed + other.pushed,
+            pushed_sum: self.pushed_sum.wrapping_add(other.pushed_sum),
+            popped: self.popped + other.popped,
+            popped_sum: self.popped_sum.wrapping_add(other.popped_sum),
+        }
+    }
+}
+
+/// One thread with its access to the stack.
+pub struct Worker<'a, A, T> {
+    access: A,
+    pub tally: Tally,
+    /// Pairs, values or operations done.
+    pub counted: u64,
+    index: u64,
+    id: u64,
+    state: u64,
+    /// Values that came out of a `one_way`.
+    received: &'a AtomicU64,
+    values: PhantomData<T>,
+}
+
+impl<'a, A: Access<T>, T: Value> Worker<'a, A, T> {
+    pub fn new(access: A, index: u64, received: &'a AtomicU64) -> Self {
+        Self {
+            access,
+            tally: Tally::default(),
+            counted: 0,
+            index,
+            id: index << 48,
+            state: index,
+            received,
+            values: PhantomData,
+        }
+    }
+
+    /// An id that no other value has: of a Weyl sequence, within the thread's own range.
+    #[inline]
+    fn next_id(&mut self) -> u64 {
+        let low = self.id.wrapping_add(0x9E37_79B9_7F4B) & ((1 << 48) - 1);
+        self.id = self.index << 48 | low;
+        self.id
+    }
+
+    #[inline]
+    fn push(&mut self) {
+        let id = self.next_id();
+        self.tally.pushed(id);
+        self.access.push(T::new(id));
+    }
+
+    #[inline]
+    fn pop(&mut self) -> bool {
+        match self.access.pop() {
+            Some(value) => {
+                self.tally.popped(value.id());
+                true
+            }
+            None => false,
+        }
+    }
+
+    fn until(&mut self, time: Duration, mut round: impl FnMut(&mut Self)) {
+        let begin = Instant::now();
+        while begin.elapsed() < time {
+            for _ in 0..ROUNDS {
+                round(self);
+            }
+        }
+    }
+
+    pub fn pairs(&mut self, time: Duration) {
+        self.pairs_with(time, |_| ());
+    }
+
+    pub fn pairs_with(&mut self, time: Duration, mut own_work: impl FnMut(&mut u64)) {
+        self.until(time, |worker| {
+            worker.push();
+            own_work(&mut worker.state);
+            worker.pop();
+            own_work(&mut worker.state);
+            worker.counted += 1;
+        });
+        black_box(self.state);
+    }
+
+    pub fn timed_pairs(&mut self, time: Duration, latencies: &mut Histogram<u32>) {
+        let mut record = |begin: Instant| {
+            let nanoseconds = u64::try_from(begin.elapsed().as_nanos()).unwrap_or(u64::MAX);
+            latencies.record(nanoseconds.max(1)).expect("it grows");
+        };
+        self.until(time, |worker| {
+            let begin = Instant::now();
+            worker.push();
+            record(begin);
+            let begin = Instant::now();
+            worker.pop();
+            record(begin);
+            worker.counted += 1;
+        });
+    }
+
+    pub fn some_pairs(&mut self, pairs: u64) {
+        for _ in 0..pairs {
+            self.push();
+            self.pop();
+        }
+        self.counted += pairs;
+    }
+
+    pub fn bursts(&mut self, time: Duration) {
+        self.until(time, |worker| {
+            for _ in 0..BURST {
+                worker.push();
+            }
+            for _ in 0..BURST {
+                worker.pop();
+            }
+            worker.counted += BURST as u64;
+        });
+    }
+
+    pub fn bulk(&mut self, time: Duration) {
+        self.until(time, |worker| {
+            let ids: [u64; BURST] = std::array::from_fn(|_| worker.next_id());
+            for id in ids {
+                worker.tally.pushed(id);
+            }
+            worker.access.push_all(ids.into_iter().map(T::new));
+            let tally = &mut worker.tally;
+            worker.access.take_all(|value| tally.popped(value.id()));
+            worker.counted += BURST as u64;
+        });
+    }
+
+    /// The first thread pushes so many values, the other one pops as many.
+    pub fn one_way(&mut self, values: u64) {
+        if self.index == 0 {
+            for _ in 0..values {
+                self.push();
+                while cfg!(feature = "count") && self.tally.pushed - self.received.load(Relaxed) > AHEAD {
+                    std::thread::yield_now();
+                }
+            }
+        } else {
+            for _ in 0..values {
+                while !self.pop() {
+                    spin_loop();
+                }
+                if cfg!(feature = "count") {
+                    self.received.store(self.tally.popped, Relaxed);
+                }
+            }
+            self.counted += values;
+        }
+    }
+
+    /// So many operations, of which `pushes` of 10 push.
+    pub fn mixed(&mut self, operations: u64, pushes: u64) {
+        for operation in 0..operations {
+            if operation % 10 < pushes {
+                self.push();
+            } else {
+                self.pop();
+            }
+        }
+        self.counted += operations;
+    }
+}

@@ -1,0 +1,81 @@
+//! The workloads: who does what to the stack.
+
+/// One workload.
+#[derive(Clone, Copy, Debug)]
+pub struct Workload {
+    /// Short, for the command line and the results.
+    pub name: &'static str,
+    /// What the report says.
+    pub title: &'static str,
+    pub threads: usize,
+    pub kind: Kind,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Each thread pushes and pops in turn.
+    Pairs,
+    /// The same with work of its own between two operations.
+    OwnWork,
+    /// The same with values of 256 bytes.
+    Large,
+    /// The same, each operation timed.
+    Latency,
+    /// The same, so many pairs.
+    Memory,
+    /// Each thread pushes 64, then pops 64.
+    Bursts,
+    /// Each thread pushes 64 at once, then takes all there are.
+    Bulk,
+    /// One thread pushes, the other pops.
+    OneWay,
+    /// Each thread pushes 9 times of 10, or pops 9 times of 10, from a stack with enough values.
+    PushHeavy,
+    PopHeavy,
+}
+
+const fn workload(name: &'static str, title: &'static str, threads: usize, kind: Kind) -> Workload {
+    Workload { name, title, threads, kind }
+}
+
+/// All of them, in the order of the report.
+pub const ALL: [Workload; 14] = [
+    workload("pairs-1", "1 thread, pairs", 1, Kind::Pairs),
+    workload("bursts-1", "1 thread, bursts of 64", 1, Kind::Bursts),
+    workload("pairs-2", "2 threads, pairs", 2, Kind::Pairs),
+    workload("one-way", "2 threads, one pushes, one pops", 2, Kind::OneWay),
+    workload("pairs-8", "8 threads, pairs", 8, Kind::Pairs),
+    workload("pairs-32", "32 threads, pairs", 32, Kind::Pairs),
+    workload("own-work-2", "2 threads, 50 ns of own work between operations", 2, Kind::OwnWork),
+    workload("own-work-8", "8 threads, 50 ns of own work between operations", 8, Kind::OwnWork),
+    workload("push-heavy", "2 threads, 90 % pushes", 2, Kind::PushHeavy),
+    workload("pop-heavy", "2 threads, 90 % pops", 2, Kind::PopHeavy),
+    workload("bulk", "2 threads, `push_all` of 64 and `take_all`", 2, Kind::Bulk),
+    workload("large", "2 threads, pairs, values of 256 bytes", 2, Kind::Large),
+    workload("latency", "2 threads, pairs, each operation timed", 2, Kind::Latency),
+    workload("memory", "8 threads, 10 million pairs", 8, Kind::Memory),
+];
+
+/// The workload of this name.
+#[must_use]
+pub fn named(name: &str) -> Option<Workload> {
+    ALL.into_iter().find(|workload| workload.name == name)
+}
+
+impl Workload {
+    /// What one nanosecond figure is divided by.
+    #[must_use]
+    pub fn unit(self) -> &'static str {
+        match self.kind {
+            Kind::OneWay | Kind::Bulk => "value",
+            Kind::PushHeavy | Kind::PopHeavy => "operation",
+            _ => "pair",
+        }
+    }
+
+    /// Whether threads meet at all: otherwise what a cache line's transfer costs does not matter.
+    #[must_use]
+    pub fn shares(self) -> bool {
+        self.threads > 1
+    }
+}
