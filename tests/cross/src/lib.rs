@@ -47,10 +47,7 @@ unsafe impl GlobalAlloc for Bump {
 }
 
 #[global_allocator]
-static ALLOCATOR: Bump = Bump {
-    heap: UnsafeCell::new([0; HEAP_BYTES]),
-    used: UnsafeCell::new(0),
-};
+static ALLOCATOR: Bump = Bump { heap: UnsafeCell::new([0; HEAP_BYTES]), used: UnsafeCell::new(0) };
 
 #[panic_handler]
 fn panic(_: &PanicInfo<'_>) -> ! {

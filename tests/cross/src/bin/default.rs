@@ -3,7 +3,7 @@
 #![no_main]
 
 use core::hint::black_box;
-use elimination_stack::{Stack};
+use elimination_stack::Stack;
 
 // The symbol's size is the type's.
 #[unsafe(no_mangle)]
