@@ -121,13 +121,31 @@ def read_sources(root):
     return [Source(str(file.relative_to(root)), file.read_text()) for file in sorted(root.glob("src/**/*.rs"))]
 
 
+class Parser(argparse.ArgumentParser):
+    def error(self, message):
+        sys.exit(f"mutants: {message}")
+
+
+def at_least_one(text):
+    if not re.fullmatch("[1-9][0-9]*", text):
+        raise argparse.ArgumentTypeError(f"{text} is not a number of 1 or more")
+    return int(text)
+
+
+def expression(text):
+    try:
+        return re.compile(text)
+    except re.error as error:
+        raise argparse.ArgumentTypeError(f"{text} is no regular expression: {error}") from None
+
+
 def arguments():
-    parser = argparse.ArgumentParser(prog="ci/mutants", add_help=False)
+    parser = Parser(prog="ci/mutants", add_help=False)
     parser.add_argument("root", type=pathlib.Path)
     parser.add_argument("--all", action="store_true")
     parser.add_argument("--list", action="store_true")
-    parser.add_argument("--only", type=re.compile, default=re.compile(""), metavar="REGEX")
-    parser.add_argument("--jobs", type=int, default=1, metavar="N")
+    parser.add_argument("--only", type=expression, default=re.compile(""), metavar="REGEX")
+    parser.add_argument("--jobs", type=at_least_one, default=1, metavar="N")
     parser.add_argument("--models", action="store_true")
     parser.add_argument("--report", action="store_true")
     parser.add_argument("--self-test", action="store_true")

@@ -21,7 +21,10 @@ _STEPS = (
 )
 
 # Conditions that belong to a protocol: they look at what is shared, or at a limit.
-_SHARED = re.compile(r"is_top|try_pop|try_push|compare_exchange|protects|hazard|exceeds|load\(|TAG|empty|is_null|LIMIT|BATCH|SURPLUS|RECLAIM_AT")
+_SHARED = re.compile(
+    r"is_top|try_pop|try_push|compare_exchange|protects|hazard|exceeds|load\(|TAG|empty|is_null|LIMIT|BATCH|SURPLUS"
+    r"|RECLAIM_AT"
+)
 
 _ORDERING = re.compile(r"(?:\w+::)*\b(SeqCst|AcqRel|Acquire|Release)\b")
 _EXCHANGE = re.compile(r"\.compare_exchange(?:_weak)?\(")

@@ -87,7 +87,7 @@ class Source:
 
     @functools.cached_property
     def functions(self):
-        """(name, where its head begins, its body's opening bracket, its closing bracket) of each function and constant."""
+        """(name, beginning, the body's opening bracket if there is one, end) of each function and constant."""
         found = []
         for match in re.finditer(r"\bfn\s+(\w+)|\bconst\s+([A-Z_]\w*)\s*:", self.code):
             end = self.item_end(match.end())

@@ -110,7 +110,8 @@ class Tree:
             return None
         if done.returncode:
             raise RuntimeError(done.stderr)
-        return {_suite_of(message["target"]): message["executable"] for message in messages if message.get("executable")}
+        artifacts = [message for message in messages if message.get("executable")]
+        return {_suite_of(artifact["target"]): artifact["executable"] for artifact in artifacts}
 
     def build_apart(self, change, build, folder):
         """Makes a change and compiles it; the executables are copied to `folder`, where the next build leaves them."""
