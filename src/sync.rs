@@ -27,7 +27,7 @@ pub(crate) use core::sync::atomic::Ordering::{self, AcqRel, Acquire, Relaxed, Re
 /// What the processor's and the simulated machine's atomics go with.
 #[cfg(not(loom))]
 mod plain {
-    use super::AtomicPtr;
+    use super::{AtomicPtr, AtomicUsize};
 
     /// `core`'s cell behind the interface of loom's.
     #[derive(Debug)]
@@ -73,11 +73,16 @@ mod plain {
     /// States that nobody else can access `atomic` any more; only loom checks it.
     #[inline(always)]
     pub(crate) fn assert_exclusive<T>(_: *mut AtomicPtr<T>) {}
+
+    /// States that whoever finds `atomic` has to see that it was made; only loom checks it.
+    #[inline(always)]
+    #[allow(dead_code, reason = "for the engine `Haphazard`, which not every target has")]
+    pub(crate) fn assert_new(_: &mut AtomicUsize) {}
 }
 
 #[cfg(not(any(loom, elimination_stack_simulate)))]
 mod imp {
-    pub(crate) use super::plain::{MutPtr, UnsafeCell, assert_exclusive, hash};
+    pub(crate) use super::plain::{MutPtr, UnsafeCell, assert_exclusive, assert_new, hash};
     pub(crate) use alloc::alloc::{alloc, dealloc};
     pub(crate) use core::hint::spin_loop;
     #[allow(unused_imports, reason = "counters and the engine `Haphazard` use them, which not every build has")]
@@ -92,8 +97,9 @@ mod imp {
 
     /// A full barrier by itself.
     #[inline(always)]
-    #[allow(dead_code, reason = "for the engine `Haphazard`, which not every target has")]
+    #[allow(dead_code, reason = "only one form of the barrier needs it")]
     pub(crate) fn full_barrier() {
+        // Unchecked: without it the processor has a few cycles to go wrong in, which a test on it does not hit.
         portable_atomic::fence(super::Ordering::SeqCst);
     }
 
@@ -119,10 +125,6 @@ mod imp {
         spin_loop();
     }
 
-    pub(crate) fn full_barrier() {
-        loom::sync::atomic::fence(super::Ordering::SeqCst);
-    }
-
     /// The same for all: executions must repeat, and contexts shall meet.
     pub(crate) fn context_hash() -> u32 {
         0
@@ -137,11 +139,17 @@ mod imp {
         // SAFETY: the pointer is valid; that no other access is concurrent is what loom checks here.
         unsafe { (*atomic).with_mut(|_| ()) }
     }
+
+    pub(crate) fn assert_new(atomic: &mut AtomicUsize) {
+        // For loom all is at one time that a thread does between two accesses; this access makes now later than before.
+        atomic.load(super::Relaxed);
+        atomic.with_mut(|_| ());
+    }
 }
 
 #[cfg(elimination_stack_simulate)]
 mod imp {
-    pub(crate) use super::plain::{MutPtr, UnsafeCell, assert_exclusive};
+    pub(crate) use super::plain::{MutPtr, UnsafeCell, assert_exclusive, assert_new};
     // The counters are not part of what is simulated: without the feature `stats` there are none.
     pub(crate) use machine::{AtomicIsize, AtomicPtr, Uncounted as AtomicUsize, alloc, dealloc, spin_loop};
 
@@ -191,6 +199,11 @@ mod barrier {
         fence(Ordering::SeqCst);
     }
 
+    /// Where another crate has published the hazard: nothing, for [`publish_barrier`] follows.
+    #[inline(always)]
+    #[allow(dead_code, reason = "for the engine `Haphazard`, which not every target has")]
+    pub(crate) fn foreign_publish_barrier() {}
+
     /// Taking a free slot. Acquire pairs with the Release that left it: its plain fields are visible.
     pub(crate) const CLAIM: Ordering = Ordering::Acquire;
 
@@ -212,6 +225,8 @@ mod barrier {
     pub(crate) const ADD_SLOT: Ordering = Ordering::Release;
 }
 
+// Unchecked: loom does not model orderings of accesses that are stronger than `AcqRel`, and with weaker ones x86 executes
+// the same instructions; only C11's model tells them apart, in which `SeqCst` accesses make what is said above.
 #[cfg(all(
     not(loom),
     any(target_arch = "x86", target_arch = "x86_64", elimination_stack_sanitize, elimination_stack_simulate)
@@ -228,6 +243,13 @@ mod barrier {
     /// Nothing: [`publish`], [`CLAIM`] and [`RECHECK`] are the barrier.
     #[inline(always)]
     pub(crate) fn publish_barrier() {}
+
+    /// Where another crate has published the hazard, by an access that is not part of the barrier.
+    #[inline(always)]
+    #[allow(dead_code, reason = "for the engine `Haphazard`, which not every target has")]
+    pub(crate) fn foreign_publish_barrier() {
+        super::full_barrier();
+    }
 
     pub(crate) const CLAIM: Ordering = Ordering::SeqCst;
 

@@ -88,10 +88,12 @@ impl<T> Exchanger<T> {
         }
         let offer = visit.word(visit.kind);
         // Release: a push's node goes with the offer.
+        // Unchecked: without the first look the exchange fails all the same, but takes the cache line from who waits.
         if other != empty || self.0.compare_exchange(empty, offer, Release, Relaxed).is_err() {
             return Err(Alone::Collided);
         }
         for _ in 0..patience {
+            // Unchecked: only ends the wait early, for what follows finds the answer in any case.
             if self.0.load(Relaxed) != offer {
                 break;
             }
@@ -150,6 +152,23 @@ mod tests {
     fn pop(cell: &Exchanger<u32>, _: u32, patience: u16) -> End {
         let result = cell.visit::<Spin>(&Visit::pop(), patience);
         (result.err(), result.ok().flatten().map(free))
+    }
+
+    /// Who finds an offer of the other kind answers it, with what it brings.
+    #[test]
+    fn offers_are_answered() {
+        loom::model(|| {
+            let node = Node::allocate().unwrap();
+            // SAFETY: the node is ours.
+            unsafe { Node::put(node, 1) };
+            let waits = Exchanger(AtomicPtr::new(Visit::push(node).word(PUSH)));
+            assert_eq!(waits.visit::<Spin>(&Visit::pop(), 1), Ok(Some(node)));
+            assert_eq!(waits.0.load(Relaxed).addr(), ANSWER);
+            let waits = Exchanger(AtomicPtr::new(Visit::<u32>::pop().word(POP)));
+            assert_eq!(waits.visit::<Spin>(&Visit::push(node), 1), Ok(None));
+            assert_eq!(waits.0.load(Relaxed), Visit::push(node).word(ANSWER));
+            assert_eq!(free(node), 1);
+        });
     }
 
     /// Runs pushes of 1, 2, ... against pops. Each value comes out once, at a pop or back at its push; who has

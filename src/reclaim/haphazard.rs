@@ -22,7 +22,9 @@ use super::pool::{Claim, Pool};
 use super::{Domain, Guard, Permit, sealed};
 use crate::OutOfMemory;
 use crate::stats::Counters;
-use crate::sync::{AcqRel, Acquire, AtomicPtr, Initial, Relaxed, alloc, dealloc, full_barrier, initial};
+use crate::sync::{
+    AcqRel, Acquire, AtomicPtr, Initial, Relaxed, Release, alloc, dealloc, foreign_publish_barrier, initial,
+};
 use crate::treiber::{Node, NodePtr};
 use ::alloc::alloc::Layout;
 use core::ptr::{self, NonNull};
@@ -113,7 +115,9 @@ impl<T, L: Initial, const RECLAIM_AT: usize> HaphazardDomain<T, L, RECLAIM_AT> {
         let mut shared = self.shared.load(Acquire);
         if shared.is_null() {
             // Who has seen a node may still see null here; a read-modify-write sees the latest.
-            shared = self.shared.compare_exchange(shared, shared, AcqRel, Acquire).unwrap_or_else(|shared| shared);
+            // Unchecked: loom's always do. By the memory model it does because of this Release and the Acquire in
+            // `make_shared`: if null was read and written before, seeing the node would happen before making the domain.
+            shared = self.shared.compare_exchange(shared, shared, Release, Acquire).unwrap_or_else(|shared| shared);
         }
         // SAFETY: invariant 1.
         unsafe { shared.as_ref() }
@@ -127,8 +131,9 @@ impl<T, L: Initial, const RECLAIM_AT: usize> HaphazardDomain<T, L, RECLAIM_AT> {
             let new = NonNull::new(unsafe { alloc(Self::LAYOUT) }.cast::<Shared<T>>())?;
             // SAFETY: just allocated with this layout.
             unsafe { new.write(Shared::new()) };
-            // AcqRel: Release pairs with `shared`, and so does Acquire if somebody was faster.
-            if self.shared.compare_exchange(ptr::null_mut(), new.as_ptr(), AcqRel, Acquire).is_err() {
+            // Release pairs with `shared`. Relaxed: if somebody was faster, `shared` has the Acquire.
+            // Unchecked: Acquire pairs with the Release in `shared`, see there.
+            if self.shared.compare_exchange(ptr::null_mut(), new.as_ptr(), AcqRel, Relaxed).is_err() {
                 // SAFETY: ours alone, and made above.
                 unsafe { free_shared(new) };
             }
@@ -148,7 +153,7 @@ unsafe fn free_shared<T>(shared: NonNull<Shared<T>>) {
     }
 }
 
-// SAFETY: contract 1 is haphazard's: its hazard is published before the full barrier in `protect`, its domain
+// SAFETY: contract 1 is haphazard's: its hazard is published before the barrier in `protect`, its domain
 // has a full barrier before it reads the hazards. 2 is invariant 3. 3: `retire_ptr` takes any node that is
 // not reachable. 4: nothing here calls a closure of the user's.
 unsafe impl<T, L: Initial, const RECLAIM_AT: usize> Domain<T, L> for HaphazardDomain<T, L, RECLAIM_AT> {
@@ -256,7 +261,7 @@ unsafe impl<T, L: Initial, const RECLAIM_AT: usize> Guard<T, L> for HaphazardGua
             });
             hazard.protect_raw(node.as_ptr());
             // Pairs with haphazard's own between unlinking and reading the hazards.
-            full_barrier();
+            foreign_publish_barrier();
         }
     }
 
@@ -338,7 +343,8 @@ impl<T, L, const RECLAIM_AT: usize> Drop for HaphazardDomain<T, L, RECLAIM_AT> {
             // SAFETY: invariant 3.
             unsafe { private.spare.free() };
         });
-        if let Some(shared) = NonNull::new(self.shared.load(Acquire)) {
+        // Relaxed: `&mut self` comes after all that was done here.
+        if let Some(shared) = NonNull::new(self.shared.load(Relaxed)) {
             // SAFETY: `&mut self`, and the records are gone.
             unsafe { free_shared(shared) };
         }

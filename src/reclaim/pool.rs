@@ -23,8 +23,8 @@
 
 use crate::stats::Counters;
 use crate::sync::{
-    ADD_SLOT, Acquire, AtomicPtr, CLAIM, Initial, MutPtr, Padded, READ_HAZARD, Relaxed, Release, UnsafeCell, alloc,
-    array_of, context_hash, dealloc, initial, publish,
+    ADD_SLOT, AtomicPtr, CLAIM, Initial, MutPtr, Padded, READ_HAZARD, Relaxed, Release, UnsafeCell, alloc, array_of,
+    context_hash, dealloc, initial, publish,
 };
 use crate::treiber::{Node, NodePtr};
 use ::alloc::alloc::Layout;
@@ -335,7 +335,8 @@ impl<T, P, const N: usize> Pool<T, P, N> {
 
 impl<T, P, const N: usize> Drop for Pool<T, P, N> {
     fn drop(&mut self) {
-        let mut next = self.extra.load(Acquire);
+        // Relaxed: `&mut self` comes after all that was done here.
+        let mut next = self.extra.load(Relaxed);
         while let Some(extra) = NonNull::new(next) {
             // SAFETY: `&mut self`: nobody is in a slot, and each was allocated in `add`.
             unsafe {

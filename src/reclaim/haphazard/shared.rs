@@ -71,7 +71,8 @@ impl<T> Drop for Recycle<T> {
 
 impl<T> Shared<T> {
     pub(super) fn new() -> Self {
-        let (nodes, reserved) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        let (mut nodes, reserved) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        sync::assert_new(&mut nodes);
         Self { domain: raw::Domain::new(&Family), spares: Spares { head: Head::new(), nodes, reserved } }
     }
 }
