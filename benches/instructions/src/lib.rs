@@ -75,7 +75,7 @@ impl Subject {
 #[repr(align(4096))]
 struct Page([u8; 4096]);
 
-/// Does what is to be done before, and then [`counted`], all on one page of the thread's stack.
+/// Does what is to be done before, and then [`counted`].
 ///
 /// # Panics
 ///
@@ -83,13 +83,21 @@ struct Page([u8; 4096]);
 #[must_use]
 pub fn perform(through: Through, scenario: Scenario) -> Subject {
     let mut subject = Subject::new();
+    let Scenario { before, counted: run, times } = scenario;
+    on_one_page(|| {
+        repeat(&mut subject, through, before, 1);
+        counted(&mut subject, through, run, times);
+    });
+    subject
+}
+
+/// Has the operations in `action` find themselves on one page of the thread's stack.
+#[inline(never)]
+pub fn on_one_page(action: impl FnOnce()) {
     let page = Page([0; 4096]);
     black_box(&page.0);
-    let Scenario { before, counted: run, times } = scenario;
-    repeat(&mut subject, through, before, 1);
-    counted(&mut subject, through, run, times);
+    action();
     black_box(&page.0);
-    subject
 }
 
 /// callgrind counts in here.
