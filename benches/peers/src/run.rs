@@ -2,7 +2,7 @@
 //! sample is taken by a process of its own: it finds a fresh heap, and memory in other places than the last one.
 
 use crate::args::Options;
-use crate::contenders::{self, Entry};
+use crate::contenders::{self, DIRECT, Entry, HANDLE};
 use crate::machine;
 use crate::results::{Results, Row};
 use crate::sample::Plan;
@@ -47,7 +47,7 @@ pub fn run(options: &Options) -> Result<Results, String> {
     }
     if let Some(counting) = &options.counting {
         for workload in &workloads {
-            for entry in &contenders {
+            for entry in contenders.iter().filter(|entry| [DIRECT, HANDLE].contains(&entry.name)) {
                 let rows = sample(counting, entry, 0, &options.plan(*workload, steps));
                 results.add(rows.map(|mut rows| {
                     rows.retain(Row::is_count);
