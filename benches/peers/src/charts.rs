@@ -39,7 +39,7 @@ impl Panel {
     }
 
     fn of(results: &Results, workload: Workload) -> Option<Self> {
-        let title = format!("{}: ns a {}, logarithmic", workload.title.replace('`', ""), workload.unit());
+        let title = format!("{}: ns per {}, logarithmic", workload.title.replace('`', ""), workload.unit());
         Self::new(title, |entry| results.spread(workload.name, entry.name, "ns"))
     }
 

@@ -91,13 +91,17 @@ pub fn sample<S: Contender<T>, T: Value>(plan: &Plan) -> Sample {
 fn measure<A: Access<T>, T: Value>(worker: &mut Worker<'_, A, T>, plan: &Plan, start: &Barrier) -> Done {
     let Plan { workload, time, values, steps } = *plan;
     let warm_up = plan.warm_up();
+    if cfg!(feature = "count") {
+        worker.pile();
+    }
     let mut latencies = None;
     match workload.kind {
         Kind::Pairs | Kind::Large => worker.pairs(warm_up.time),
         Kind::Memory => worker.some_pairs(warm_up.values),
         Kind::OwnWork => worker.pairs_with(warm_up.time, |state| work(state, steps)),
         Kind::Latency => {
-            let mut histogram = Histogram::new(3).expect("3 digits");
+            // Up to a minute; does not grow, for it would call the allocator.
+            let mut histogram = Histogram::new_with_bounds(1, 60_000_000_000, 3).expect("valid bounds");
             worker.timed_pairs(warm_up.time, &mut histogram);
             histogram.reset();
             latencies = Some(histogram);

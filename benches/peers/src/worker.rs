@@ -139,7 +139,7 @@ impl<'a, A: Access<T>, T: Value> Worker<'a, A, T> {
     pub fn timed_pairs(&mut self, time: Duration, latencies: &mut Histogram<u32>) {
         let mut record = |begin: Instant| {
             let nanoseconds = u64::try_from(begin.elapsed().as_nanos()).unwrap_or(u64::MAX);
-            latencies.record(nanoseconds.max(1)).expect("it grows");
+            latencies.saturating_record(nanoseconds);
         };
         self.until(time, |worker| {
             let begin = Instant::now();
@@ -204,6 +204,18 @@ impl<'a, A: Access<T>, T: Value> Worker<'a, A, T> {
                 }
             }
             self.counted += values;
+        }
+    }
+
+    /// Pushes more values than are in the stack at once later, and pops them: afterwards there are spare nodes, and to make
+    /// the last of them is no part of the steady state.
+    pub fn pile(&mut self) {
+        const VALUES: usize = 8 * BURST;
+        for _ in 0..VALUES {
+            self.push();
+        }
+        for _ in 0..VALUES {
+            self.pop();
         }
     }
 
