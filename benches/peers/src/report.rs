@@ -78,15 +78,16 @@ fn contenders(results: &Results) -> String {
     text
 }
 
-/// A table with a line for each contender that has any cell.
+/// A table of the contenders, without empty lines and columns.
 fn table(text: &mut String, heads: impl Iterator<Item = String>, cells: impl Fn(&str) -> Vec<String>) {
-    let heads: Vec<String> = heads.collect();
+    let lines = contenders::all().into_iter().map(|entry| (entry.name, cells(entry.name)));
+    let lines: Vec<_> = lines.filter(|(_, cells)| cells.iter().any(|cell| !cell.is_empty())).collect();
+    let filled = |column: usize| lines.iter().any(|(_, cells)| !cells[column].is_empty());
+    let (columns, heads): (Vec<usize>, Vec<String>) = heads.enumerate().filter(|(column, _)| filled(*column)).unzip();
     let _ = writeln!(text, "| contender | {} |\n|---|{}", heads.join(" | "), "--:|".repeat(heads.len()));
-    for entry in contenders::all() {
-        let cells = cells(entry.name);
-        if cells.iter().any(|cell| !cell.is_empty()) {
-            let _ = writeln!(text, "| {} | {} |", entry.name, cells.join(" | "));
-        }
+    for (name, cells) in &lines {
+        let cells: Vec<&str> = columns.iter().map(|column| cells[*column].as_str()).collect();
+        let _ = writeln!(text, "| {name} | {} |", cells.join(" | "));
     }
 }
 
