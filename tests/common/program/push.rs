@@ -28,7 +28,7 @@ impl<'v, R: Engine, B: Backoff> Tested<'_, 'v, R, B> {
 
     pub fn try_push(&mut self, through: Through, memory: Memory) {
         let (stack, ledger, value) = (self.stack, self.ledger, self.values.make());
-        let (id, refusal) = (value.id, self.refusal(through, PushErrorKind::OutOfMemory));
+        let id = value.id;
         let handle = self.handle_mut(through);
         let result = memory.during(ledger, || match handle {
             Some(handle) => handle.try_push(value),
@@ -41,7 +41,7 @@ impl<'v, R: Engine, B: Backoff> Tested<'_, 'v, R, B> {
             }
             Err(error) => {
                 assert!(ledger.refused() > 0, "{error}, although there is memory");
-                assert_eq!(error.kind(), refusal);
+                assert_eq!(error.kind(), self.refusal(through, PushErrorKind::OutOfMemory));
                 take_back(id, error);
             }
         }
@@ -49,8 +49,7 @@ impl<'v, R: Engine, B: Backoff> Tested<'_, 'v, R, B> {
 
     pub fn push_spare(&mut self, through: Through) {
         let (stack, ledger, value) = (self.stack, self.ledger, self.values.make());
-        let (id, refusal) = (value.id, self.refusal(through, PushErrorKind::NoSpareNode));
-        let reserved = self.is_reserved(through);
+        let (id, reserved) = (value.id, self.is_reserved(through));
         let handle = self.handle_mut(through);
         let result = Self::without_allocator(ledger, "push_spare", || match handle {
             Some(handle) => handle.push_spare(value),
@@ -60,7 +59,7 @@ impl<'v, R: Engine, B: Backoff> Tested<'_, 'v, R, B> {
             Ok(()) => self.model.push(id),
             Err(error) => {
                 assert!(!reserved, "{error}, although enough is reserved");
-                assert_eq!(error.kind(), refusal);
+                assert_eq!(error.kind(), self.refusal(through, PushErrorKind::NoSpareNode));
                 take_back(id, error);
             }
         }
@@ -134,7 +133,7 @@ impl<'v, R: Engine, B: Backoff> Tested<'_, 'v, R, B> {
         self.left_surplus(count);
     }
 
-    /// Why a push may be refused now: for want of a slot, or else for this reason.
+    /// Why a push was refused: there is still no slot for it, or else for this reason.
     fn refusal(&mut self, through: Through, otherwise: PushErrorKind) -> PushErrorKind {
         let needs_slot = self.handle_mut(through).is_none();
         if needs_slot && self.free_slots() == 0 { PushErrorKind::NoSlot } else { otherwise }
