@@ -82,7 +82,9 @@ mod plain {
 
 #[cfg(not(any(loom, elimination_stack_simulate)))]
 mod imp {
-    pub(crate) use super::plain::{MutPtr, UnsafeCell, assert_exclusive, assert_new, hash};
+    #[allow(unused_imports, reason = "the engine `Haphazard` uses it, which not every target has")]
+    pub(crate) use super::plain::assert_new;
+    pub(crate) use super::plain::{MutPtr, UnsafeCell, assert_exclusive, hash};
     pub(crate) use alloc::alloc::{alloc, dealloc};
     pub(crate) use core::hint::spin_loop;
     #[allow(unused_imports, reason = "counters and the engine `Haphazard` use them, which not every build has")]
