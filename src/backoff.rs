@@ -146,6 +146,12 @@ pub(crate) fn relax_for<Relax: RelaxStrategy>(relaxes: u16) {
 /// Measured with `cargo bench --bench backoff` (x86-64, 2 cores, medians of 9 rounds), the elimination back-off takes of the
 /// plain list's time a pair: 1.01 to 1.03 on one thread; without own work 0.17 to 0.18 on 2 threads and 0.24 to 0.30 on
 /// 8; with 500 steps of own work 0.99 to 1.00 and 1.05 to 1.08.
+///
+/// Other values, one changed at a time, on the simulated machine (`ci/scale`, default types, throughput against these
+/// values on 2 to 64 cores): `MIN` 16 is the same but for a few percent. `MAX` 128 gives half on 8 and 16 cores; 2048 gives
+/// 1.2 times as much on 8 and 1.5 to 2.4 on 16 and 64, but four fifths where operations are 1000 cycles apart, and its longest
+/// waits are four times as long. Decaying by a quarter gives two thirds on 16 cores, though 1.1 to 1.5 at 1000 cycles apart; by
+/// a sixteenth 1.06, and 0.9 there.
 pub struct Patience {
     relaxes: u16,
 }
