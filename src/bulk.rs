@@ -92,7 +92,7 @@ impl<'a, T: 'a, R: Reclaim + 'a, B: Backoff + 'a, E: Enter<'a, T, R, B>> Drop fo
             let retire = |guard: &mut GuardOf<'a, T, R, B>| {
                 // SAFETY: the node is ours, from this stack, and its value is out.
                 unsafe { guard.retire(node) };
-                guard.settle(Permit::Nothing);
+                guard.settle(Permit::Allocator);
             };
             while self.enter.enter(retire).is_none() {
                 B::relax();

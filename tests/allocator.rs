@@ -12,6 +12,7 @@ mod ledger;
 use common::*;
 use ledger::*;
 use std::mem;
+use std::panic::{catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed, Ordering::SeqCst};
 use std::sync::{Barrier, Mutex};
 use std::thread;
@@ -24,6 +25,7 @@ for_each_stack! {
 for_each_slots_stack! {
     steady_pairs, steady_bursts, steady_producer_and_consumer, pop_never_allocates, interrupt_calls_keep_off,
     interrupt_calls_keep_off_while_others_do_not, bound_with_interrupt_calls_alone, surplus_is_given_back,
+    surplus_of_a_panic_is_given_back,
     surplus_with_reservation, idle_handles_protect_nothing, reserve_keeps_its_promise, reserve_with_as_many_contexts_as_slots,
     as_many_contexts_as_slots_are_enough, slots_are_as_few_as_contexts,
     reserve_with_values_from_before, without_any_memory, memory_ends_at_each_call, one_call_fails, handles_without_memory,
@@ -501,6 +503,17 @@ fn surplus_is_given_back<R: Engine, B: Backoff>() {
         ledger.assert_bound::<R, B>(3);
         ledger.nothing_after(stack);
     }
+}
+
+/// What `push_all` has made, before its iterator panics, goes back at once.
+fn surplus_of_a_panic_is_given_back<R: Engine, B: Backoff>() {
+    let ledger = ledger();
+    let stack = Stack::<Block, R, B>::custom();
+    let values = 10 * idle::<R, B>();
+    let give = |id| if id < values { block(id) } else { resume_unwind(Box::new(())) };
+    ledger.during(|| catch_unwind(|| stack.push_all((0..=values).map(give))).unwrap_err());
+    ledger.assert_bound::<R, B>(0);
+    ledger.nothing_after(stack);
 }
 
 /// The surplus beyond a reservation goes back, the reserved nodes stay.

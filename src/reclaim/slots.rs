@@ -146,10 +146,12 @@ unsafe impl<T, L: Initial, const N: usize> Domain<T, L> for SlotsDomain<T, L, N>
         Some(self.guard(self.pool.claim_home_protecting(node)?))
     }
 
+    #[inline(always)]
     fn enter(&self, permit: Permit) -> Option<Self::Guard<'_>> {
         Some(self.guard(self.pool.claim(permit == Permit::Allocator)?))
     }
 
+    #[inline(always)]
     fn enter_protecting(&self, node: NodePtr<T>) -> Option<Self::Guard<'_>> {
         Some(self.guard(self.pool.claim_protecting(node)?))
     }

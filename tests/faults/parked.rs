@@ -132,7 +132,8 @@ pub fn check<R: Engine, B: Backoff>(parked: usize, seed: usize) {
     });
     let total = Account::total(accounts());
     assert_bound::<R, B>(&ledger, total, "at the end");
-    let left = ledger.during(|| stack.take_all().fold((0, 0), |(count, sum), value| (count + 1, sum + value.0)));
+    let left = ledger
+        .during(|| stack.take_all().fold((0, 0_usize), |(count, sum), value| (count + 1, sum.wrapping_add(value.0))));
     assert_eq!(left, (total.live, total.sum), "(values, their sum) in the end");
     ledger.nothing_after(stack);
 }
