@@ -203,6 +203,8 @@ unsafe impl<T, L: Initial, const N: usize> Domain<T, L> for SlotsDomain<T, L, N>
         let mut freed = 0;
         self.depot.unreserve();
         if let Some(mut guard) = self.enter(Permit::Nothing) {
+            // Makes room for the batch that is in our hands, of which the depot's count knows no more.
+            freed += guard.empty();
             self.depot.take_all(Slots::<N>::BATCH, |first, mut rest| {
                 // SAFETY: rule 2 of the depot.
                 let others = unsafe { rest.free() };
