@@ -15,6 +15,9 @@ pub struct Account {
     most: AtomicIsize,
     /// The sum of the same values, wrapping.
     sum: AtomicUsize,
+    /// Nodes that it has reserved now, and the most that this ever was.
+    reserved: AtomicUsize,
+    most_reserved: AtomicUsize,
     pub calls: AtomicUsize,
     /// Set during each call.
     pub inside: AtomicBool,
@@ -29,17 +32,24 @@ pub struct Total {
     pub most: usize,
     /// Their sum, wrapping.
     pub sum: usize,
+    /// No more nodes are reserved; there may be fewer, since a `reclaim` ends the reservations of all.
+    pub reserved: usize,
+    /// Nor ever were.
+    pub most_reserved: usize,
 }
 
 impl Account {
     pub fn total<'a>(accounts: impl IntoIterator<Item = &'a Self>) -> Total {
-        let (mut live, mut most, mut sum) = (0, 0, 0_usize);
+        let (mut live, mut most, mut sum, mut reserved, mut most_reserved) = (0, 0, 0_usize, 0, 0);
         for account in accounts {
             live += account.live.load(SeqCst);
             most += account.most.load(SeqCst);
             sum = sum.wrapping_add(account.sum.load(SeqCst));
+            reserved += account.reserved.load(SeqCst);
+            most_reserved += account.most_reserved.load(SeqCst);
         }
-        Total { live: usize::try_from(live).unwrap(), most: usize::try_from(most).unwrap(), sum }
+        let (live, most) = (usize::try_from(live).unwrap(), usize::try_from(most).unwrap());
+        Total { live, most, sum, reserved, most_reserved }
     }
 
     fn count(&self, values: isize, sum: usize) {
@@ -96,6 +106,17 @@ impl<R: Engine, B: Backoff> Worker<'_, R, B> {
     pub fn push_and_pop(&mut self) {
         self.push(usize::MAX);
         self.pop(usize::MAX);
+    }
+
+    /// Reserves nodes, at most a few more than a batch, and gives all back.
+    pub fn keep_house(&mut self) {
+        let Self { stack, account, random, .. } = self;
+        let nodes = 1 + random.below(5 * R::SLOTS);
+        account.reserved.store(nodes, SeqCst);
+        account.most_reserved.store(account.most_reserved.load(Relaxed).max(nodes), SeqCst);
+        account.call(|| stack.reserve(nodes)).expect("memory");
+        account.call(|| stack.reclaim());
+        account.reserved.store(0, SeqCst);
     }
 
     fn push(&mut self, kind: usize) {
