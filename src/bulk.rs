@@ -1,12 +1,16 @@
 //! Many values at once: `push_all`, `take_all`, and the traits of collections.
+//!
+//! No code of the user's runs while a slot is claimed, and to claim one for each value would cost as much as to push or
+//! pop them one by one. So both calls get nodes out of a slot, or give them to one, [`BATCH`](Slots::BATCH) at a time,
+//! and keep them meanwhile. `push_all` keeps no more than the iterator has announced values, so a node that it holds has
+//! a value, or soon will; `TakeAll` keeps those that it has emptied, fewer than a batch.
 
 use crate::backoff::{Backoff, Elimination};
 use crate::error::{Outcome, PushErrorKind};
-use crate::operation::take_value;
-use crate::reclaim::{Domain, Guard, Permit, Reclaim, Slots};
+use crate::reclaim::{Domain, Guard, Permit, Reclaim, Slots, chain::Chain};
 use crate::stack::GuardOf;
-use crate::sync::Relaxed;
-use crate::treiber::Node;
+use crate::sync::{Relaxed, initial};
+use crate::treiber::{Node, NodePtr};
 use crate::{Handle, Stack};
 use core::fmt;
 use core::iter::FusedIterator;
@@ -48,12 +52,15 @@ struct Pending<'a, T: 'a, R: Reclaim + 'a, B: Backoff + 'a, E: Enter<'a, T, R, B
     first: *mut Node<T>,
     last: *mut Node<T>,
     count: usize,
+    /// Nodes for values to come.
+    empty: Chain<T>,
     stack: &'a Stack<T, R, B>,
 }
 
 impl<'a, T: 'a, R: Reclaim + 'a, B: Backoff + 'a, E: Enter<'a, T, R, B>> Pending<'a, T, R, B, E> {
-    fn add(&mut self, value: T) {
-        let Some(Some(node)) = self.enter.enter(|guard| guard.node(Permit::Allocator)) else {
+    /// Adds a value, of which at least `more` are still to come.
+    fn add(&mut self, value: T, more: usize) {
+        let Some(node) = self.empty.pop().or_else(|| self.get_nodes(more)) else {
             return Outcome::refused(PushErrorKind::OutOfMemory, value);
         };
         // SAFETY: the node is ours and has no value. Relaxed: linking the chain publishes it.
@@ -66,6 +73,22 @@ impl<'a, T: 'a, R: Reclaim + 'a, B: Backoff + 'a, E: Enter<'a, T, R, B>> Pending
         }
         self.first = node.as_ptr();
         self.count += 1;
+    }
+
+    /// A node, if there is one; and others for `more` values, as far as a batch and the memory go.
+    #[cold]
+    fn get_nodes(&mut self, more: usize) -> Option<NodePtr<T>> {
+        let empty = &mut self.empty;
+        let node = self.enter.enter(|guard| {
+            let node = guard.node(Permit::Allocator)?;
+            while empty.len() < more.min(R::BATCH - 1) {
+                let Some(other) = guard.node(Permit::Allocator) else { break };
+                // SAFETY: the node is ours.
+                unsafe { empty.push(other) };
+            }
+            Some(node)
+        });
+        node.flatten()
     }
 
     fn push(mut self) {
@@ -84,20 +107,19 @@ impl<'a, T: 'a, R: Reclaim + 'a, B: Backoff + 'a, E: Enter<'a, T, R, B>> Pending
 impl<'a, T: 'a, R: Reclaim + 'a, B: Backoff + 'a, E: Enter<'a, T, R, B>> Drop for Pending<'a, T, R, B, E> {
     fn drop(&mut self) {
         while let Some(node) = NonNull::new(self.first) {
-            // SAFETY: the chain is ours and holds values.
+            // SAFETY: the chain is ours and holds values; the node has none afterwards.
             let value = unsafe {
                 self.first = node.as_ref().next.load(Relaxed);
-                Node::take(node)
+                let value = Node::take(node);
+                self.empty.push(node);
+                value
             };
-            let retire = |guard: &mut GuardOf<'a, T, R, B>| {
-                // SAFETY: the node is ours, from this stack, and its value is out.
-                unsafe { guard.retire(node) };
-                guard.settle(Permit::Allocator);
-            };
-            while self.enter.enter(retire).is_none() {
-                B::relax();
-            }
             drop(value);
+        }
+        let (enter, empty) = (&mut self.enter, &mut self.empty);
+        // SAFETY: the nodes are ours, from this stack, and have no values.
+        while empty.len() > 0 && enter.enter(|guard| unsafe { guard.retire_all(empty.take()) }).is_none() {
+            B::relax();
         }
     }
 }
@@ -107,15 +129,22 @@ fn push_all<'a, T: 'a, R: Reclaim + 'a, B: Backoff + 'a, E: Enter<'a, T, R, B>>(
     values: impl IntoIterator<Item = T>,
 ) {
     let stack = enter.stack();
-    let mut pending = Pending { enter, first: ptr::null_mut(), last: ptr::null_mut(), count: 0, stack };
-    values.into_iter().for_each(|value| pending.add(value));
+    let (first, last, empty) = (ptr::null_mut(), ptr::null_mut(), initial!(Chain<T>));
+    let mut pending = Pending { enter, first, last, count: 0, empty, stack };
+    let mut values = values.into_iter();
+    while let Some(value) = values.next() {
+        let more = if pending.empty.len() == 0 { values.size_hint().0 } else { 0 };
+        pending.add(value, more);
+    }
+    drop(values);
     pending.push();
 }
 
 impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
     /// Pushes all values at once, with one compare-exchange for the whole chain; the last one is on top.
     ///
-    /// If the iterator panics, no value has been pushed, and those that it has given are dropped.
+    /// If the iterator panics, no value has been pushed, and those that it has given are dropped. Nodes are got for as
+    /// many values at a time as its `size_hint` says are to come, up to [`BATCH`](Slots::BATCH).
     ///
     /// Allocates: for each value for which there is no spare node. Waits: no longer than its back-off. Lock-free: as
     /// the allocator and the iterator. From an interrupt handler: only if the allocator permits it.
@@ -138,7 +167,7 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
     /// Values that the iterator is not asked for are dropped with it.
     ///
     /// Allocates: never on [`Slots`]. Frees: the iterator may give surplus nodes back. Waits: the iterator needs a slot
-    /// for each value, as [`Stack::pop`]. Lock-free: yes, while a slot is free. From an interrupt handler: no.
+    /// after each [`BATCH`](Slots::BATCH) values and after the last one, as [`Stack::pop`]. Lock-free: yes, while a slot is free. From an interrupt handler: no.
     ///
     /// ```
     /// let stack: elimination_stack::Stack<_> = [1, 2, 3].into_iter().collect();
@@ -146,7 +175,8 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
     /// assert!(stack.is_empty());
     /// ```
     pub fn take_all(&self) -> TakeAll<'_, T, R, B> {
-        TakeAll { stack: self, first: self.head.detach() }
+        let first = self.head.detach();
+        TakeAll { stack: self, first, emptied: first, count: 0 }
     }
 }
 
@@ -162,9 +192,17 @@ impl<T, R: Reclaim, B: Backoff> Handle<'_, T, R, B> {
 }
 
 /// The values that [`Stack::take_all`] took, from the top down.
+///
+/// It holds the nodes of the values that it has not given yet, and, until it ends, those of up to
+/// [`BATCH`](Slots::BATCH) - 1 others: so many more values count for [`Stack::IDLE_NODES`] and [`Stack::reserve`].
+/// Leaking it leaks them.
 pub struct TakeAll<'a, T, R: Reclaim = Slots<8>, B: Backoff = Elimination<4>> {
     stack: &'a Stack<T, R, B>,
+    /// The node whose value is next.
     first: *mut Node<T>,
+    /// The nodes above it that have no value any more, and how many they are. They are linked still.
+    emptied: *mut Node<T>,
+    count: usize,
 }
 
 // SAFETY: the iterator owns its values, and hands them to the thread that it was sent to.
@@ -172,23 +210,38 @@ unsafe impl<T: Send, R: Reclaim, B: Backoff> Send for TakeAll<'_, T, R, B> {}
 // SAFETY: a shared iterator gives access to nothing.
 unsafe impl<T: Send, R: Reclaim, B: Backoff> Sync for TakeAll<'_, T, R, B> {}
 
-impl<T, R: Reclaim, B: Backoff> Iterator for TakeAll<'_, T, R, B> {
-    type Item = T;
-
-    fn next(&mut self) -> Option<T> {
-        let node = NonNull::new(self.first)?;
+impl<T, R: Reclaim, B: Backoff> TakeAll<'_, T, R, B> {
+    /// Lets the emptied nodes go.
+    #[cold]
+    fn retire(&mut self) {
         let mut guard = loop {
             match self.stack.domain.enter(Permit::Nothing) {
                 Some(guard) => break guard,
                 None => B::relax(),
             }
         };
-        // SAFETY: the nodes are ours since they were detached, and came from this stack.
+        guard.counters().pops(self.count);
+        // SAFETY: the nodes are ours since they were detached, came from this stack, and have no values.
+        unsafe { guard.retire_all(Chain::from_linked(self.emptied, self.count)) };
+        (self.emptied, self.count) = (self.first, 0);
+    }
+}
+
+impl<T, R: Reclaim, B: Backoff> Iterator for TakeAll<'_, T, R, B> {
+    type Item = T;
+
+    #[inline]
+    fn next(&mut self) -> Option<T> {
+        let node = NonNull::new(self.first)?;
+        // SAFETY: the nodes are ours since they were detached, and this one has a value.
         let value = unsafe {
             self.first = node.as_ref().next.load(Relaxed);
-            take_value(&mut guard, node)
+            Node::take(node)
         };
-        guard.settle(Permit::Allocator);
+        self.count += 1;
+        if self.count == R::BATCH || self.first.is_null() {
+            self.retire();
+        }
         Some(value)
     }
 

@@ -26,6 +26,7 @@ use crate::OutOfMemory;
 use crate::stats::Counters;
 use crate::sync::Initial;
 use crate::treiber::NodePtr;
+use chain::Chain;
 
 #[cfg(target_has_atomic = "ptr")]
 pub use haphazard::Haphazard;
@@ -57,6 +58,8 @@ pub mod sealed {
         const IDLE_NODES: usize;
         /// See [`Stack::SLOT_NODES`](crate::Stack::SLOT_NODES).
         const SLOT_NODES: usize;
+        /// Nodes that `push_all` and `TakeAll` get or let go at once, at most.
+        const BATCH: usize;
 
         /// The engine's part of a stack of `T`; each slot also holds an `L`.
         type Domain<T, L: Initial>: Domain<T, L>;
@@ -129,6 +132,20 @@ pub unsafe trait Guard<T, L> {
     ///
     /// The caller owns the node, it came from this domain, holds no value, and is not used afterwards.
     unsafe fn retire(&mut self, node: NodePtr<T>);
+
+    /// Lets a chain of nodes go, and settles; may call the allocator.
+    ///
+    /// # Safety
+    ///
+    /// As [`Guard::retire`], of each node.
+    unsafe fn retire_all(&mut self, mut nodes: Chain<T>) {
+        while let Some(node) = nodes.pop() {
+            // SAFETY: the caller's contract.
+            unsafe { self.retire(node) };
+            self.settle(Permit::Nothing);
+        }
+        self.give_back();
+    }
 
     /// Whether there will be something to settle once one more node is retired.
     fn is_due(&mut self) -> bool;

@@ -60,6 +60,7 @@ impl<const RECLAIM_AT: usize> Haphazard<RECLAIM_AT> {
 
 impl<const RECLAIM_AT: usize> sealed::Engine for Haphazard<RECLAIM_AT> {
     const SLOT_NODES: usize = RECLAIM_AT + Self::SPARE_LIMIT + 1;
+    const BATCH: usize = Self::SPARE_LIMIT;
     // The spare list keeps what one slot's turn of reclaiming gives.
     const IDLE_NODES: usize = Self::SLOTS * Self::SLOT_NODES + RECLAIM_AT;
 

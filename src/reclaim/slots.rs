@@ -91,6 +91,7 @@ impl<const N: usize> Slots<N> {
 
 impl<const N: usize> sealed::Engine for Slots<N> {
     const SLOT_NODES: usize = Self::RETIRE_LIMIT + Self::SPARE_LIMIT;
+    const BATCH: usize = Self::BATCH;
     // A last incomplete batch may stay in the depot above its limit.
     const IDLE_NODES: usize = N * Self::SLOT_NODES + Self::SURPLUS - 1;
 
