@@ -16,7 +16,7 @@ use std::ptr;
 use std::sync::atomic::{
     AtomicBool, AtomicI64, AtomicPtr, AtomicU64, AtomicUsize, Ordering::Relaxed, Ordering::SeqCst,
 };
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, Once, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -113,16 +113,16 @@ extern "C" fn on_signal(signal: libc::c_int) {
 fn interrupted<D>(data: &D, interrupt: unsafe fn(*const ()), action: impl FnOnce()) {
     // There is one timer for the process.
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+    // Never taken away, see `handle_signals`.
+    static HANDLED: Once = Once::new();
 
     struct Stop(#[expect(dead_code, reason = "valid until the timer has stopped")] Box<Target>);
 
     impl Drop for Stop {
         fn drop(&mut self) {
             set_timer(0);
-            // SAFETY: a handler of this process's own; from now on no signal is under way to the handler.
-            unsafe { libc::signal(libc::SIGALRM, libc::SIG_IGN) };
-            // Another thread may be in the handler still, about to pass a signal on, which is then ignored. After that it
-            // must not find this thread gone.
+            // Another thread may be in the handler still, about to pass a signal on; it must not find this thread gone.
+            // Signals that come later find no target.
             TARGET.store(ptr::null_mut(), SeqCst);
             while HANDLERS.load(SeqCst) > 0 {
                 thread::yield_now();
@@ -134,7 +134,17 @@ fn interrupted<D>(data: &D, interrupt: unsafe fn(*const ()), action: impl FnOnce
     // SAFETY: always valid to call.
     let thread = unsafe { libc::pthread_self() };
     let mut target = Box::new(Target { thread, data: ptr::from_ref(data).cast(), interrupt });
+    HANDLED.call_once(handle_signals);
     TARGET.store(&raw mut *target, SeqCst);
+    let _stop = Stop(target);
+    set_timer(PERIOD);
+    action();
+}
+
+/// Lets the timer's signals come to the handler, for good. If they were ignored between two tests, QEMU's user mode
+/// (7.2) would crash: another thread that it has got as far as to the handler looks twice which one it is, and jumps to the
+/// address `SIG_IGN`.
+fn handle_signals() {
     // SAFETY: the action is initialised, and the handler has the signature that its flags ask for.
     unsafe {
         let mut action: libc::sigaction = mem::zeroed();
@@ -143,9 +153,6 @@ fn interrupted<D>(data: &D, interrupt: unsafe fn(*const ()), action: impl FnOnce
         libc::sigemptyset(&raw mut action.sa_mask);
         assert_eq!(libc::sigaction(libc::SIGALRM, &raw const action, ptr::null_mut()), 0);
     }
-    let _stop = Stop(target);
-    set_timer(PERIOD);
-    action();
 }
 
 fn set_timer(microseconds: libc::suseconds_t) {
