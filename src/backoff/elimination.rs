@@ -1,7 +1,7 @@
 //! The elimination array: which exchanger, and how long to wait there.
 
 use super::exchanger::{Alone, Exchanger, Visit};
-use super::{Patience, relax_for, sealed};
+use super::{Crowd, Patience, relax_for, sealed};
 use crate::stats::Counters;
 use crate::sync::{Padded, array_of, context_hash, initial, relax};
 use crate::treiber::NodePtr;
@@ -35,9 +35,10 @@ pub struct Local {
     patience: Patience,
     /// Exchangers considered now, less one.
     range: u16,
+    crowd: Crowd,
 }
 
-initial! { impl[] Local = Local { random: 0, patience: initial!(Patience), range: 0 } }
+initial! { impl[] Local = Local { random: 0, patience: initial!(Patience), range: 0, crowd: initial!(Crowd) } }
 
 impl Local {
     /// An index below `range + 1`.
@@ -65,16 +66,18 @@ impl<const W: usize, Relax: RelaxStrategy> Elimination<W, Relax> {
         visit: &Visit<T>,
     ) -> Result<Option<NodePtr<T>>, Alone> {
         const { assert!(W > 0 && W < 1 << 16, "Elimination<W>: W is at least 1 and below 65536") };
-        let patience = local.patience.lost(again);
+        let patience = local.patience.lost(again, local.crowd);
         let index = local.pick() % W;
         let result = array.0[index].visit::<Relax>(visit, patience);
         match result {
-            Ok(_) => {}
+            Ok(_) => local.crowd.missed(),
             Err(Alone::Withdrew) => {
+                local.crowd.missed();
                 local.range /= 2;
                 counters.withdrawals(1);
             }
             Err(Alone::Collided) => {
+                local.crowd.met();
                 #[expect(clippy::cast_possible_truncation, reason = "W is below 65536")]
                 let most = (W - 1) as u16;
                 local.range = local.range.saturating_mul(2).saturating_add(1).min(most);
@@ -112,7 +115,7 @@ impl<const W: usize, Relax: RelaxStrategy> sealed::Strategy for Elimination<W, R
 
     #[cold]
     fn wait(local: &mut Local, again: bool) {
-        relax_for::<Relax>(local.patience.lost(again));
+        relax_for::<Relax>(local.patience.lost(again, local.crowd));
     }
 
     #[inline]
