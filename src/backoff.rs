@@ -147,11 +147,12 @@ pub(crate) fn relax_for<Relax: RelaxStrategy>(relaxes: u16) {
 /// plain list's time a pair: 1.01 to 1.03 on one thread; without own work 0.17 to 0.18 on 2 threads and 0.24 to 0.30 on
 /// 8; with 500 steps of own work 0.99 to 1.00 and 1.05 to 1.08.
 ///
-/// Other values, one changed at a time, on the simulated machine (`ci/scale`, default types, throughput against these
-/// values on 2 to 64 cores): `MIN` 16 is the same but for a few percent. `MAX` 128 gives half on 8 and 16 cores; 2048 gives
-/// 1.2 times as much on 8 and 1.5 to 2.4 on 16 and 64, but four fifths where operations are 1000 cycles apart, and its longest
-/// waits are four times as long. Decaying by a quarter gives two thirds on 16 cores, though 1.1 to 1.5 at 1000 cycles apart; by
-/// a sixteenth 1.06, and 0.9 there.
+/// Other values, one changed at a time, on the simulated machine (pairs on one socket, slots for all cores, 8, 16, 64 and 256
+/// cores, operations per microsecond; these give 52, 50, 40 and 20 when waits may be 32768 long): `MAX` 128 gives 44, 36, 14
+/// and 16, and 44 instead of 52 on two cores. Decaying by a sixteenth instead of an eighth is the same but for a few
+/// percent, and where operations are 1000 cycles apart a tenth to a third worse. As the retry after a wait, a failing
+/// compare-exchange instead of a load, so that the head's line comes for writing at once, gives 16 on 8 cores and 21 instead of
+/// 50 on two: it succeeds more often, so waits get shorter, and whoever has the head is disturbed more often.
 pub struct Patience {
     relaxes: u16,
 }
@@ -182,11 +183,10 @@ impl Patience {
 /// One more for each of the first and half as many after each of the second settles at about `2 n / W`. So each context
 /// waits in proportion to how many do, and together they disturb the one that has the head no more often than a few did.
 ///
-/// On the simulated machine (`ci/scale`, pairs, slots for all cores, operations per microsecond of one socket on 8, 16, 64 and
-/// 256 cores): 52, 50, 40 and 20; without it 43, 29, 13 and 4. Forgetting nothing after an elimination gives 52, 51, 44 and 22,
-/// but where operations are 1000 cycles apart, and the array has the better part of them, 4.8 on 64 cores instead of 6.3; and
-/// without any of it 8.2. Waits half as long (`Patience::MAX` 256, the same crowd) give 14 on 64 cores: the waits are then too
-/// short for bursts, and all meet in the array. Not on microcontrollers, which have few cores.
+/// On the simulated machine (`ci/scale`, pairs, operations per microsecond on 8, 16, 64 and 256 cores): 52, 49, 37 and 19 on one
+/// socket, 73, 52, 9 and 8 in clusters; without it 43, 29, 13 and 4, and 63, 19, 4 and 0.5. Not forgetting after an elimination
+/// gives 52, 51, 44 and 22, and 77, 64, 29 and 11; but where operations are 1000 cycles apart and the array takes most of
+/// them, 5 on 64 cores of one socket instead of 7, and without any of this 8. Not on microcontrollers, which have few cores.
 #[derive(Clone, Copy)]
 pub(crate) struct Crowd(u16);
 
