@@ -12,20 +12,18 @@ pub struct Contender {
     pub measure: fn(&Setting) -> Sample,
 }
 
-/// The most cores that a stack of the default engine has slots for; with more it has [`MANY`].
-const FEW: usize = 8;
-const MANY: usize = 256;
-
 macro_rules! contender {
     ($name:literal, $backoff:ty) => {
         Contender {
             name: $name,
-            measure: |setting| {
-                if setting.cores <= FEW {
-                    measure::<Stack<u64, Slots<FEW>, $backoff>>(setting)
-                } else {
-                    measure::<Stack<u64, Slots<MANY>, $backoff>>(setting)
-                }
+            // As many slots as the engine's documentation says: one for each core.
+            measure: |setting| match setting.cores {
+                ..=8 => measure::<Stack<u64, Slots<8>, $backoff>>(setting),
+                ..=16 => measure::<Stack<u64, Slots<16>, $backoff>>(setting),
+                ..=32 => measure::<Stack<u64, Slots<32>, $backoff>>(setting),
+                ..=64 => measure::<Stack<u64, Slots<64>, $backoff>>(setting),
+                ..=128 => measure::<Stack<u64, Slots<128>, $backoff>>(setting),
+                _ => measure::<Stack<u64, Slots<256>, $backoff>>(setting),
             },
         }
     };

@@ -8,8 +8,10 @@ use std::cell::RefCell;
 /// What a run gave, in whole numbers.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Sample {
-    /// Operations of each core that ended in time: pushes, and pops of a value.
+    /// Operations of each core that count: pushes, and pops of a value.
     pub operations: Vec<u64>,
+    /// All operations of the run, also those before they count; what is counted below belongs to these.
+    pub all: u64,
     /// The longest of them, in cycles.
     pub longest: u64,
     pub counts: Counts,
@@ -21,6 +23,7 @@ pub struct Sample {
 #[derive(Clone, Copy, Default)]
 struct Done {
     operations: u64,
+    all: u64,
     longest: u64,
 }
 
@@ -61,8 +64,11 @@ fn work<S: Shared>(stack: &S, setting: &Setting) -> Done {
             return done;
         }
         if success {
-            done.operations += 1;
-            done.longest = done.longest.max(end - begin);
+            done.all += 1;
+            if begin >= setting.begin() {
+                done.operations += 1;
+                done.longest = done.longest.max(end - begin);
+            }
         } else {
             // Nothing to do for a consumer.
             machine::spin_loop();
@@ -73,6 +79,7 @@ fn work<S: Shared>(stack: &S, setting: &Setting) -> Done {
 fn sample(done: &[Done], report: &Report, before: Counts, after: Counts) -> Sample {
     Sample {
         operations: done.iter().map(|done| done.operations).collect(),
+        all: done.iter().map(|done| done.all).sum(),
         longest: done.iter().map(|done| done.longest).max().unwrap_or_default(),
         counts: Counts {
             lost_races: after.lost_races - before.lost_races,
@@ -96,12 +103,12 @@ impl Sample {
 
     /// Operations in a microsecond.
     pub fn throughput(&self, setting: &Setting) -> f64 {
-        ratio(self.total(), setting.cycles) * setting.machine.gigahertz * 1e3
+        ratio(self.total(), setting.cycles - setting.begin()) * setting.machine.gigahertz * 1e3
     }
 
     /// So many of something for each operation.
     pub fn per_operation(&self, count: u64) -> f64 {
-        ratio(count, self.total())
+        ratio(count, self.all)
     }
 
     /// The longest operation, in nanoseconds.
