@@ -26,7 +26,7 @@ for_each_slots_stack! {
     steady_pairs, steady_bursts, steady_producer_and_consumer, pop_never_allocates, interrupt_calls_keep_off,
     interrupt_calls_keep_off_while_others_do_not, bound_with_interrupt_calls_alone, surplus_is_given_back,
     surplus_of_a_panic_is_given_back,
-    surplus_with_reservation, idle_handles_protect_nothing, reserve_keeps_its_promise, reserve_with_as_many_contexts_as_slots,
+    depot_keeps_its_limit, surplus_with_reservation, idle_handles_protect_nothing, reserve_keeps_its_promise, reserve_with_as_many_contexts_as_slots,
     as_many_contexts_as_slots_are_enough, slots_are_as_few_as_contexts,
     reserve_with_values_from_before, without_any_memory, memory_ends_at_each_call, one_call_fails, handles_without_memory,
 }
@@ -513,6 +513,26 @@ fn surplus_of_a_panic_is_given_back<R: Engine, B: Backoff>() {
     let give = |id| if id < values { block(id) } else { resume_unwind(Box::new(())) };
     ledger.during(|| catch_unwind(|| stack.push_all((0..=values).map(give))).unwrap_err());
     ledger.assert_bound::<R, B>(0);
+    ledger.nothing_after(stack);
+}
+
+/// After each pop the depot has as many nodes as its limit says at most, and in the end exactly so many: then others, who
+/// keep theirs in other slots, stay within the bound. The rest is what one slot holds back.
+fn depot_keeps_its_limit<R: Engine, B: Backoff>() {
+    let (ledger, limit, slot) = (ledger(), signed(R::BURST), signed(slot::<R, B>()));
+    let stack = Stack::<Block, R, B>::custom();
+    let values = 3 * signed(idle::<R, B>());
+    ledger.during(|| {
+        let mut handle = stack.handle();
+        (0..values.unsigned_abs()).for_each(|id| handle.push(block(id)));
+        for left in (0..values).rev() {
+            drop(handle.pop().unwrap());
+            let idle = signed(ledger.nodes()) - left;
+            // Its slot has scanned before it had all that it may retire.
+            assert!(idle < limit + slot, "{idle} idle nodes after a pop, {left} values left");
+        }
+    });
+    assert!(signed(ledger.nodes()) >= limit, "{} nodes in the end", ledger.nodes());
     ledger.nothing_after(stack);
 }
 
