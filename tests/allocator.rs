@@ -19,7 +19,7 @@ use std::thread;
 
 for_each_stack! {
     nothing_left_after_drop, bound_with_one_thread, bound_with_idle_handles, bound_with_64_threads,
-    new_allocates_nothing, reserve_without_memory, try_push_without_memory,
+    new_allocates_nothing, reservation_lasts_until_reclaim, reserve_without_memory, try_push_without_memory,
 }
 
 for_each_slots_stack! {
@@ -552,6 +552,28 @@ fn surplus_with_reservation<R: Engine, B: Backoff>() {
     assert!(ledger.nodes() >= reserved, "{} nodes, but {reserved} are reserved", ledger.nodes());
     ledger.during(|| stack.reclaim());
     assert_eq!(ledger.nodes(), 0);
+    ledger.nothing_after(stack);
+}
+
+/// Nodes stay as long as they are reserved, and no longer.
+fn reservation_lasts_until_reclaim<R: Engine, B: Backoff>() {
+    let ledger = ledger();
+    let stack = Stack::<Block, R, B>::custom();
+    let reserved = 3 * idle::<R, B>();
+    ledger.during(|| {
+        stack.reserve(reserved).unwrap();
+        for id in 0..10 {
+            stack.push(block(id));
+            assert_eq!(stack.pop(), Some(block(id)));
+        }
+    });
+    assert_eq!(ledger.nodes(), reserved);
+    ledger.during(|| {
+        assert_eq!(stack.reclaim(), reserved);
+        (0..reserved).for_each(|id| stack.push(block(id)));
+        while stack.pop().is_some() {}
+    });
+    ledger.assert_bound::<R, B>(0);
     ledger.nothing_after(stack);
 }
 
