@@ -8,7 +8,8 @@ mod common;
 use common::*;
 use std::thread;
 
-for_each_stack! { one_thread, many_threads }
+for_each_stack! { one_thread, many_threads, scans_when_due }
+for_each_slots_stack! { scans_for_a_node_if_that_is_worth_it, whole_batches_are_reserved_without_a_scan }
 
 fn one_thread<R: Engine, B: Backoff>() {
     let stack = Stack::<usize, R, B>::custom();
@@ -30,6 +31,44 @@ fn one_thread<R: Engine, B: Backoff>() {
     assert_eq!((done.lost_races, done.eliminated_pushes, done.eliminated_pops, done.withdrawals), (0, 0, 0, 0));
     assert!(done.retired <= done.retired_peak && done.retired_peak > 0 && done.retired_peak <= 30 + R::SLOTS);
     assert!(stack.reclaim() <= 30);
+}
+
+/// Neither later than promised nor sooner, until there is more to do than to scan.
+fn scans_when_due<R: Engine, B: Backoff>() {
+    let stack = Stack::<usize, R, B>::custom();
+    let mut handle = stack.handle();
+    handle.push_all(0..2 * R::RETIRED);
+    for pops in 1..=2 * R::RETIRED {
+        handle.pop();
+        let stats = stack.stats();
+        assert_eq!((stats.scans, stats.retired), (pops / R::RETIRED, pops % R::RETIRED), "after {pops} pops");
+        assert_eq!(stats.retired_peak, pops.min(R::RETIRED));
+    }
+}
+
+/// A push that finds no spare node scans only if there are many retired ones; and without code for that, where code
+/// shall be short. Else it has a node made.
+fn scans_for_a_node_if_that_is_worth_it<R: Engine, B: Backoff>() {
+    let many = 3 * R::SLOTS;
+    for retired in [many - 1, many] {
+        let stack = Stack::<usize, R, B>::custom();
+        let mut handle = stack.handle();
+        (0..retired).for_each(|value| handle.push(value));
+        while handle.pop().is_some() {}
+        let made = stack.stats().allocator_calls;
+        handle.push(0);
+        let stats = stack.stats();
+        let scans = usize::from(retired == many && R::SLOTS > 2);
+        assert_eq!((stats.scans, stats.allocator_calls - made), (scans, 1 - scans), "{retired} retired nodes");
+    }
+}
+
+/// They go to where all contexts find them.
+fn whole_batches_are_reserved_without_a_scan<R: Engine, B: Backoff>() {
+    let stack = Stack::<usize, R, B>::custom();
+    stack.reserve(3 * R::RETIRED).unwrap();
+    let stats = stack.stats();
+    assert_eq!((stats.scans, stats.retired, stats.allocator_calls), (0, 0, 3 * R::RETIRED));
 }
 
 fn many_threads<R: Engine, B: Backoff>() {

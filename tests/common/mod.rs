@@ -98,6 +98,8 @@ pub trait Engine: Reclaim + 'static {
     const SLOTS: usize;
     /// Values that come and go in the steady state without the allocator, although none are reserved.
     const BURST: usize;
+    /// Retired nodes at which a context looks which are protected.
+    const RETIRED: usize;
     /// Whether the calls meant for interrupt handlers keep off the allocator, and find all spare nodes.
     const FOR_HANDLERS: bool;
 }
@@ -105,12 +107,14 @@ pub trait Engine: Reclaim + 'static {
 impl<const N: usize> Engine for Slots<N> {
     const SLOTS: usize = N;
     const BURST: usize = Self::DEPOT_LIMIT;
+    const RETIRED: usize = Self::RETIRE_LIMIT;
     const FOR_HANDLERS: bool = true;
 }
 
 impl<const RECLAIM_AT: usize> Engine for Haphazard<RECLAIM_AT> {
     const SLOTS: usize = Self::SLOTS;
     const BURST: usize = 0;
+    const RETIRED: usize = RECLAIM_AT;
     const FOR_HANDLERS: bool = false;
 }
 
