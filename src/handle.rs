@@ -123,6 +123,12 @@ impl<'a, T, R: Reclaim, B: Backoff> Handle<'a, T, R, B> {
     }
 }
 
+impl<T, R: Reclaim, B: Backoff> Drop for Handle<'_, T, R, B> {
+    fn drop(&mut self) {
+        self.stack.domain.end_stay();
+    }
+}
+
 impl<T, R: Reclaim, B: Backoff> fmt::Debug for Handle<'_, T, R, B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Handle").field("stack", self.stack).finish_non_exhaustive()

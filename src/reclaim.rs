@@ -88,8 +88,12 @@ pub unsafe trait Domain<T, L>: Initial {
     /// Claims a free slot and protects `node` with it (1). Never adds a slot.
     fn enter_protecting(&self, node: NodePtr<T>) -> Option<Self::Guard<'_>>;
 
-    /// Claims a slot for long: sees to it that another one is free for others, if there is memory.
+    /// Claims a slot for long: sees to it that those who stay leave one to the others, if there is memory.
     fn enter_to_stay(&self) -> Option<Self::Guard<'_>>;
+
+    /// Has to follow once for each guard of `enter_to_stay` whose context does not stay any longer. Before or after it leaves
+    /// its slot, which need not be the same one any more.
+    fn end_stay(&self);
 
     /// Claims some slot that has a spare node, and takes the node. Neither allocates nor frees.
     fn enter_with_spare(&self) -> Option<(Self::Guard<'_>, NodePtr<T>)>;

@@ -207,7 +207,7 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
 
     /// A handle: keeps a slot claimed, so that its operations need not claim one. The fast path of a worker.
     ///
-    /// Allocates: when no slot is free, or none would be left for others. Waits: never. Lock-free: as the allocator.
+    /// Allocates: when no slot is free, or handles would leave none to others. Waits: never. Lock-free: as the allocator.
     /// From an interrupt handler: no.
     ///
     /// # Panics

@@ -87,9 +87,7 @@ mod imp {
     pub(crate) use super::plain::{MutPtr, UnsafeCell, assert_exclusive, hash};
     pub(crate) use alloc::alloc::{alloc, dealloc};
     pub(crate) use core::hint::spin_loop;
-    #[allow(unused_imports, reason = "counters and the engine `Haphazard` use them, which not every build has")]
-    pub(crate) use portable_atomic::AtomicUsize;
-    pub(crate) use portable_atomic::{AtomicIsize, AtomicPtr};
+    pub(crate) use portable_atomic::{AtomicIsize, AtomicPtr, AtomicUsize};
 
     /// One step of waiting.
     #[inline(always)]

@@ -58,6 +58,9 @@ fn ledger_sees_nodes() {
     // The eighth leaves none free, and so adds one; so does the ninth.
     assert_eq!((ledger.nodes(), ledger.slots()), (3, 2));
     drop(handles);
+    // They are all free again, and enough for as many handles.
+    drop([(); 9].map(|()| ledger.during(|| stack.handle())));
+    assert_eq!(ledger.slots(), 2);
     ledger.nothing_after(stack);
     assert_eq!(ledger.calls(), (5, 5));
 }
@@ -948,6 +951,11 @@ fn handles_without_memory<R: Engine, B: Backoff>() {
     assert_eq!(ledger.during(|| stack.reserve(5)), Err(OutOfMemory));
     drop(handles);
     assert_eq!(ledger.bytes(), signed(10 * ledger.node.size()));
+    // Those that failed do not count: for one handle less there are slots enough, with one for others.
+    ledger.end_failures();
+    handles = (1..R::SLOTS).map(|_| ledger.during(|| stack.try_handle()).unwrap()).collect();
+    assert_eq!(ledger.bytes(), signed(10 * ledger.node.size()));
+    drop(handles);
     ledger.nothing_after(stack);
 }
 

@@ -13,7 +13,10 @@
 mod models;
 
 use elimination_stack::{Elimination, Exponential, NoBackoff, PushError, Slots, Stack};
+use loom::sync::Arc;
+use loom::thread;
 use models::{assert_all, check, pop, race};
+use std::mem;
 
 type Plain<const N: usize> = Stack<u32, Slots<N>, NoBackoff>;
 
@@ -289,6 +292,23 @@ fn handle_moves_to_a_spare_node() {
             refused.into_iter().chain(handle.pop()).collect()
         };
         assert_all(race(Plain::<2>::from_iter([1]), [push_spare], pop), &[1, 2]);
+    });
+}
+
+/// A handle leaves its slot for one with a spare node, and stays in that; a handle that is made meanwhile must not take
+/// the slot in between for the free one that it has to leave to others.
+#[test]
+fn handle_moves_while_another_is_made() {
+    check(3, || {
+        let stack = Arc::new(Plain::<1>::from_iter([1]));
+        let other = {
+            let stack = stack.clone();
+            thread::spawn(move || mem::forget(stack.handle()))
+        };
+        let mut handle = stack.handle();
+        assert!(handle.push_spare(2).is_err(), "there is no spare node");
+        other.join().unwrap();
+        assert_eq!(stack.try_pop(), Ok(Some(1)), "both handles stay, and there is no slot for others");
     });
 }
 

@@ -184,9 +184,11 @@ unsafe impl<T, L: Initial, const RECLAIM_AT: usize> Domain<T, L> for HaphazardDo
     }
 
     fn enter_to_stay(&self) -> Option<Self::Guard<'_>> {
-        let guard = self.enter(Permit::Allocator)?;
-        self.pool.keep_one_free();
-        Some(guard)
+        Some(self.guard(self.pool.claim_to_stay()?))
+    }
+
+    fn end_stay(&self) {
+        self.pool.end_stay();
     }
 
     fn enter_with_spare(&self) -> Option<(Self::Guard<'_>, NodePtr<T>)> {

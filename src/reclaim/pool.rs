@@ -20,11 +20,13 @@
 //! 2. That context alone touches the slot's private part. Leaving is a Release and claiming an Acquire, which
 //!    hands the private part on.
 //! 3. Slots are never removed from a pool, so references to them live as long as the pool.
+//! 4. There are more slots than contexts that stay in one, if there was memory for them. So who waits for a slot waits
+//!    for operations only, which end.
 
 use crate::stats::Counters;
 use crate::sync::{
-    ADD_SLOT, AtomicPtr, CLAIM, Initial, MutPtr, Padded, READ_HAZARD, Relaxed, Release, UnsafeCell, alloc, array_of,
-    context_hash, dealloc, initial, publish,
+    ADD_SLOT, AtomicPtr, AtomicUsize, CLAIM, Initial, MutPtr, Padded, READ_HAZARD, Relaxed, Release, UnsafeCell, alloc,
+    array_of, context_hash, dealloc, initial, publish,
 };
 use crate::treiber::{Node, NodePtr};
 use ::alloc::alloc::Layout;
@@ -176,11 +178,14 @@ impl<T, P> Extra<T, P> {
 pub struct Pool<T, P, const N: usize> {
     slots: [Padded<Slot<T, P>>; N],
     extra: AtomicPtr<Extra<T, P>>,
+    /// Contexts that stay: handles.
+    stays: AtomicUsize,
 }
 
 initial! { impl[T, P: Initial, const N: usize] Pool<T, P, N> = Pool {
     slots: array_of!(initial!(Padded<Slot<T, P>>)),
     extra: AtomicPtr::new(ptr::null_mut()),
+    stays: AtomicUsize::new(0),
 } }
 
 impl<T, P: Initial, const N: usize> Pool<T, P, N> {
@@ -242,11 +247,25 @@ impl<T, P: Initial, const N: usize> Pool<T, P, N> {
         if grow { self.add(word).map(|slot| Claim(Owner(slot))) } else { None }
     }
 
-    /// Adds a slot that nobody owns, if there is none and there is memory.
-    pub(crate) fn keep_one_free(&self) {
-        if self.find_free(0).is_none() {
-            self.add(free());
+    /// Claims a slot for long. Before, it sees to it that there are more slots than contexts that stay (invariant 4), if
+    /// there is memory. [`Pool::end_stay`] has to follow, once.
+    ///
+    /// To look for a free slot instead would not do: it may be free only because a context that stays is on its way from
+    /// one slot to another, and then comes back to it.
+    pub(crate) fn claim_to_stay(&self) -> Option<Claim<'_, T, P>> {
+        // Relaxed: of those that stay, whoever came last has counted all.
+        let stays = self.stays.fetch_add(1, Relaxed) + 1;
+        while self.iter().count() <= stays && self.add(free()).is_some() {}
+        let claim = self.claim(true);
+        if claim.is_none() {
+            self.end_stay();
         }
+        claim
+    }
+
+    /// A context that stays leaves its slot, or has none any more.
+    pub(crate) fn end_stay(&self) {
+        self.stays.fetch_sub(1, Relaxed);
     }
 
     fn add(&self, word: *mut Node<T>) -> Option<&Slot<T, P>> {

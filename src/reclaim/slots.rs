@@ -158,9 +158,11 @@ unsafe impl<T, L: Initial, const N: usize> Domain<T, L> for SlotsDomain<T, L, N>
     }
 
     fn enter_to_stay(&self) -> Option<Self::Guard<'_>> {
-        let guard = self.enter(Permit::Allocator)?;
-        self.pool.keep_one_free();
-        Some(guard)
+        Some(self.guard(self.pool.claim_to_stay()?))
+    }
+
+    fn end_stay(&self) {
+        self.pool.end_stay();
     }
 
     #[cold]
