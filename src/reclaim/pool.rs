@@ -73,6 +73,7 @@ impl<T, P> Slot<T, P> {
 
     /// Takes this slot, if it is free.
     pub(crate) fn claim(&self) -> Option<Claim<'_, T, P>> {
+        // Unchecked: the exchange alone says the same, but takes the cache line from who is inside.
         if self.word.load(Relaxed).is_null() { self.try_claim(claimed()) } else { None }
     }
 

@@ -121,6 +121,7 @@ impl<T> Spares<T> {
 
     /// Whether there are more than `slack` and the reserved ones.
     pub(super) fn exceed(&self, slack: usize) -> bool {
+        // Unchecked: to look for more where there is none takes time, but frees nothing.
         self.nodes.load(Relaxed) > self.reserved.load(Relaxed) + slack
     }
 
