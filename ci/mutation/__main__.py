@@ -5,19 +5,25 @@ import concurrent.futures
 import contextlib
 import json
 import pathlib
+import queue
 import re
-import shutil
 import sys
-import tempfile
-import threading
 
 import selftest
 from changes import changes
 from results import INVALID, KILLED, SURVIVED, Memory, Result, in_words, is_unexplained, summary, table
 from rust import BUILDS, Source
-from suites import PATIENCE, SHORTEST_LIMIT, Tree
+from suites import LONG, PATIENCE, SHORTEST_LIMIT, Test, Tree, suites_of
 
 REPORT = pathlib.Path("ci/results/mutants.md")
+
+
+# The models are quicker to compile and see more, so they come first; but for those few that take long.
+QUICK, HOSTED, LONG_ONES = "quick models", "hosted", "long models"
+STAGES = {QUICK: "loom", HOSTED: "hosted", LONG_ONES: "loom"}
+
+# How many nodes there are, and where: models know little of that, and less with their small limits.
+BOUNDS = re.compile(r"LIMIT|BATCH|SURPLUS|FEW|exce|reserve|surplus|nodes|is_due|free")
 
 
 class Trial:
@@ -27,13 +33,19 @@ class Trial:
         self.memory = memory
         self.jobs = jobs
         self.work = work
-        work.mkdir(parents=True, exist_ok=True)
-        for left_behind in work.glob("run-*"):
-            shutil.rmtree(left_behind)
-        self.tree = Tree(root, work)
-        # One change is compiled at a time; others are tested meanwhile.
-        self.compiling = threading.Lock()
+        self.trees = queue.SimpleQueue()
+        for number in range(1, jobs + 1):
+            self.trees.put(Tree(root, work / str(number)))
+        # How long each test takes without a change.
         self.seconds = {}
+
+    @contextlib.contextmanager
+    def _tree(self):
+        tree = self.trees.get()
+        try:
+            yield tree
+        finally:
+            self.trees.put(tree)
 
     def measure(self, build):
         """Learns how long each test takes without a change; all of them have to pass."""
@@ -41,64 +53,74 @@ class Trial:
         known = json.loads(file.read_text()) if file.exists() else {}
         if known.get("for") != self.memory.builds[build]:
             note(f"trying all tests without a change: {build}")
-            known = {"for": self.memory.builds[build]} | self._seconds(build)
+            with self._tree() as tree:
+                known = {"for": self.memory.builds[build], "seconds": self._seconds(tree, build)}
             file.write_text(json.dumps(known))
-        self.seconds |= known
+        self.seconds |= {Test.named(build, name): seconds for name, seconds in known["seconds"].items()}
 
-    def _seconds(self, build):
-        known = {}
-        with self._built(None, build) as executables:
-            if executables is None:
-                sys.exit("mutants: the sources do not compile")
-            for test in self.tree.tests(build, executables):
-                outcome = self.tree.run(test, executables[test.suite], 3600)
-                if not outcome.passed:
-                    sys.exit(f"mutants: {test} fails without a change: {outcome.how}")
-                known[str(test)] = outcome.seconds
-        return known
-
-    @contextlib.contextmanager
-    def _built(self, change, build):
-        with tempfile.TemporaryDirectory(dir=self.work, prefix="run-") as folder:
-            with self.compiling:
-                executables = self.tree.build_apart(change, build, folder)
-            yield executables
-
-    def run(self, change, build):
-        with self._built(change, build) as executables:
-            return Result(INVALID) if executables is None else self._verdict(change, build, executables)
-
-    def _verdict(self, change, build, executables):
-        for test in sorted(self.tree.tests(build, executables), key=lambda test: self._telling(test, change)):
-            limit = max(SHORTEST_LIMIT, PATIENCE * self.seconds[str(test)])
-            outcome = self.tree.run(test, executables[test.suite], limit)
+    def _seconds(self, tree, build):
+        tree.make(None)
+        suites = suites_of(tree.path, build)
+        if None in [tree.executable(build, suite) for suite in suites]:
+            sys.exit("mutants: the sources do not compile")
+        tests = [test for suite in suites for test in tree.tests(build, suite)]
+        with concurrent.futures.ThreadPoolExecutor(self.jobs) as pool:
+            outcomes = list(pool.map(lambda test: tree.run(test, 3600), tests))
+        for test, outcome in zip(tests, outcomes):
             if not outcome.passed:
-                return Result(KILLED, str(test), outcome.how)
+                sys.exit(f"mutants: {test} fails without a change: {outcome.how}")
+        return {str(test): outcome.seconds for test, outcome in zip(tests, outcomes)}
+
+    def run(self, change, stage):
+        with self._tree() as tree:
+            tree.make(change)
+            for test in self._tests(change, stage):
+                if tree.executable(test.build, test.suite) is None:
+                    return Result(INVALID)
+                outcome = tree.run(test, max(SHORTEST_LIMIT, PATIENCE * self.seconds[test]))
+                if not outcome.passed:
+                    return Result(KILLED, str(test), outcome.how)
         return Result(SURVIVED)
 
-    def _telling(self, test, change):
-        """Sorts the tests: first what noticed the change last, then what is named after the file, then the shortest."""
-        last = str(test) == self.memory.last_killer(change, test.build)
-        named = pathlib.Path(change.source.path).stem in str(test)
-        return (not last, not named, self.seconds[str(test)])
+    def _tests(self, change, stage):
+        """First what noticed the change last, then what is named after the file, then the shortest."""
+        killers = self.memory.last_killers(change)
+        file = pathlib.Path(change.source.path)
+        tests = [test for test in self.seconds if self._stage(test) == stage and test.reaches(str(file))]
+        return sorted(tests, key=lambda test: (str(test) not in killers, file.stem not in str(test), self.seconds[test]))
 
-    def run_all(self, wanted, builds):
-        """The models first, which are quicker; then the hosted suites, against what is left."""
-        for build in builds:
-            new = [change for change in wanted if build in change.builds and self.memory.result(change) is None]
-            new = [change for change in new if self.memory.in_build(change, build) is None]
-            if new:
+    def _stage(self, test):
+        if test.build == "hosted":
+            return HOSTED
+        return LONG_ONES if self.seconds[test] > LONG else QUICK
+
+    def run_all(self, wanted, stages):
+        def is_open(change, stage):
+            known = self.memory.result(change) or self.memory.in_stage(change, stage)
+            return known is None and STAGES[stage] in change.builds
+
+        for build in BUILDS:
+            if any(STAGES[stage] == build and is_open(change, stage) for stage in stages for change in wanted):
                 self.measure(build)
-                self._run_all(new, build)
+        # What a test has noticed before needs that test alone.
+        for stage in stages:
+            noticed = {str(test) for test in self.seconds if self._stage(test) == stage}
+            again = [change for change in wanted if noticed & self.memory.last_killers(change)]
+            self._run_all([change for change in again if is_open(change, stage)], stage)
+        if HOSTED in stages:
+            bounds = [change for change in wanted if BOUNDS.search(change.name.split(" ", 1)[1])]
+            self._run_all([change for change in bounds if is_open(change, HOSTED)], HOSTED)
+        for stage in stages:
+            self._run_all([change for change in wanted if is_open(change, stage)], stage)
 
-    def _run_all(self, new, build):
+    def _run_all(self, new, stage):
         with concurrent.futures.ThreadPoolExecutor(self.jobs) as pool:
-            trials = {pool.submit(self.run, change, build): change for change in new}
+            trials = {pool.submit(self.run, change, stage): change for change in new}
             try:
                 for done, trial in enumerate(concurrent.futures.as_completed(trials), 1):
                     change, result = trials[trial], trial.result()
-                    self.memory.remember(change, build, result)
-                    say(f"{build} {done}/{len(new)}:", change, result)
+                    self.memory.remember(change, stage, result)
+                    say(f"{stage} {done}/{len(new)}:", change, result)
             except BaseException:
                 pool.shutdown(cancel_futures=True)
                 raise
@@ -156,6 +178,7 @@ def main():
     options = arguments()
     root = options.root
     work = root / "target/mutants"
+    work.mkdir(parents=True, exist_ok=True)
     sources = read_sources(root)
     wanted = [change for change in changes(sources, options.all) if options.only.search(change.name)]
     if not wanted:
@@ -164,15 +187,16 @@ def main():
         for change in wanted:
             print(change.line, change.name)
         return
-    memory = Memory(root, work, sources)
+    memory = Memory(root, work, sources, STAGES)
     if options.self_test:
-        selftest.run(Trial(root, work, memory, 1), wanted)
+        selftest.run(Trial(root, work, memory, 1), wanted, STAGES)
         return
     if options.report:
         command = "ci/mutants --all" if options.all else "ci/mutants"
         (root / REPORT).write_text(table(root, wanted, memory, command))
     else:
-        Trial(root, work, memory, options.jobs).run_all(wanted, ["loom"] if options.models else BUILDS)
+        stages = [stage for stage, build in STAGES.items() if build == "loom" or not options.models]
+        Trial(root, work, memory, options.jobs).run_all(wanted, stages)
     for change in wanted:
         result = memory.result(change)
         if is_unexplained(change, result):

@@ -22,50 +22,55 @@ class Result:
 class Memory:
     """Results, each with what it depends on: the code, and the suite that noticed the change, or else all of a kind."""
 
-    def __init__(self, root, work, sources):
+    def __init__(self, root, work, sources, stages):
         self.file = work / "results.jsonl"
+        self.stages = stages
         self.code = _digest(source.essence for source in sources)
-        common = _digest(Source(file.name, file.read_text()).essence for file in sorted(root.glob("tests/common/*.rs")))
         self.suites, self.builds = {}, {}
         for build in BUILDS:
-            names = suites_of(root, build)
-            texts = {name: (root / "tests" / f"{name}.rs").read_text() for name in names if name != UNIT_TESTS}
-            own = {name: _digest([Source(name, text).essence, common]) for name, text in texts.items()}
+            own = {name: _suite_digest(root / "tests", name) for name in suites_of(root, build) if name != UNIT_TESTS}
             self.suites |= own
             self.builds[build] = _digest([self.code, *own.values()])
         self.records = {}
         for line in self.file.read_text().splitlines() if self.file.exists() else []:
             record = json.loads(line)
-            self.records[record["name"], record["build"]] = record
+            self.records[record["name"], record.get("stage")] = record
 
-    def in_build(self, change, build):
-        """What is known of a change in one kind of build, if it still holds."""
-        record = self.records.get((change.name, build))
-        if record and record["holds_for"] == self._depends(build, record):
+    def in_stage(self, change, stage):
+        """What is known of a change in one stage, if it still holds."""
+        record = self.records.get((change.name, stage))
+        if record and record["holds_for"] == self._depends(stage, record):
             return Result(record["verdict"], record["by"], record["how"])
         return None
 
     def result(self, change):
-        """What is known of a change: noticed in some build, or else the same in all of them."""
-        results = [self.in_build(change, build) for build in BUILDS if build in change.builds]
+        """What is known of a change: noticed in some stage, or else the same in all of them."""
+        results = [self.in_stage(change, stage) for stage, build in self.stages.items() if build in change.builds]
         telling = [result for result in results if result and result.verdict != SURVIVED]
         return telling[0] if telling else None if None in results else results[0]
 
-    def last_killer(self, change, build):
-        """The test that noticed the change when it was made last, if one did."""
-        return self.records.get((change.name, build), {}).get("by", "")
+    def last_killers(self, change):
+        """The tests that noticed the change when it was made last."""
+        killers = {self.records.get((change.name, stage), {}).get("by") for stage in self.stages}
+        return killers - {"", None}
 
-    def remember(self, change, build, result):
-        record = {"name": change.name, "build": build} | dataclasses.asdict(result)
-        record["holds_for"] = self._depends(build, record)
-        self.records[change.name, build] = record
+    def remember(self, change, stage, result):
+        record = {"name": change.name, "stage": stage} | dataclasses.asdict(result)
+        record["holds_for"] = self._depends(stage, record)
+        self.records[change.name, stage] = record
         with self.file.open("a") as file:
             file.write(json.dumps(record) + "\n")
 
-    def _depends(self, build, record):
+    def _depends(self, stage, record):
         if record["verdict"] == KILLED:
             return [self.code, self.suites.get(record["by"].split(" ")[0])]
-        return self.code if record["verdict"] == INVALID else self.builds[build]
+        return self.code if record["verdict"] == INVALID else self.builds[self.stages[stage]]
+
+
+def _suite_digest(tests, name):
+    """Of all files that a suite may consist of."""
+    files = [tests / f"{name}.rs", *sorted(tests.glob(f"{name}/**/*.rs")), *sorted(tests.glob("common/**/*.rs"))]
+    return _digest(Source(file.name, file.read_text()).essence for file in files)
 
 
 def _digest(texts):

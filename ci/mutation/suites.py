@@ -1,11 +1,10 @@
-"""The suites: building them from a private copy of the checkout, running their tests one by one with a time limit."""
+"""The suites: building them from private copies of the checkout, running their tests one by one with a time limit."""
 
 import dataclasses
 import json
 import os
 import pathlib
 import re
-import shutil
 import signal
 import subprocess
 import time
@@ -13,6 +12,8 @@ import time
 # A test that takes so many times as long as it did without a change hangs; and no test so short a time.
 PATIENCE = 5
 SHORTEST_LIMIT = 20
+# A model that takes longer, in seconds, comes last.
+LONG = 5
 # Of the iterations that the hosted suites make by themselves, in percent.
 SCALE = "3"
 # What a test may take of memory, in bytes, should a change make it loop.
@@ -20,6 +21,13 @@ MEMORY = 8 << 30
 
 # The suite of the unit tests.
 UNIT_TESTS = "lib"
+
+# What the models of a suite never execute: it is of the other engine, or of the exchanger alone.
+_UNREACHED = {
+    "loom": r"src/reclaim/haphazard",
+    "loom_haphazard": r"src/(bulk|backoff/\w+|reclaim/depot|reclaim/slots.*)\.rs",
+    UNIT_TESTS: r"src/(bulk|handle|operation|stack|reclaim.*)\.rs",
+}
 
 # How a test fails, by what it prints.
 _SYMPTOMS = (
@@ -43,6 +51,17 @@ class Test:
     def __str__(self):
         return f"{self.suite} {self.name}".strip()
 
+    @classmethod
+    def named(cls, build, text):
+        """The test that `str` gives this text for."""
+        suite, _, name = text.partition(" ")
+        return cls(build, suite, name)
+
+    def reaches(self, path):
+        """Whether it may execute code of this file."""
+        unreached = _UNREACHED.get(self.suite) if self.build == "loom" else None
+        return not (unreached and re.match(unreached, path))
+
 
 @dataclasses.dataclass
 class Outcome:
@@ -52,13 +71,14 @@ class Outcome:
 
 
 class Tree:
-    """A private copy of the checkout, in which one change is made at a time."""
+    """A private copy of the checkout, in which one change is made at a time; with compiled suites of its own."""
 
-    def __init__(self, root, work):
+    def __init__(self, root, folder):
         self.root = root
-        self.path = work / "tree"
-        self.work = work
+        self.folder = folder
+        self.path = folder / "tree"
         self.changed = None
+        self.executables = {}
         self._copy()
 
     def _copy(self):
@@ -85,18 +105,22 @@ class Tree:
         if change:
             self._write(change.source.path, change.apply().encode())
         self.changed = change
+        self.executables = {}
 
-    def build(self, build):
-        """Compiles the suites of a kind. The executable of each by its name, or None if the source is not valid."""
-        suites = suites_of(self.path, build)
+    def executable(self, build, suite):
+        """A suite's executable, compiled when it is first asked for; None if the source is not valid."""
+        if (build, suite) not in self.executables:
+            self.executables[build, suite] = self._compile(build, suite)
+        return self.executables[build, suite]
+
+    def _compile(self, build, suite):
         loom = build == "loom"
-        arguments = ["--lib", "--release"] if loom else ["--features", "stats"]
-        for suite in suites:
-            arguments += ["--test", suite] if suite != UNIT_TESTS else []
+        arguments = ["--release"] if loom else ["--features", "stats"]
+        arguments += ["--lib"] if suite == UNIT_TESTS else ["--test", suite]
         flags = os.environ.get("RUSTFLAGS", "")
         environment = os.environ | {
             "RUSTFLAGS": f"--cfg loom {flags}" if loom else flags,
-            "CARGO_TARGET_DIR": str(self.work / build),
+            "CARGO_TARGET_DIR": str(self.folder / build),
             "CARGO_INCREMENTAL": "1",
             # Compiling takes longer than running.
             "CARGO_PROFILE_RELEASE_DEBUG": "0",
@@ -110,28 +134,18 @@ class Tree:
             return None
         if done.returncode:
             raise RuntimeError(done.stderr)
-        artifacts = [message for message in messages if message.get("executable")]
-        return {_suite_of(artifact["target"]): artifact["executable"] for artifact in artifacts}
+        return next(message["executable"] for message in messages if message.get("executable"))
 
-    def build_apart(self, change, build, folder):
-        """Makes a change and compiles it; the executables are copied to `folder`, where the next build leaves them."""
-        self.make(change)
-        executables = self.build(build)
-        if executables is not None:
-            executables = {suite: shutil.copy(file, folder) for suite, file in executables.items()}
-        return executables
-
-    def tests(self, build, executables):
+    def tests(self, build, suite):
         """Each model is a test of its own; a hosted suite is one."""
         if build != "loom":
-            return [Test(build, suite, "") for suite in sorted(executables)]
-        found = []
-        for suite, executable in sorted(executables.items()):
-            listed = subprocess.run([executable, "--list"], check=True, capture_output=True, text=True).stdout
-            found += [Test(build, suite, name) for name in re.findall(r"^(.*): test$", listed, re.MULTILINE)]
-        return found
+            return [Test(build, suite, "")]
+        command = [self.executable(build, suite), "--list"]
+        listed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+        return [Test(build, suite, name) for name in re.findall(r"^(.*): test$", listed, re.MULTILINE)]
 
-    def run(self, test, executable, limit):
+    def run(self, test, limit):
+        executable = self.executable(test.build, test.suite)
         arguments = ["--exact", test.name, "--nocapture"] if test.name else []
         environment = os.environ | {"ELIMINATION_STACK_TEST_SCALE": SCALE, "RUST_BACKTRACE": "0"}
         start = time.monotonic()
@@ -160,10 +174,6 @@ def suites_of(root, build):
     names = sorted(file.stem for file in pathlib.Path(root, "tests").glob("*.rs"))
     models = [name for name in names if name.startswith("loom")]
     return [UNIT_TESTS, *models] if build == "loom" else [name for name in names if name not in models]
-
-
-def _suite_of(target):
-    return target["name"] if target["kind"] == ["test"] else UNIT_TESTS
 
 
 def _symptom(output, status, test):
