@@ -64,6 +64,8 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
         /// Pushes from within a slot, with or without a spare node.
         fn push_slowly<'a, G: Stay<'a, T, R, B>, O: Outcome<T>>(&'a self, mut guard: G, value: T) -> O {
             let Some(node) = guard.node(Permit::Allocator) else {
+                // Unchecked: if no memory is a panic, as without `std` it may be, the value is dropped outside of the slot;
+                // where the suites run, the process ends.
                 drop(guard);
                 return O::refused(PushErrorKind::OutOfMemory, value);
             };
