@@ -28,7 +28,8 @@ for_each_slots_stack! {
 // Here the handler calls nothing of the stack.
 for_each_stack! { others_work_on }
 
-/// 20 kHz, in microseconds.
+/// From the end of one interrupt to the next signal, in microseconds: 20 kHz. Each interrupt sets the timer anew, so where
+/// signals are slow, as in emulation, there are not more of them than the threads can take.
 const PERIOD: libc::suseconds_t = 50;
 
 /// Where signals are slow or rare, or the processor is busy, fewer of them must do.
@@ -96,13 +97,14 @@ extern "C" fn on_signal(signal: libc::c_int) {
     HANDLERS.fetch_add(1, SeqCst);
     // SAFETY: null, or valid while this handler is counted.
     if let Some(target) = unsafe { TARGET.load(SeqCst).as_ref() } {
-        // SAFETY: the thread lives as long as the target. All three functions may be called by signal handlers.
+        // SAFETY: the thread lives as long as the target. All of these functions may be called by signal handlers.
         unsafe {
             if libc::pthread_equal(libc::pthread_self(), target.thread) == 0 {
                 // A timer's signal is for the whole process, and any of its threads gets it.
                 libc::pthread_kill(target.thread, signal);
             } else {
                 (target.interrupt)(target.data);
+                set_timer(PERIOD);
             }
         }
     }
@@ -120,13 +122,13 @@ fn interrupted<D>(data: &D, interrupt: unsafe fn(*const ()), action: impl FnOnce
 
     impl Drop for Stop {
         fn drop(&mut self) {
-            set_timer(0);
             // Another thread may be in the handler still, about to pass a signal on; it must not find this thread gone.
             // Signals that come later find no target.
             TARGET.store(ptr::null_mut(), SeqCst);
             while HANDLERS.load(SeqCst) > 0 {
                 thread::yield_now();
             }
+            set_timer(0);
         }
     }
 
@@ -155,9 +157,10 @@ fn handle_signals() {
     }
 }
 
+/// One signal after so long; none after 0.
 fn set_timer(microseconds: libc::suseconds_t) {
-    let period = libc::timeval { tv_sec: 0, tv_usec: microseconds };
-    let timer = libc::itimerval { it_interval: period, it_value: period };
+    let once = libc::timeval { tv_sec: 0, tv_usec: 0 };
+    let timer = libc::itimerval { it_interval: once, it_value: libc::timeval { tv_sec: 0, tv_usec: microseconds } };
     // SAFETY: the timer is initialised, the old one is not asked for.
     assert_eq!(unsafe { libc::setitimer(libc::ITIMER_REAL, &raw const timer, ptr::null_mut()) }, 0);
 }
@@ -603,8 +606,9 @@ fn others_work_on<R: Engine, B: Backoff>() {
         let mut random = Random::new(0);
         interrupted(&round, Round::<R, B>::stall, || {
             let start = Instant::now();
+            // Each turn may be stopped often, and each time for long.
             while round.landed.load(Relaxed) < enough && start.elapsed() < ENOUGH_TIME {
-                (0..100).for_each(|_| round.turn(&mut random));
+                round.turn(&mut random);
             }
         });
     });
