@@ -100,6 +100,8 @@ pub trait Engine: Reclaim + 'static {
     const BURST: usize;
     /// Retired nodes at which a context looks which are protected.
     const RETIRED: usize;
+    /// Values that an iterator of `take_all` has given when it lets their nodes go, and counts them.
+    const TAKEN_AT_ONCE: usize;
     /// Whether the calls meant for interrupt handlers keep off the allocator, and find all spare nodes.
     const FOR_HANDLERS: bool;
 }
@@ -107,6 +109,7 @@ pub trait Engine: Reclaim + 'static {
 impl<const N: usize> Engine for Slots<N> {
     const SLOTS: usize = N;
     const BURST: usize = Self::DEPOT_LIMIT;
+    const TAKEN_AT_ONCE: usize = Self::BATCH;
     const RETIRED: usize = Self::RETIRE_LIMIT;
     const FOR_HANDLERS: bool = true;
 }
@@ -114,6 +117,7 @@ impl<const N: usize> Engine for Slots<N> {
 impl<const RECLAIM_AT: usize> Engine for Haphazard<RECLAIM_AT> {
     const SLOTS: usize = Self::SLOTS;
     const BURST: usize = 0;
+    const TAKEN_AT_ONCE: usize = Self::SPARE_LIMIT;
     const RETIRED: usize = RECLAIM_AT;
     const FOR_HANDLERS: bool = false;
 }
