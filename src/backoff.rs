@@ -184,9 +184,9 @@ impl Patience {
 /// waits in proportion to how many do, and together they disturb the one that has the head no more often than a few did.
 ///
 /// On the simulated machine (`ci/scale`, pairs, operations per microsecond on 8, 16, 64 and 256 cores): 52, 49, 37 and 19 on one
-/// socket, 73, 52, 9 and 8 in clusters; without it 43, 29, 13 and 4, and 63, 19, 4 and 0.5. Not forgetting after an elimination
-/// gives 52, 51, 44 and 22, and 77, 64, 29 and 11; but where operations are 1000 cycles apart and the array takes most of
-/// them, 5 on 64 cores of one socket instead of 7, and without any of this 8. Not on microcontrollers, which have few cores.
+/// socket, 73, 52, 9 and 8 in clusters; without it 42, 27, 13 and 4, and 63, 20, 4 and 0.5. Where operations are 1000 cycles
+/// apart, and the array takes most of them, it costs a tenth on 16 cores of one socket and a fifth on 64. Not forgetting after an
+/// elimination gives 52, 51, 44 and 22, and 77, 64, 29 and 11, but there costs twice as much. Microcontrollers have few cores.
 #[derive(Clone, Copy)]
 pub(crate) struct Crowd(u16);
 
