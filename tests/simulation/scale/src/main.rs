@@ -1,5 +1,6 @@
 //! How the stacks scale on a simulated machine. `ci/scale` runs it.
 
+mod calibration;
 mod charts;
 mod check;
 mod contenders;
@@ -36,7 +37,7 @@ fn all(folder: &Path) -> io::Result<()> {
     let rows = results::measure_all();
     results::write_csv(&rows, &folder.join("scale.csv"))?;
     check::accept(folder)?;
-    let table = table::table(&rows);
+    let table = table::table(&rows, &std::fs::read_to_string(folder.join("bench.csv"))?);
     std::fs::write(folder.join("scale.md"), &table)?;
     charts::draw_all(&rows, folder).map_err(io::Error::other)?;
     print!("{table}");

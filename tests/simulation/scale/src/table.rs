@@ -1,5 +1,6 @@
 //! The results for the reader: what was to be reached, and a table, in Markdown.
 
+use crate::calibration;
 use crate::contenders::CONTENDERS;
 use crate::results::{CORES, Row};
 use crate::select;
@@ -62,7 +63,7 @@ fn write_throughputs(text: &mut String, rows: &[Row], machine: &str, workload: W
     writeln!(text)
 }
 
-fn write_table(text: &mut String, rows: &[Row]) -> std::fmt::Result {
+fn write_table(text: &mut String, rows: &[Row], bench: &str) -> std::fmt::Result {
     writeln!(
         text,
         "**Simulated**, by `ci/scale`: the library's own code on a model of cache-coherent processors, not on \
@@ -71,6 +72,7 @@ fn write_table(text: &mut String, rows: &[Row]) -> std::fmt::Result {
     for machine in Machine::PRESETS {
         write_goals(text, rows, machine.name)?;
     }
+    calibration::write(text, rows, bench)?;
     writeln!(text, "Throughput, in operations per microsecond, by number of cores.\n")?;
     for machine in Machine::PRESETS {
         for workload in Workload::ALL {
@@ -80,9 +82,9 @@ fn write_table(text: &mut String, rows: &[Row]) -> std::fmt::Result {
     Ok(())
 }
 
-/// All of it.
-pub fn table(rows: &[Row]) -> String {
+/// All of it; `bench` is what `ci/bench` has written.
+pub fn table(rows: &[Row], bench: &str) -> String {
     let mut text = String::new();
-    write_table(&mut text, rows).expect("a string takes it");
+    write_table(&mut text, rows, bench).expect("a string takes it");
     text
 }
