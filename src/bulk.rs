@@ -239,6 +239,7 @@ impl<T, R: Reclaim, B: Backoff> Iterator for TakeAll<'_, T, R, B> {
             Node::take(node)
         };
         self.count += 1;
+        // Unchecked: to let each node go by itself takes time only.
         if self.count == R::BATCH || self.first.is_null() {
             self.retire();
         }

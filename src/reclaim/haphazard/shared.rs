@@ -111,6 +111,7 @@ impl<T> Spares<T> {
                 }
             }
         }
+        // Unchecked: with too high a number `exceed` says yes in vain, see there.
         self.nodes.fetch_sub(chain.len() + others + freed, Relaxed);
         if let (Some(top), Some(bottom)) = (NonNull::new(top), bottom) {
             // SAFETY: ours still.
