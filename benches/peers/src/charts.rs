@@ -52,7 +52,10 @@ impl Panel {
 /// Each chart's file and its workloads.
 const CHARTS: [(&str, &[&str]); 2] = [
     ("pairs.svg", &["pairs-1", "pairs-2", "pairs-8", "pairs-32"]),
-    ("mixed.svg", &["one-way", "own-work-2", "own-work-8", "bursts-1", "push-heavy", "pop-heavy", "bulk", "large"]),
+    (
+        "mixed.svg",
+        &["one-way", "own-work-2", "own-work-8", "bursts-1", "push-heavy", "pop-heavy", "bulk-1", "bulk-2", "large"],
+    ),
 ];
 
 /// Draws those charts that there are figures for.

@@ -11,6 +11,11 @@ pub trait Contender<T>: Sync {
 
     fn access(&self) -> Self::Access<'_>;
 
+    /// Makes ahead what it would else make once so many threads are inside at the same moment; where calls of the
+    /// allocator are counted.
+    #[cfg(feature = "count")]
+    fn prepare(&self, _threads: usize) {}
+
     /// What the stack says of itself, if it counts.
     #[cfg(feature = "count")]
     fn stats(&self) -> Option<elimination_stack::Stats> {

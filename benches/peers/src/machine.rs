@@ -64,6 +64,27 @@ fn ping_pong() -> f64 {
     least.as_secs_f64() * 1e9 / f64::from(2 * BATCH)
 }
 
+/// Nanoseconds of a compare-exchange that nobody else contends for, where each has to wait for the last one's result: the
+/// least of many short measurements.
+#[must_use]
+pub fn locked() -> f64 {
+    const BATCH: u32 = 1000;
+    let word = CachePadded::new(AtomicU32::new(0));
+    let one = || {
+        let begin = Instant::now();
+        let mut last = word.load(Acquire);
+        for _ in 0..BATCH {
+            last = match word.compare_exchange(last, last.wrapping_add(1), AcqRel, Acquire) {
+                Ok(before) => black_box(before).wrapping_add(1),
+                Err(now) => now,
+            };
+        }
+        begin.elapsed()
+    };
+    let least = (0..200).map(|_| one()).min().expect("there are some");
+    least.as_secs_f64() * 1e9 / f64::from(BATCH)
+}
+
 /// Steps of a generator, each a multiplication that waits for the last one.
 #[inline]
 pub fn work(state: &mut u64, steps: u32) {

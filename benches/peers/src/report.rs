@@ -1,9 +1,9 @@
 //! The tables, in Markdown.
 
 use crate::contenders::{self, DIRECT, HANDLE};
-use crate::results::{Results, Spread, write as write_file};
+use crate::results::{LOCKED, MACHINE, Results, Spread, TRANSFER, write as write_file};
 use crate::sample::PERCENTILES;
-use crate::targets::{self, Line};
+use crate::targets::{self, LIST_OPERATIONS, Limit, Line};
 use crate::workload::{self, Kind, Workload};
 use std::fmt::Write;
 use std::path::Path;
@@ -32,16 +32,60 @@ fn targets(results: &Results) -> String {
          |---|---|---|---|--:|--:|--:|--:|---|---|\n",
         description(results)
     );
-    for line in targets::lines(results) {
-        let Line { workload, ours, against, wanted, measured: Some(spread), digits, reached } = line else { continue };
-        let Spread { class, samples, median, least, most } = spread;
-        let title = title(workload);
-        let class = class.name();
-        let reached = if reached { "yes" } else { "**no**" };
+    let lines = targets::lines(results);
+    for line in &lines {
+        let Line { workload, ours, against, wanted, measured: Some(spread), digits, reached, limit } = line else {
+            continue;
+        };
+        let Spread { class, samples, median, least, most } = *spread;
+        let (title, class, digits) = (title(workload), class.name(), *digits);
+        let reached = match limit {
+            _ if *reached => "yes".to_owned(),
+            Some(limit) if limit.is_beyond() => format!("beyond this machine: floor is {:.2}", limit.most()),
+            _ => "**no**".to_owned(),
+        };
         let _ = writeln!(
             text,
             "| {title} | `{ours}` | {against} | {wanted} | {median:.digits$} | {least:.digits$} | {most:.digits$} | \
              {samples} | {class} | {reached} |"
+        );
+    }
+    text + &limits(results, &lines)
+}
+
+/// What the machine's own operations take, and what that means for each ratio that was not reached.
+fn limits(results: &Results, lines: &[Line]) -> String {
+    let missed = lines.iter().filter(|line| !line.reached).filter_map(|line| Some((line, line.limit?)));
+    let missed: Vec<_> = missed.collect();
+    let machine = |metric| results.spread(MACHINE, MACHINE, metric);
+    let (false, Some(locked), Some(transfer)) = (missed.is_empty(), machine(LOCKED), machine(TRANSFER)) else {
+        return String::new();
+    };
+    let mut text = format!(
+        "\nWhat this machine takes for a compare-exchange that waits for the last one, uncontended: {} ns; for a cache line's \
+         way to the other core: {} ns. Each pair needs {LIST_OPERATIONS} of the former, on the one head that all threads share, \
+         so in turn; what a program cannot leave out besides is in what the floor takes with one thread, whose head stays \
+         where it is. No stack is faster than that, with however many threads: in the elimination array a pair takes two \
+         transfers at least. Nanoseconds of a pair; a goal is what the other stack takes, divided by the ratio to reach.\n\n\
+         | workload | ours | against | that takes | goal | read-modify-writes on the head | all of ours | floor, 1 thread | \
+         ours takes | the goal is |\n\
+         |---|---|---|--:|--:|--:|--:|--:|--:|---|\n",
+        cell(Some(locked)),
+        cell(Some(transfer)),
+    );
+    for (line, limit) in missed {
+        let Limit { wanted, peer, ours, floor, operations } = limit;
+        let product = |count: u32| format!("{count} x {:.1} = {:.1}", locked.median, f64::from(count) * locked.median);
+        let verdict = if limit.is_beyond() { "below the floor" } else { "above the floor" };
+        let _ = writeln!(
+            text,
+            "| {} | `{}` | {} | {peer:.1} | {:.1} | {} | {} | {floor:.1} | {ours:.1} | {verdict} |",
+            title(line.workload),
+            line.ours,
+            line.against,
+            peer / wanted,
+            product(LIST_OPERATIONS),
+            product(operations),
         );
     }
     text

@@ -69,6 +69,13 @@ impl Row {
         Self::from_csv(&format!("{workload},{contender},{round},{line}"))
     }
 
+    /// Of the machine itself.
+    #[must_use]
+    pub fn of_machine(round: usize, metric: &str, value: f64) -> Self {
+        let [workload, contender, metric] = [MACHINE, MACHINE, metric].map(str::to_owned);
+        Self { workload, contender, round, metric, value, transfer: (0.0, 0.0) }
+    }
+
     fn from_csv(line: &str) -> Option<Self> {
         let fields: Vec<&str> = line.split(',').collect();
         let [workload, contender, round, metric, value, before, after] = fields.try_into().ok()?;
@@ -98,6 +105,12 @@ impl Row {
         if before == after { before } else { Class::Unsteady }
     }
 }
+
+/// The name under which stands what is measured of the machine itself.
+pub const MACHINE: &str = "machine";
+/// Of it: nanoseconds of an uncontended compare-exchange, and of a cache line's way to another core.
+pub const LOCKED: &str = "locked";
+pub const TRANSFER: &str = "transfer";
 
 /// What the counting build measures.
 pub const COUNTS: [&str; 6] = ["allocator calls", "bytes held", "lost races", "eliminations", "withdrawals", "scans"];

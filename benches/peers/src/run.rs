@@ -4,7 +4,7 @@
 use crate::args::Options;
 use crate::contenders::{self, DIRECT, Entry, HANDLE};
 use crate::machine;
-use crate::results::{Results, Row};
+use crate::results::{self, Results, Row};
 use crate::sample::Plan;
 use crate::workload::{Kind, Workload};
 use std::path::Path;
@@ -34,6 +34,7 @@ pub fn run(options: &Options) -> Result<Results, String> {
         results.add(child(&own, entry.name, &["census", entry.name]).map(|_| Vec::new()));
     }
     for round in 0..options.rounds {
+        results.add(Ok(machine_rows(round)));
         for workload in &workloads {
             if workload.kind == Kind::Memory && round > 0 {
                 continue;
@@ -57,6 +58,12 @@ pub fn run(options: &Options) -> Result<Results, String> {
         }
     }
     Ok(results)
+}
+
+/// What this machine's own operations take at present.
+fn machine_rows(round: usize) -> Vec<Row> {
+    let figures = [(results::LOCKED, machine::locked()), (results::TRANSFER, machine::transfer())];
+    figures.map(|(metric, value)| Row::of_machine(round, metric, value)).into()
 }
 
 fn progress(round: usize, rounds: usize, elapsed: Duration) {

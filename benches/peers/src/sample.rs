@@ -56,6 +56,8 @@ pub struct Done {
 pub fn sample<S: Contender<T>, T: Value>(plan: &Plan) -> Sample {
     let stack = S::new();
     let threads = plan.workload.threads;
+    #[cfg(feature = "count")]
+    stack.prepare(threads);
     let start = Barrier::new(threads + 1);
     let end = Barrier::new(threads + 1);
     let popped = AtomicU64::new(0);

@@ -71,6 +71,59 @@ pub struct Line {
     /// Digits after the point.
     pub digits: usize,
     pub reached: bool,
+    /// For a goal that is so many times a peer: what the machine allows.
+    pub limit: Option<Limit>,
+}
+
+/// What no stack of this kind can be faster than on this machine.
+///
+/// All pairs, of however many threads, go through one head, one after the other: the compare-exchange of a push, and that
+/// of a pop, each of which has to wait for the one before. So no stack takes less than the floor does with one thread,
+/// whose head never leaves its core. In the elimination array a pair takes no turn at the head, but two cache lines'
+/// transfers at least, which is more.
+#[derive(Clone, Copy, Debug)]
+pub struct Limit {
+    /// How many times as fast as the peer, and what the peer takes, in nanoseconds.
+    pub wanted: f64,
+    pub peer: f64,
+    /// What ours takes, and the floor with one thread.
+    pub ours: f64,
+    pub floor: f64,
+    /// Read-modify-writes that one pair of ours makes, which are locked instructions on x86.
+    pub operations: u32,
+}
+
+impl Limit {
+    /// How many times as fast as the peer the floor would be.
+    #[must_use]
+    pub fn most(self) -> f64 {
+        self.peer / self.floor
+    }
+
+    #[must_use]
+    pub fn is_beyond(self) -> bool {
+        self.most() < self.wanted
+    }
+}
+
+/// Read-modify-writes of a pair of the list alone: one links the node, one unlinks it.
+pub const LIST_OPERATIONS: u32 = 2;
+
+/// A handle also publishes its hazard; without one each of the two operations claims a slot, by which the pop publishes
+/// its hazard. Leaving a slot is a plain store.
+fn operations(ours: &str) -> u32 {
+    LIST_OPERATIONS + if ours == DIRECT { 2 } else { 1 }
+}
+
+fn limit(results: &Results, workload: &str, ours: &str, peer: &str, wanted: f64) -> Option<Limit> {
+    let takes = |workload, name| results.spread(workload, name, "ns").map(|spread| spread.median);
+    Some(Limit {
+        wanted,
+        peer: takes(workload, peer)?,
+        ours: takes(workload, ours)?,
+        floor: takes("pairs-1", FLOOR)?,
+        operations: operations(ours),
+    })
 }
 
 /// All lines.
@@ -107,7 +160,11 @@ fn line(results: &Results, target: &Target) -> Line {
         }
     };
     let reached = measured.is_some_and(|measured| reached(measured.median, wanted.0));
-    Line { workload, ours, against, wanted: wanted.1, measured, digits: 2, reached }
+    let limit = match goal {
+        Goal::Faster(..) => limit(results, workload, ours, &against, wanted.0),
+        _ => None,
+    };
+    Line { workload, ours, against, wanted: wanted.1, measured, digits: 2, reached, limit }
 }
 
 fn at_least(measured: f64, wanted: f64) -> bool {
@@ -171,5 +228,6 @@ fn count_line(results: &Results, workload: &'static str, ours: &'static str, cou
         measured,
         digits,
         reached,
+        limit: None,
     }
 }

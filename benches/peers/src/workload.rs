@@ -39,7 +39,7 @@ const fn workload(name: &'static str, title: &'static str, threads: usize, kind:
 }
 
 /// All of them, in the order of the report.
-pub const ALL: [Workload; 14] = [
+pub const ALL: [Workload; 15] = [
     workload("pairs-1", "1 thread, pairs", 1, Kind::Pairs),
     workload("bursts-1", "1 thread, bursts of 64", 1, Kind::Bursts),
     workload("pairs-2", "2 threads, pairs", 2, Kind::Pairs),
@@ -50,7 +50,8 @@ pub const ALL: [Workload; 14] = [
     workload("own-work-8", "8 threads, 50 ns of own work between operations", 8, Kind::OwnWork),
     workload("push-heavy", "2 threads, 90 % pushes", 2, Kind::PushHeavy),
     workload("pop-heavy", "2 threads, 90 % pops", 2, Kind::PopHeavy),
-    workload("bulk", "2 threads, `push_all` of 64 and `take_all`", 2, Kind::Bulk),
+    workload("bulk-1", "1 thread, `push_all` of 64 and `take_all`", 1, Kind::Bulk),
+    workload("bulk-2", "2 threads, `push_all` of 64 and `take_all`", 2, Kind::Bulk),
     workload("large", "2 threads, pairs, values of 256 bytes", 2, Kind::Large),
     workload("latency", "2 threads, pairs, each operation timed", 2, Kind::Latency),
     workload("memory", "8 threads, 10 million pairs", 8, Kind::Memory),

@@ -3,6 +3,14 @@
 use crate::contender::{Access, Contender};
 use elimination_stack::{Backoff, Handle, Reclaim, Stack};
 
+/// Makes as many slots as there are threads, for these may all be inside at once, and fills them and the depot.
+#[cfg(feature = "count")]
+fn prepare<T, R: Reclaim, B: Backoff>(stack: &Stack<T, R, B>, threads: usize) {
+    drop((0..threads).map(|_| stack.handle()).collect::<Vec<_>>());
+    let nodes = Stack::<T, R, B>::IDLE_NODES + threads * Stack::<T, R, B>::SLOT_NODES;
+    stack.reserve(nodes).expect("there is memory");
+}
+
 /// Through `Stack`.
 pub struct Direct<T, R: Reclaim, B: Backoff>(Stack<T, R, B>);
 
@@ -18,6 +26,11 @@ impl<T: Send, R: Reclaim + 'static, B: Backoff + 'static> Contender<T> for Direc
 
     fn access(&self) -> Self::Access<'_> {
         &self.0
+    }
+
+    #[cfg(feature = "count")]
+    fn prepare(&self, threads: usize) {
+        prepare(&self.0, threads);
     }
 
     #[cfg(feature = "count")]
@@ -66,6 +79,11 @@ impl<T: Send, R: Reclaim + 'static, B: Backoff + 'static> Contender<T> for Kept<
 
     fn access(&self) -> Self::Access<'_> {
         KeptAccess { stack: &self.0, handle: self.0.handle() }
+    }
+
+    #[cfg(feature = "count")]
+    fn prepare(&self, threads: usize) {
+        prepare(&self.0, threads);
     }
 
     #[cfg(feature = "count")]
