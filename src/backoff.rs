@@ -198,6 +198,7 @@ impl Crowd {
     const MOST: u16 = if cfg!(loom) || !FAST_PATHS { 0 } else { 31 };
 
     /// Somebody else was there.
+    #[cfg_attr(loom, expect(clippy::unnecessary_min_or_max, reason = "the most is none then"))]
     pub(crate) fn met(&mut self) {
         self.0 = (self.0 + 1).min(Self::MOST);
     }

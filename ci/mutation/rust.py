@@ -152,6 +152,9 @@ class Source:
         """What a comment `Unchecked: ..` says between these positions, or right above the first."""
         first, last = self.line(first) - 1, self.line(last) - 1
         lines = self.text.split("\n")
+        # The statement of an `else` begins with its `if`.
+        while branch := re.match(r"(\s*)} else", lines[first]):
+            first = next(at for at in range(first - 1, -1, -1) if re.match(branch[1] + r"[^\s}]", lines[at]))
         while first > 0 and re.match(r"\s*(//(?!/)|#\[)", lines[first - 1]):
             first -= 1
         reason = None
