@@ -234,9 +234,9 @@ fn all_slots_claimed() {
         let stack = &stack;
         Box::new(move || {
             wait_until(|| (0..core).all(machine::is_parked));
-            // The first looks at the head, claims its slot, and would look again. The second finds that slot claimed,
-            // looks at both, and claims the other.
-            machine::park_at(Some(3 + 3 * core as u64));
+            // The first looks at the head, claims its slot, and would look again. The second finds that slot claimed, on the
+            // fast path and on the other one, looks at both, and claims the other.
+            machine::park_at(Some(3 + 4 * core as u64));
             stack.pop();
         })
     };

@@ -13,7 +13,8 @@ const BOTH: [(&str, &str); 3] =
 /// Why they differ, as far as is known.
 const WHY: &str = "\
 On one core the model is too slow, for all contenders alike: ratios between them hold. A pair has three locked instructions, at \
-18 cycles or 6.2 ns in the model; alone in a loop one takes 2.8 ns here, which explains two thirds of the difference. The \
+18 cycles or 6.2 ns in the model; alone in a loop one was measured at 2.8 ns on a machine like this one, which would explain \
+two thirds of the difference. The \
 rest: the model takes accesses one after the other, a processor begins the next while the last is under way.
 
 On two cores with a back-off, one core runs alone nearly all the time, and the error is that of one core. Without one the model \
