@@ -81,7 +81,9 @@ impl<'a, T: 'a, R: Reclaim + 'a, B: Backoff + 'a, E: Enter<'a, T, R, B>> Pending
         let empty = &mut self.empty;
         let node = self.enter.enter(|guard| {
             let node = guard.node(Permit::Allocator)?;
-            while empty.len() < more.min(R::BATCH - 1) {
+            let most = more.min(R::BATCH - 1);
+            *empty = guard.spares(most);
+            while empty.len() < most {
                 let Some(other) = guard.node(Permit::Allocator) else { break };
                 // SAFETY: the node is ours.
                 unsafe { empty.push(other) };

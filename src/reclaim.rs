@@ -115,6 +115,9 @@ pub unsafe trait Guard<T, L> {
     /// A node for a push (2): a spare one of the slot.
     fn spare(&mut self) -> Option<NodePtr<T>>;
 
+    /// Nodes for pushes (2): at most `most` spare ones of the slot.
+    fn spares(&mut self, most: usize) -> Chain<T>;
+
     /// A node for a push (2), for a slot without a spare one: of the depot, or, if permitted, from the allocator.
     fn refill(&mut self, permit: Permit) -> Option<NodePtr<T>>;
 

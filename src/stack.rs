@@ -258,8 +258,8 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
     }
 
     /// Gives all spare nodes back to the allocator, reserved ones too, and all retired ones that nobody protects.
-    /// Returns how many. Leaves alone what belongs to slots that are claimed; and, if all are, the spare nodes that
-    /// they share.
+    /// Returns how many. Leaves alone what belongs to slots that are claimed, or to a [`TakeAll`](crate::TakeAll); and, if
+    /// all slots are, the spare nodes that they share.
     ///
     /// Allocates: never on [`Slots`]. Frees: yes. Waits: never. Lock-free: as the allocator. From an interrupt
     /// handler: no.

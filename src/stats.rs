@@ -18,7 +18,7 @@ use crate::sync::{AtomicUsize, Relaxed, const_fn};
 pub struct Stats {
     /// Values pushed, one by one or with `push_all`.
     pub pushes: usize,
-    /// Values popped, one by one or out of a `TakeAll`, which counts those that it has given when it lets their nodes go.
+    /// Values popped, one by one or out of a `TakeAll`, which counts them when it lets their nodes go.
     pub pops: usize,
     /// Attempts on the head, by pushes and pops, that another context was faster in.
     pub lost_races: usize,

@@ -100,6 +100,18 @@ impl<T> Chain<T> {
         Self { first: self.first, len }
     }
 
+    /// Takes at most `most` nodes out, from the first on.
+    pub(crate) fn take_front(&mut self, most: usize) -> Self {
+        if self.len <= most {
+            return self.take();
+        }
+        let front = Self { first: self.first, len: most };
+        for _ in 0..most {
+            self.pop();
+        }
+        front
+    }
+
     /// Frees all nodes and returns how many they were.
     ///
     /// # Safety

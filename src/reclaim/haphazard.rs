@@ -238,6 +238,10 @@ unsafe impl<T, L: Initial, const RECLAIM_AT: usize> Guard<T, L> for HaphazardGua
         self.claim.0.private().spare.pop_exclusive()
     }
 
+    fn spares(&mut self, most: usize) -> Chain<T> {
+        self.claim.0.private().spare.take_front(most)
+    }
+
     fn refill(&mut self, permit: Permit) -> Option<NodePtr<T>> {
         let shared = match permit {
             Permit::Allocator => self.domain.make_shared(),

@@ -41,12 +41,13 @@ mod inside;
 use self::inside::Inside;
 use super::chain::Chain;
 use super::depot::Depot;
-use super::pool::{Claim, Pool, PrivateRef};
+use super::pool::{Claim, FEW, Pool, PrivateRef};
 use super::{Domain, Guard, Permit, sealed};
 use crate::OutOfMemory;
 use crate::stats::Counters;
 use crate::sync::{Initial, initial};
 use crate::treiber::{Node, NodePtr};
+use core::mem;
 
 /// The default engine: `N` slots in the stack itself, each with one hazard, one list of retired and one of spare
 /// nodes; further slots are allocated when all are claimed at once.
@@ -246,6 +247,11 @@ unsafe impl<T, L: Initial, const N: usize> Guard<T, L> for SlotsGuard<'_, T, L, 
     }
 
     #[inline(always)]
+    fn spares(&mut self, most: usize) -> Chain<T> {
+        self.private().spare.take_front(most)
+    }
+
+    #[inline(always)]
     fn refill(&mut self, permit: Permit) -> Option<NodePtr<T>> {
         self.inside().refill(permit)
     }
@@ -269,6 +275,23 @@ unsafe impl<T, L: Initial, const N: usize> Guard<T, L> for SlotsGuard<'_, T, L, 
             retired.len()
         };
         self.counters().set_retired(len);
+    }
+
+    unsafe fn retire_all(&mut self, mut nodes: Chain<T>) {
+        if N > FEW && nodes.len() == Slots::<N>::BATCH {
+            // Scanned as they are, mostly without a look at one of them. What was retired before waits meanwhile.
+            let before = mem::replace(&mut self.private().retired, nodes);
+            self.inside().scan();
+            let waiting = before.len();
+            nodes = mem::replace(&mut self.private().retired, before);
+            self.counters().set_retired(waiting);
+        }
+        while let Some(node) = nodes.pop() {
+            // SAFETY: the caller's contract.
+            unsafe { self.retire(node) };
+            self.settle(Permit::Nothing);
+        }
+        self.give_back();
     }
 
     #[inline(always)]
