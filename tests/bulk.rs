@@ -20,11 +20,6 @@ for_each_slots_stack! {
     one_allocation_fails,
 }
 
-/// Nodes that a bulk call moves at once.
-fn batch<R: Engine, B: Backoff>() -> usize {
-    slot::<R, B>() / 2
-}
-
 /// An iterator that announces what it is told to.
 struct Announcing<I>(I, fn(usize) -> usize);
 
@@ -66,7 +61,7 @@ fn order_whatever_is_announced<R: Engine, B: Backoff>() {
 /// While the iterator runs there are nodes for the values that it has given, and for those of a batch that it has
 /// announced.
 fn bound_while_pushing<R: Engine, B: Backoff>() {
-    let batch = batch::<R, B>();
+    let batch = R::TAKE_BATCH;
     for (announced, honest) in ANNOUNCEMENTS.into_iter().zip([true, true, true, false, false]) {
         for count in [1, batch, 3 * batch + 1] {
             let ledger = ledger();
@@ -89,7 +84,7 @@ fn bound_while_pushing<R: Engine, B: Backoff>() {
 
 /// An iterator that rests, or was leaked, holds the nodes of its values and fewer than a batch of emptied ones.
 fn bound_while_half_taken<R: Engine, B: Backoff>() {
-    let batch = batch::<R, B>();
+    let batch = R::TAKE_BATCH;
     for taken in [0, 1, batch - 1, batch, batch + 1, 3 * batch, 4 * batch - 1, 4 * batch] {
         let ledger = ledger();
         let stack = Stack::<Block, R, B>::custom();
@@ -117,7 +112,7 @@ fn bound_while_half_taken<R: Engine, B: Backoff>() {
 
 /// What was reserved does, if the values of a `push_all` count from its beginning on.
 fn steady_with_a_reservation<R: Engine, B: Backoff>() {
-    for count in [1, batch::<R, B>() - 1, 100] {
+    for count in [1, R::TAKE_BATCH - 1, 100] {
         for announced in &ANNOUNCEMENTS[..3] {
             let ledger = ledger();
             let stack = Stack::<Block, R, B>::custom();
@@ -135,7 +130,7 @@ fn steady_with_a_reservation<R: Engine, B: Backoff>() {
 
 /// The same with an iterator that rests, and counts for one node less than a batch.
 fn steady_while_half_taken<R: Engine, B: Backoff>() {
-    let (batch, count) = (batch::<R, B>(), 100);
+    let (batch, count) = (R::TAKE_BATCH, 100);
     let ledger = ledger();
     let stack = Stack::<Block, R, B>::custom();
     ledger.during(|| stack.reserve(count + batch - 1 + idle::<R, B>()).unwrap());
@@ -166,7 +161,7 @@ fn nodes_of_a_panic_come_back<R: Engine, B: Backoff>() {
         }
     }
 
-    let count = batch::<R, B>() + 2;
+    let count = R::TAKE_BATCH + 2;
     let ledger = ledger();
     let stack = Stack::<Breaking, R, B>::custom();
     ledger.during(|| stack.reserve(count + idle::<R, B>()).unwrap());
@@ -198,7 +193,7 @@ fn nodes_of_a_panic_come_back<R: Engine, B: Backoff>() {
 
 /// An allocation fails while `push_all` gets nodes for values to come: it does with those that it has, and asks again.
 fn one_allocation_fails<R: Engine, B: Backoff>() {
-    let batch = batch::<R, B>();
+    let batch = R::TAKE_BATCH;
     let count = 2 * batch + 3;
     // If there is none for the value in hand, that is the end of the process; see `faults.rs`.
     for successes in (0..2 * batch).filter(|successes| successes % batch != 0) {

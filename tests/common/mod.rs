@@ -96,28 +96,28 @@ macro_rules! one_stack {
 pub trait Engine: Reclaim + 'static {
     /// Contexts that may be inside at once before the stack allocates a further slot.
     const SLOTS: usize;
+    /// Nodes that a `TakeAll` lets go at once, and holds until then.
+    const TAKE_BATCH: usize;
     /// Values that come and go in the steady state without the allocator, although none are reserved.
     const BURST: usize;
     /// Retired nodes at which a context looks which are protected.
     const RETIRED: usize;
-    /// Values that an iterator of `take_all` has given when it lets their nodes go, and counts them.
-    const TAKEN_AT_ONCE: usize;
     /// Whether the calls meant for interrupt handlers keep off the allocator, and find all spare nodes.
     const FOR_HANDLERS: bool;
 }
 
 impl<const N: usize> Engine for Slots<N> {
     const SLOTS: usize = N;
+    const TAKE_BATCH: usize = Self::BATCH;
     const BURST: usize = Self::DEPOT_LIMIT;
-    const TAKEN_AT_ONCE: usize = Self::BATCH;
     const RETIRED: usize = Self::RETIRE_LIMIT;
     const FOR_HANDLERS: bool = true;
 }
 
 impl<const RECLAIM_AT: usize> Engine for Haphazard<RECLAIM_AT> {
     const SLOTS: usize = Self::SLOTS;
+    const TAKE_BATCH: usize = Self::SPARE_LIMIT;
     const BURST: usize = 0;
-    const TAKEN_AT_ONCE: usize = Self::SPARE_LIMIT;
     const RETIRED: usize = RECLAIM_AT;
     const FOR_HANDLERS: bool = false;
 }

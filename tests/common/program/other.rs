@@ -1,7 +1,7 @@
 //! The steps that pop, and those that deal with slots and nodes.
 
 use super::step::{Count, Memory, Through};
-use super::tested::Tested;
+use super::tested::{Taken, Tested};
 use super::value::Value;
 use crate::common::*;
 use std::mem;
@@ -37,29 +37,33 @@ impl<'v, R: Engine, B: Backoff> Tested<'_, 'v, R, B> {
 
     pub fn take_all(&mut self) {
         let taken = Self::without_allocator(self.ledger, "take_all", || self.stack.take_all());
-        self.taken.push((taken, mem::take(&mut self.model)));
+        self.taken.push(Taken { iterator: taken, model: mem::take(&mut self.model), given: 0 });
     }
 
     pub fn take_next(&mut self, at: usize, Count(count): Count) {
         self.free_a_slot();
         let (ledger, iterators) = (self.ledger, self.taken.len());
         for _ in 0..count {
-            let Some((taken, model)) = self.taken.get_mut(at % iterators.max(1)) else { return };
-            let (least, most) = taken.size_hint();
-            assert!(least <= model.len() && most.is_none_or(|most| model.len() <= most), "a wrong hint");
-            let value = Self::without_allocation(ledger, "the iterator of take_all", || taken.next());
-            assert_eq!(value.as_ref().map(|value| value.id), model.pop());
+            let Some(taken) = self.taken.get_mut(at % iterators.max(1)) else { return };
+            let (least, most) = taken.iterator.size_hint();
+            assert!(least <= taken.model.len() && most.is_none_or(|most| taken.model.len() <= most), "a wrong hint");
+            let value = Self::without_allocation(ledger, "the iterator of take_all", || taken.iterator.next());
+            assert_eq!(value.as_ref().map(|value| value.id), taken.model.pop());
             let Some(value) = value else { return };
+            taken.given += 1;
+            let gave_back = taken.emptied() == 0;
             value.discard();
-            self.gave_surplus_back();
+            if gave_back {
+                self.gave_surplus_back();
+            }
         }
     }
 
     pub fn take_drop(&mut self, at: usize) {
         self.free_a_slot();
         if !self.taken.is_empty() {
-            let (taken, model) = self.taken.swap_remove(at % self.taken.len());
-            let drop_all = || self.values.dropping(&model, || drop(taken));
+            let Taken { iterator, model, .. } = self.taken.swap_remove(at % self.taken.len());
+            let drop_all = || self.values.dropping(&model, || drop(iterator));
             // A panic allocates.
             self.ledger.during(drop_all);
             if !model.is_empty() {
@@ -126,8 +130,7 @@ impl<'v, R: Engine, B: Backoff> Tested<'_, 'v, R, B> {
         let reserved = mem::take(&mut self.reserved);
         self.left_surplus(reserved);
         if self.handles.is_empty() && self.forgotten == 0 {
-            let left = self.ledger.nodes() - self.len();
-            assert!(left <= self.held_by_iterators(), "reclaim left {left} nodes that nobody needs");
+            assert_eq!(self.ledger.nodes(), self.len() + self.emptied(), "reclaim left nodes that nobody needs");
         }
     }
 }
