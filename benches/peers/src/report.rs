@@ -1,18 +1,25 @@
 //! The tables, in Markdown.
 
 use crate::contenders::{self, DIRECT, HANDLE};
-use crate::results::{LOCKED, MACHINE, Results, Spread, TRANSFER, write as write_file};
+use crate::results::{LOCKED, Results, Spread, TRANSFER, write as write_file};
 use crate::sample::PERCENTILES;
 use crate::targets::{self, LIST_OPERATIONS, Limit, Line};
 use crate::workload::{self, Kind, Workload};
 use std::fmt::Write;
 use std::path::Path;
 
-/// Writes `bench.md` (what was to be reached), `contenders.md` and `counters.md`, and prints them.
+/// Writes `bench.md` (what was to be reached), `contenders.md`, `medians.md` (the same in short) and `counters.md`, and
+/// prints them.
 pub fn write(results: &Results, folder: &Path) -> Result<(), String> {
-    let tables =
-        [("bench.md", targets(results)), ("contenders.md", contenders(results)), ("counters.md", counters(results))];
+    let tables = [
+        ("bench.md", targets(results)),
+        ("contenders.md", contenders(results)),
+        ("medians.md", medians(results)),
+        ("counters.md", counters(results)),
+    ];
     for (name, text) in tables {
+        // Else it would be a tag of HTML.
+        let text = text.replace("Mutex<Vec>", "`Mutex<Vec>`");
         println!("{text}");
         write_file(folder, name, &text)?;
     }
@@ -57,15 +64,15 @@ fn targets(results: &Results) -> String {
 fn limits(results: &Results, lines: &[Line]) -> String {
     let missed = lines.iter().filter(|line| !line.reached).filter_map(|line| Some((line, line.limit?)));
     let missed: Vec<_> = missed.collect();
-    let machine = |metric| results.spread(MACHINE, MACHINE, metric);
-    let (false, Some(locked), Some(transfer)) = (missed.is_empty(), machine(LOCKED), machine(TRANSFER)) else {
+    let (locked, transfer) = (results.machine(LOCKED), results.machine(TRANSFER));
+    let (false, Some(locked), Some(transfer)) = (missed.is_empty(), locked, transfer) else {
         return String::new();
     };
     let mut text = format!(
         "\nWhat this machine takes for a compare-exchange that waits for the last one, uncontended: {} ns; for a cache line's \
          way to the other core: {} ns. Each pair needs {LIST_OPERATIONS} of the former, on the one head that all threads share, \
          so in turn; what a program cannot leave out besides is in what the floor takes with one thread, whose head stays \
-         where it is. No stack is faster than that, with however many threads: in the elimination array a pair takes two \
+         where it is. No list with one head is faster than that, with however many threads: in the elimination array a pair takes two \
          transfers at least. Nanoseconds of a pair; a goal is what the other stack takes, divided by the ratio to reach.\n\n\
          | workload | ours | against | that takes | goal | read-modify-writes on the head | all of ours | floor, 1 thread | \
          ours takes | the goal is |\n\
@@ -120,6 +127,38 @@ fn contenders(results: &Results) -> String {
         percentiles.chain([share("pairs-2"), share("pairs-8"), memory.unwrap_or_default()]).collect()
     });
     text
+}
+
+/// What the README shows: the medians of the workloads that most programs have.
+fn medians(results: &Results) -> String {
+    const WORKLOADS: [(&str, &str); 7] = [
+        ("pairs-1", "1 thread"),
+        ("pairs-2", "2 threads"),
+        ("pairs-8", "8 threads"),
+        ("pairs-32", "32 threads"),
+        ("own-work-2", "2, with own work"),
+        ("one-way", "one pushes, one pops"),
+        ("bulk-2", "2, in bulk"),
+    ];
+    let machine =
+        results.description.lines().filter(|line| !line.starts_with("packages") && !line.starts_with("crates"));
+    let mut text = format!(
+        "Nanoseconds of a push and a pop, of all threads together, medians. Own work: 50 ns between two operations. In bulk: \
+         `push_all` of 64 values, `take_all`, for each value. Printed by `ci/bench` on {}.\n\n",
+        machine.collect::<Vec<_>>().join("; ")
+    );
+    table(&mut text, WORKLOADS.iter().map(|workload| workload.1.to_owned()), |name| {
+        let median =
+            |workload| results.spread(workload, name, "ns").map_or_else(String::new, |spread| figure(spread.median));
+        WORKLOADS.iter().map(|workload| median(workload.0)).collect()
+    });
+    text
+}
+
+/// A figure with three digits or so.
+fn figure(value: f64) -> String {
+    let digits = usize::from(value < 100.0);
+    format!("{value:.digits$}")
 }
 
 /// A table of the contenders, without empty lines and columns.

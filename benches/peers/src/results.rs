@@ -107,7 +107,7 @@ impl Row {
 }
 
 /// The name under which stands what is measured of the machine itself.
-pub const MACHINE: &str = "machine";
+const MACHINE: &str = "machine";
 /// Of it: nanoseconds of an uncontended compare-exchange, and of a cache line's way to another core.
 pub const LOCKED: &str = "locked";
 pub const TRANSFER: &str = "transfer";
@@ -213,6 +213,13 @@ impl Results {
         let class = self.usual_class(workload);
         let values = self.of_class(class, workload, contender, metric);
         Spread::of(class, values.into_iter().map(|(_, value)| value).collect())
+    }
+
+    /// What one of the machine's own operations takes.
+    #[must_use]
+    pub fn machine(&self, metric: &str) -> Option<Spread> {
+        let values = self.of_class(Class::Any, MACHINE, MACHINE, metric);
+        Spread::of(Class::Any, values.into_iter().map(|(_, value)| value).collect())
     }
 
     /// A count; it does not depend on the class.

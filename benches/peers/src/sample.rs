@@ -56,8 +56,11 @@ pub struct Done {
 pub fn sample<S: Contender<T>, T: Value>(plan: &Plan) -> Sample {
     let stack = S::new();
     let threads = plan.workload.threads;
+    // Memory is to be measured as it comes.
     #[cfg(feature = "count")]
-    stack.prepare(threads);
+    if plan.workload.kind != Kind::Memory {
+        stack.prepare(threads);
+    }
     let start = Barrier::new(threads + 1);
     let end = Barrier::new(threads + 1);
     let popped = AtomicU64::new(0);
