@@ -183,8 +183,8 @@ impl Patience {
 /// One more for each of the first and half as many after each of the second settles at about `2 n / W`. So each context
 /// waits in proportion to how many do, and together they disturb the one that has the head no more often than a few did.
 ///
-/// On the simulated machine (`ci/scale`, pairs, operations per microsecond on 8, 16, 64 and 256 cores): 52, 49, 37 and 19 on one
-/// socket, 73, 52, 9 and 8 in clusters; without it 42, 27, 13 and 4, and 63, 20, 4 and 0.5. Where operations are 1000 cycles
+/// On the simulated machine (`ci/scale`, pairs, operations per microsecond on 8, 16, 64 and 256 cores): 52, 49, 36 and 19 on one
+/// socket, 75, 39, 9 and 5 in clusters; without it 42, 27, 13 and 4, and 63, 20, 4 and 0.5. Where operations are 1000 cycles
 /// apart, and the array takes most of them, it costs a tenth on 16 cores of one socket and a fifth on 64. Not forgetting after an
 /// elimination gives 52, 51, 44 and 22, and 77, 64, 29 and 11, but there costs twice as much. Microcontrollers have few cores.
 #[derive(Clone, Copy)]
