@@ -18,8 +18,6 @@ pub fn write(results: &Results, folder: &Path) -> Result<(), String> {
         ("counters.md", counters(results)),
     ];
     for (name, text) in tables {
-        // Else it would be a tag of HTML.
-        let text = text.replace("Mutex<Vec>", "`Mutex<Vec>`");
         println!("{text}");
         write_file(folder, name, &text)?;
     }
@@ -45,7 +43,7 @@ fn targets(results: &Results) -> String {
             continue;
         };
         let Spread { class, samples, median, least, most } = *spread;
-        let (title, class, digits) = (title(workload), class.name(), *digits);
+        let (title, class, digits, against) = (title(workload), class.name(), *digits, code(against));
         let reached = match limit {
             _ if *reached => "yes".to_owned(),
             Some(limit) if limit.is_beyond() => format!("beyond this machine: floor is {:.2}", limit.most()),
@@ -89,13 +87,18 @@ fn limits(results: &Results, lines: &[Line]) -> String {
             "| {} | `{}` | {} | {peer:.1} | {:.1} | {} | {} | {floor:.1} | {ours:.1} | {verdict} |",
             title(line.workload),
             line.ours,
-            line.against,
+            code(&line.against),
             peer / wanted,
             product(LIST_OPERATIONS),
             product(operations),
         );
     }
     text
+}
+
+/// A name or a few words, in which HTML would see a tag.
+fn code(name: &str) -> String {
+    name.replace("Mutex<Vec>", "`Mutex<Vec>`")
 }
 
 fn title(workload: &str) -> &'static str {
@@ -170,7 +173,7 @@ fn table(text: &mut String, heads: impl Iterator<Item = String>, cells: impl Fn(
     let _ = writeln!(text, "| contender | {} |\n|---|{}", heads.join(" | "), "--:|".repeat(heads.len()));
     for (name, cells) in &lines {
         let cells: Vec<&str> = columns.iter().map(|column| cells[*column].as_str()).collect();
-        let _ = writeln!(text, "| {name} | {} |", cells.join(" | "));
+        let _ = writeln!(text, "| `{name}` | {} |", cells.join(" | "));
     }
 }
 
