@@ -140,12 +140,23 @@ pub unsafe trait Guard<T, L> {
     /// The caller owns the node, it came from this domain, holds no value, and is not used afterwards.
     unsafe fn retire(&mut self, node: NodePtr<T>);
 
+    /// Lets go what can be of a chain, all at once, and returns the others.
+    ///
+    /// # Safety
+    ///
+    /// As [`Guard::retire`], of each node that is not returned.
+    unsafe fn retire_whole(&mut self, nodes: Chain<T>) -> Chain<T> {
+        nodes
+    }
+
     /// Lets a chain of nodes go, and settles; may call the allocator.
     ///
     /// # Safety
     ///
     /// As [`Guard::retire`], of each node.
-    unsafe fn retire_all(&mut self, mut nodes: Chain<T>) {
+    unsafe fn retire_all(&mut self, nodes: Chain<T>) {
+        // SAFETY: the caller's contract.
+        let mut nodes = unsafe { self.retire_whole(nodes) };
         while let Some(node) = nodes.pop() {
             // SAFETY: the caller's contract.
             unsafe { self.retire(node) };

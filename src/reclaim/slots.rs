@@ -277,21 +277,17 @@ unsafe impl<T, L: Initial, const N: usize> Guard<T, L> for SlotsGuard<'_, T, L, 
         self.counters().set_retired(len);
     }
 
-    unsafe fn retire_all(&mut self, mut nodes: Chain<T>) {
-        if N > FEW && nodes.len() == Slots::<N>::BATCH {
-            // Scanned as they are, mostly without a look at one of them. What was retired before waits meanwhile.
-            let before = mem::replace(&mut self.private().retired, nodes);
-            self.inside().scan();
-            let waiting = before.len();
-            nodes = mem::replace(&mut self.private().retired, before);
-            self.counters().set_retired(waiting);
+    unsafe fn retire_whole(&mut self, nodes: Chain<T>) -> Chain<T> {
+        if N <= FEW || nodes.len() != Slots::<N>::BATCH {
+            return nodes;
         }
-        while let Some(node) = nodes.pop() {
-            // SAFETY: the caller's contract.
-            unsafe { self.retire(node) };
-            self.settle(Permit::Nothing);
-        }
-        self.give_back();
+        // Scanned as they are, mostly without a look at one of them. What was retired before waits meanwhile.
+        let before = mem::replace(&mut self.private().retired, nodes);
+        self.inside().scan();
+        let waiting = before.len();
+        let protected = mem::replace(&mut self.private().retired, before);
+        self.counters().set_retired(waiting);
+        protected
     }
 
     #[inline(always)]
