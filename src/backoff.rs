@@ -57,6 +57,10 @@ pub mod sealed {
             counters: &Counters,
         ) -> Option<NodePtr<T>>;
 
+        /// Whether the slot's next push or pop shall begin with [`Strategy::push`] or [`Strategy::pop`], as if it had lost a
+        /// race already.
+        fn exchanges_first(local: &Self::Local) -> bool;
+
         /// After an operation that nothing can be exchanged with lost a race.
         fn wait(local: &mut Self::Local, again: bool);
 
@@ -85,6 +89,11 @@ impl sealed::Strategy for NoBackoff {
     fn pop<T>(_: &(), _: &mut (), _: bool, _: &Counters) -> Option<NodePtr<T>> {
         Self::relax();
         None
+    }
+
+    #[inline(always)]
+    fn exchanges_first(_: &()) -> bool {
+        false
     }
 
     #[inline(always)]
@@ -122,6 +131,11 @@ impl<Relax: RelaxStrategy> sealed::Strategy for Exponential<Relax> {
         None
     }
 
+    #[inline(always)]
+    fn exchanges_first(_: &Patience) -> bool {
+        false
+    }
+
     #[cold]
     fn wait(local: &mut Patience, again: bool) {
         relax_for::<Relax>(local.lost(again, Crowd::NOBODY));
@@ -144,15 +158,12 @@ pub(crate) fn relax_for<Relax: RelaxStrategy>(relaxes: u16) {
 /// too short, a little shorter after one that was enough.
 ///
 /// Measured with `cargo bench --bench backoff` (x86-64, 2 cores, medians of 9 rounds), the elimination back-off takes of the
-/// plain list's time a pair: 1.01 to 1.03 on one thread; without own work 0.17 to 0.18 on 2 threads and 0.24 to 0.30 on
-/// 8; with 500 steps of own work 0.99 to 1.00 and 1.05 to 1.08.
+/// plain list's time a pair: 1.00 to 1.06 on one thread; without own work 0.08 to 0.20 on 2 threads and 0.27 to 0.29 on
+/// 8; with 500 steps of own work 1.01 to 1.06.
 ///
-/// Other values, one changed at a time, on the simulated machine (pairs on one socket, slots for all cores, 8, 16, 64 and 256
-/// cores, operations per microsecond; these give 52, 50, 40 and 20 when waits may be 32768 long): `MAX` 128 gives 44, 36, 14
-/// and 16, and 44 instead of 52 on two cores. Decaying by a sixteenth instead of an eighth is the same but for a few
-/// percent, and where operations are 1000 cycles apart a tenth to a third worse. As the retry after a wait, a failing
-/// compare-exchange instead of a load, so that the head's line comes for writing at once, gives 16 on 8 cores and 21 instead of
-/// 50 on two: it succeeds more often, so waits get shorter, and whoever has the head is disturbed more often.
+/// Other values, one changed at a time, on the simulated machine (`ci/scale`; pairs on one socket, 2, 8, 16 and 64 cores,
+/// operations per microsecond; these give 54, 53, 53 and 58): `MAX` 128 gives 52, 53, 51 and 55, 2048 gives the same but for 1
+/// percent; decaying by a quarter or a sixteenth the same but for 4.
 pub struct Patience {
     relaxes: u16,
 }
@@ -171,40 +182,47 @@ impl Patience {
         let last = self.relaxes;
         // Not again: the operation that waited last has won its race then.
         let next = if again { last.saturating_mul(2) } else { last - last / 8 };
-        self.relaxes = next.clamp(Self::MIN, Self::MAX * (1 + crowd.0));
+        self.relaxes = next.clamp(Self::MIN, Self::MAX.saturating_mul(crowd.with_self()));
         self.relaxes
+    }
+
+    /// How long it was last.
+    pub(crate) fn last(&self) -> u16 {
+        self.relaxes.max(Self::MIN)
     }
 }
 
-/// About how many others wait, in units that [`Patience::MAX`] is for: it allows waits that are as many times longer.
+/// How crowded the array is: doubles with each visit to an exchanger that somebody of the same kind holds, and halves
+/// with each other one. So it settles where there are as many of these as of those.
 ///
-/// Who waits learns of the others by meeting them. A visit to one of `W` exchangers at random finds it taken more often
-/// the more contexts wait in all of them: among `n` others that wait as long, `n / W` times for each time that it does not.
-/// One more for each of the first and half as many after each of the second settles at about `2 n / W`. So each context
-/// waits in proportion to how many do, and together they disturb the one that has the head no more often than a few did.
+/// Whoever comes again waits in proportion to it; so, together, they come about as often as somebody can be served. And
+/// it allows the waits for the list to be longer by as much: together, they disturb the one that works on the list no more
+/// often than a few would.
 ///
-/// On the simulated machine (`ci/scale`, pairs, operations per microsecond on 8, 16, 64 and 256 cores): 52, 49, 36 and 19 on one
-/// socket, 75, 39, 9 and 5 in clusters; without it 42, 27, 13 and 4, and 63, 20, 4 and 0.5. Where operations are 1000 cycles
-/// apart, and the array takes most of them, it costs a tenth on 16 cores of one socket and a fifth on 64. Not forgetting after an
-/// elimination gives 52, 51, 44 and 22, and 77, 64, 29 and 11, but there costs twice as much. Microcontrollers have few cores.
+/// On the simulated machine (pairs, 16, 64 and 256 cores, operations per microsecond) 53, 58 and 62 on one socket and 85, 86
+/// and 79 in clusters. A most of 63 gives 56, 61 and 62, but 82, 87 and 61; 31 gives 58, 63 and 61, but 86, 86 and 48.
 #[derive(Clone, Copy)]
-pub(crate) struct Crowd(u16);
+pub(crate) struct Crowd(u8);
 
 initial! { impl[] Crowd = Crowd::NOBODY }
 
 impl Crowd {
     pub(crate) const NOBODY: Self = Self(0);
-    /// The most that is distinguished: the longest wait is 16384 relaxes then. Fewer under loom, where waits are short.
-    const MOST: u16 = if cfg!(loom) || !FAST_PATHS { 0 } else { 31 };
+    /// The most that is distinguished: the longest wait is 65535 relaxes then. None under loom, where waits are short.
+    const MOST: u8 = if cfg!(loom) || !FAST_PATHS { 0 } else { 127 };
 
     /// Somebody else was there.
-    #[cfg_attr(loom, expect(clippy::unnecessary_min_or_max, reason = "the most is none then"))]
     pub(crate) fn met(&mut self) {
-        self.0 = (self.0 + 1).min(Self::MOST);
+        self.0 = (2 * self.0 + 1) & Self::MOST;
     }
 
     /// Nobody was in the way.
     pub(crate) fn missed(&mut self) {
         self.0 /= 2;
+    }
+
+    /// The crowd, and who asks.
+    pub(crate) fn with_self(self) -> u16 {
+        1 + u16::from(self.0)
     }
 }

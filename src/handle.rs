@@ -3,10 +3,9 @@
 use crate::Stack;
 use crate::backoff::{Backoff, Elimination};
 use crate::error::{PushError, PushErrorKind};
-use crate::operation::Protecting;
+use crate::operation::{Protecting, exchanges_first};
 use crate::reclaim::{Domain, Guard, Permit, Reclaim, Slots};
 use crate::stack::GuardOf;
-use crate::sync::spin_loop;
 use crate::treiber::NodePtr;
 use core::fmt;
 use core::ptr::{self, NonNull};
@@ -102,7 +101,7 @@ impl<'a, T, R: Reclaim, B: Backoff> Handle<'a, T, R, B> {
                     let guard = loop {
                         match domain.enter(Permit::Nothing) {
                             Some(guard) => break guard,
-                            None => spin_loop(),
+                            None => B::relax(),
                         }
                     };
                     (guard, None)
@@ -117,6 +116,9 @@ impl<'a, T, R: Reclaim, B: Backoff> Handle<'a, T, R, B> {
     /// As [`Stack::pop`], except that it never waits for a slot.
     #[inline]
     pub fn pop(&mut self) -> Option<T> {
+        if exchanges_first::<T, R, B>(&mut self.guard) {
+            return self.stack.pop_exchanging(&mut self.guard, Protecting::<T, R, B>);
+        }
         let top = NonNull::new(self.stack.head.top())?;
         self.guard.protect(top);
         self.stack.pop_in(Protecting::<T, R, B>(&mut self.guard), top)

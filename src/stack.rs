@@ -3,11 +3,12 @@
 use crate::Handle;
 use crate::backoff::{Backoff, Elimination, sealed::Strategy};
 use crate::error::{NoSlot, OutOfMemory, PushError, PushErrorKind};
-use crate::operation::Own;
+use crate::operation::{Own, Past, exchanges_first};
 use crate::reclaim::{Domain, Guard, Permit, Reclaim, Slots, sealed::Engine};
 use crate::sync::{FAST_PATHS, Padded, const_fn, initial};
 use crate::treiber::{Head, Node};
 use ::alloc::alloc::{Layout, handle_alloc_error};
+use core::convert;
 use core::fmt;
 use core::panic::{RefUnwindSafe, UnwindSafe};
 use core::ptr::NonNull;
@@ -176,7 +177,10 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
     pub fn pop(&self) -> Option<T> {
         let top = NonNull::new(self.head.top())?;
         if FAST_PATHS {
-            if let Some(guard) = self.domain.enter_home_protecting(top) {
+            if let Some(mut guard) = self.domain.enter_home_protecting(top) {
+                if exchanges_first::<T, R, B>(&mut guard) {
+                    return self.pop_exchanging(Own(guard), convert::identity);
+                }
                 return self.pop_in(Own(guard), top);
             }
         }
@@ -195,7 +199,7 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
     pub fn try_pop(&self) -> Result<Option<T>, NoSlot> {
         let Some(top) = NonNull::new(self.head.top()) else { return Ok(None) };
         let guard = self.domain.enter_protecting(top).ok_or(NoSlot)?;
-        Ok(self.pop_slowly(Own(guard), top, false, Permit::Nothing))
+        Ok(self.pop_slowly(Own(guard), top, Past::Nothing, Permit::Nothing))
     }
 
     /// Whether there is no value, at the moment.

@@ -35,6 +35,6 @@ pub use costs::{Costs, Machine};
 pub use random::Random;
 pub use schedule::Policy;
 pub use simulation::{
-    Body, End, Placed, Report, Simulation, alloc, core_number, dealloc, is_parked, live, now, offset, park_at,
+    Body, End, Placed, Report, Simulation, alloc, core_number, dealloc, is_parked, live, now, offset, park_at, pass,
     spin_loop, work,
 };

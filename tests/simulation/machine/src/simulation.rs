@@ -121,6 +121,11 @@ pub fn work(cycles: u64) {
     running(|state, _| state.scheduler.spend(|_| cycles));
 }
 
+/// Lets the time that the current core has spent pass, and those whose time comes first go first.
+pub fn pass() {
+    follow(running(State::arrive));
+}
+
 /// The current core's time: cycles since the start; at random, accesses of all cores.
 #[must_use]
 pub fn now() -> u64 {
