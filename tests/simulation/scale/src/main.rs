@@ -37,7 +37,8 @@ fn all(folder: &Path) -> io::Result<()> {
     let rows = results::measure_all();
     results::write_csv(&rows, &folder.join("scale.csv"))?;
     check::accept(folder)?;
-    let table = table::table(&rows, &std::fs::read_to_string(folder.join("bench.csv"))?);
+    let many = results::measure(&table::points_of_many_cores());
+    let table = table::table(&rows, &many, &std::fs::read_to_string(folder.join("bench.csv"))?);
     std::fs::write(folder.join("scale.md"), &table)?;
     charts::draw_all(&rows, folder).map_err(io::Error::other)?;
     print!("{table}");
