@@ -80,9 +80,7 @@ impl Setting {
         Self { machine, cores, workload, cycles: 6_000_000 + 150_000 * cores as u64, seed: 0 }
     }
 
-    /// From when on operations count. Before that a core's nodes come from the allocator and its lines from memory: with
-    /// `n` slots a core has its own nodes together after `4 n` pops, and on 16 cores and more that was half of the time
-    /// when a third as long was measured from the beginning.
+    /// From when on operations count: the waits have adapted by then.
     pub fn begin(&self) -> u64 {
         self.cycles / 2
     }
