@@ -59,7 +59,10 @@ pub mod sealed {
 
         /// Whether the slot's next push or pop shall begin with [`Strategy::push`] or [`Strategy::pop`], as if it had lost a
         /// race already.
-        fn exchanges_first(local: &Self::Local) -> bool;
+        #[inline(always)]
+        fn exchanges_first(_: &Self::Local) -> bool {
+            false
+        }
 
         /// After an operation that nothing can be exchanged with lost a race.
         fn wait(local: &mut Self::Local, again: bool);
@@ -89,11 +92,6 @@ impl sealed::Strategy for NoBackoff {
     fn pop<T>(_: &(), _: &mut (), _: bool, _: &Counters) -> Option<NodePtr<T>> {
         Self::relax();
         None
-    }
-
-    #[inline(always)]
-    fn exchanges_first(_: &()) -> bool {
-        false
     }
 
     #[inline(always)]
@@ -129,11 +127,6 @@ impl<Relax: RelaxStrategy> sealed::Strategy for Exponential<Relax> {
     fn pop<T>(_: &(), local: &mut Patience, again: bool, _: &Counters) -> Option<NodePtr<T>> {
         Self::wait(local, again);
         None
-    }
-
-    #[inline(always)]
-    fn exchanges_first(_: &Patience) -> bool {
-        false
     }
 
     #[cold]

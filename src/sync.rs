@@ -64,10 +64,16 @@ mod plain {
     /// Spreads an address over all 32 bits, best over the upper ones.
     #[inline(always)]
     pub(crate) fn hash(address: usize) -> u32 {
-        #[expect(clippy::cast_possible_truncation, reason = "the low bits tell neighbours apart")]
-        let low = address as u32;
         // 2 to the 32nd divided by the golden ratio (Fibonacci hashing; D. Knuth, TAOCP vol. 3, 6.4).
-        low.wrapping_mul(0x9E37_79B9)
+        spread(address, 0x9E37_79B9)
+    }
+
+    /// Hashes by multiplication with an odd number.
+    #[inline(always)]
+    pub(crate) fn spread(number: usize, multiplier: u32) -> u32 {
+        #[expect(clippy::cast_possible_truncation, reason = "the low bits tell neighbours apart")]
+        let low = number as u32;
+        low.wrapping_mul(multiplier)
     }
 
     /// States that nobody else can access `atomic` any more; only loom checks it.
@@ -110,9 +116,7 @@ mod imp {
     #[inline(always)]
     pub(crate) fn context_hash() -> u32 {
         let local = 0_u8;
-        #[expect(clippy::cast_possible_truncation, reason = "the low bits tell stacks apart")]
-        let page = ((&raw const local).addr() >> 12) as u32;
-        page.wrapping_mul(STACKS)
+        super::plain::spread((&raw const local).addr() >> 12, STACKS)
     }
 
     /// Spreads stacks that follow each other at equal distances, as those of a program's threads do. Found by search: of its

@@ -1,8 +1,8 @@
 //! The model against this machine: what it predicts for 1 and 2 cores beside what `ci/bench` has measured.
 
 use crate::results::Row;
-use crate::select;
 use crate::workload::Workload;
+use crate::{select, spread};
 use machine::Machine;
 use std::fmt::Write;
 
@@ -28,9 +28,7 @@ fn measured(bench: &str, workload: &str, contender: &str, metric: &str) -> Optio
         let chosen = fields.len() > 4 && fields[0] == workload && fields[1] == contender && fields[3] == metric;
         if chosen { fields[4].parse().ok() } else { None }
     };
-    let mut samples: Vec<f64> = bench.lines().filter_map(sample).collect();
-    samples.sort_by(f64::total_cmp);
-    Some([samples[..].get(samples.len() / 2).copied()?, *samples.first()?, *samples.last()?])
+    spread(bench.lines().filter_map(sample))
 }
 
 fn write_row(text: &mut String, what: &str, cores: usize, model: f64, measured: [f64; 3]) -> std::fmt::Result {

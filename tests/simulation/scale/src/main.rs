@@ -50,3 +50,10 @@ fn select<'r>(rows: &'r [Row], machine: &str, workload: &str, contender: &str) -
     let chosen = |row: &&Row| row.machine == machine && row.workload == workload && row.contender == contender;
     rows.iter().filter(chosen).collect()
 }
+
+/// The median, the least and the most, if there are any.
+fn spread(samples: impl Iterator<Item = f64>) -> Option<[f64; 3]> {
+    let mut samples: Vec<_> = samples.collect();
+    samples.sort_by(f64::total_cmp);
+    Some([*samples.get(samples.len() / 2)?, *samples.first()?, *samples.last()?])
+}

@@ -3,8 +3,8 @@
 use crate::calibration;
 use crate::contenders::{CONTENDERS, Contender};
 use crate::results::{CORES, Row};
-use crate::select;
 use crate::workload::{Setting, Workload};
+use crate::{select, spread};
 use machine::Machine;
 use std::fmt::Write;
 
@@ -26,7 +26,7 @@ fn goals(rows: &[Row], many: &[Row], machine: &str) -> Vec<(String, f64, f64)> {
             (format!("of the plain list's throughput at {cores} cores"), at(DEFAULT, cores) / at("none", cores), 0.95)
         })
         .collect();
-    let medians: Vec<_> = many_cores().map(|cores| median(many, machine, cores)).collect();
+    let medians: Vec<_> = many_cores().map(|cores| throughputs(many, machine, cores)[0]).collect();
     let lowest = medians.iter().copied().fold(f64::MAX, f64::min);
     goals.push(("of its throughput at 8 cores, the lowest up to 256".into(), lowest / medians[0], 1.0));
     for (contender, least) in [("none", 4.0), ("exponential", 2.0)] {
@@ -55,17 +55,10 @@ pub fn points_of_many_cores() -> Vec<(Setting, Contender)> {
     points
 }
 
-/// The throughputs with several seeds, in order.
-fn throughputs(many: &[Row], machine: &str, cores: usize) -> Vec<f64> {
+/// The median, the least and the most of the throughputs with several seeds.
+fn throughputs(many: &[Row], machine: &str, cores: usize) -> [f64; 3] {
     let chosen = many.iter().filter(|row| row.machine == machine && row.cores == cores);
-    let mut throughputs: Vec<_> = chosen.map(|row| row.throughput).collect();
-    throughputs.sort_by(f64::total_cmp);
-    throughputs
-}
-
-fn median(many: &[Row], machine: &str, cores: usize) -> f64 {
-    let throughputs = throughputs(many, machine, cores);
-    throughputs[throughputs.len() / 2]
+    spread(chosen.map(|row| row.throughput)).expect("every point was measured")
 }
 
 /// What the seeds change.
@@ -78,9 +71,8 @@ fn write_spread(text: &mut String, many: &[Row]) -> std::fmt::Result {
     for machine in Machine::PRESETS {
         write!(text, "| {} |", machine.name)?;
         for cores in many_cores() {
-            let throughputs = throughputs(many, machine.name, cores);
-            let (least, most) = (throughputs[0], throughputs[throughputs.len() - 1]);
-            write!(text, " {:.1} ({least:.1} to {most:.1}) |", median(many, machine.name, cores))?;
+            let [median, least, most] = throughputs(many, machine.name, cores);
+            write!(text, " {median:.1} ({least:.1} to {most:.1}) |")?;
         }
         writeln!(text)?;
     }
