@@ -168,6 +168,10 @@ impl Patience {
     const MIN: u16 = if cfg!(loom) { 1 } else { 4 };
     /// The longest wait, where nobody else is known to wait.
     const MAX: u16 = if cfg!(loom) { 1 } else { 512 };
+    /// So many times as long it is in a crowd, at most. With 1, simulated pairs on 8 cores of one socket fall from 55 to 51
+    /// operations per microsecond; with 16 or more a thread waits in vain for threads that do not run (pairs, 8 threads on
+    /// 2 cores: the slowest has 0.4 instead of 0.7 of its fair share).
+    const CROWDED: u16 = 4;
 
     /// How long to wait after one more lost race, of the same operation as the last one if `again` is set, among as many
     /// others.
@@ -175,7 +179,7 @@ impl Patience {
         let last = self.relaxes;
         // Not again: the operation that waited last has won its race then.
         let next = if again { last.saturating_mul(2) } else { last - last / 8 };
-        self.relaxes = next.clamp(Self::MIN, Self::MAX.saturating_mul(crowd.with_self()));
+        self.relaxes = next.clamp(Self::MIN, Self::MAX * crowd.with_self().min(Self::CROWDED));
         self.relaxes
     }
 
@@ -189,11 +193,8 @@ impl Patience {
 /// with each other one. So it settles where there are as many of these as of those.
 ///
 /// Whoever comes again waits in proportion to it; so, together, they come about as often as somebody can be served. And
-/// it allows the waits for the list to be longer by as much: together, they disturb the one that works on the list no more
-/// often than a few would.
-///
-/// On the simulated machine (pairs, 16, 64 and 256 cores, operations per microsecond) 53, 58 and 62 on one socket and 85, 86
-/// and 79 in clusters. A most of 63 gives 56, 61 and 62, but 82, 87 and 61; 31 gives 58, 63 and 61, but 86, 86 and 48.
+/// it allows the waits for the list to be longer, so that many disturb the one that works on the list little more often than
+/// a few would.
 #[derive(Clone, Copy)]
 pub(crate) struct Crowd(u8);
 
@@ -201,7 +202,9 @@ initial! { impl[] Crowd = Crowd::NOBODY }
 
 impl Crowd {
     pub(crate) const NOBODY: Self = Self(0);
-    /// The most that is distinguished: the longest wait is 65535 relaxes then. None under loom, where waits are short.
+    /// The most that is distinguished. On the simulated machine (pairs, 8, 64 and 256 cores, operations per microsecond)
+    /// 127 gives 55, 59 and 57 on one socket and 78, 87 and 83 in clusters; 63 gives 10 less on 256 cores in clusters, and
+    /// 255 the same but for 3. None under loom, where waits are short.
     const MOST: u8 = if cfg!(loom) || !FAST_PATHS { 0 } else { 127 };
 
     /// Somebody else was there.

@@ -19,7 +19,7 @@ use spin::{RelaxStrategy, Spin};
 ///
 /// The range doubles on a collision and halves after waiting in vain; the wait adapts to the races lost, and its bound, as
 /// the pause, to how many others are met in the array. All of it stays in the slot from one operation to the next. A wait
-/// is at most 512 steps long among few, and 65535 among many, a pause at most 384.
+/// is at most 512 steps long among few, and 2048 among many, a pause at most 384.
 ///
 /// `W` is at least 1 and below 65536; each exchanger is one word, on a cache line of its own where there are caches.
 /// `Relax` says what one step of waiting is: [`Spin`] is the processor's hint for spinning; an embedder may put
@@ -69,9 +69,9 @@ impl Local {
 
     /// How long a context waits before it visits the next exchanger, in the mean.
     fn mean_pause(&self) -> u16 {
-        /// That, if nobody else is known to come. Simulated pairs, 16 and 64 cores of one socket, operations per
-        /// microsecond: 53 and 58 without own work, 9 and 12 with 1000 cycles of it. 1 gives 53 and 62, 10 and 14, but only
-        /// 68 instead of 79 on 256 cores in clusters; 8 gives 53 and 51, 6 and 9.
+        /// That, if nobody else is known to come. Simulated pairs, 8 and 64 cores of one socket, operations per
+        /// microsecond: 55 and 59 without own work, 8 and 13 with 1000 cycles of it. 1 gives 55 and 62, 8 and 15, but only
+        /// 76 instead of 83 on 256 cores in clusters; 3 gives 53 and 61, 6 and 13.
         const ALONE: u16 = if cfg!(loom) { 1 } else { 2 };
         ALONE * self.crowd.with_self()
     }
@@ -89,10 +89,15 @@ fn part(random: u32, bound: u16) -> u16 {
 }
 
 impl<const W: usize, Relax: RelaxStrategy> Elimination<W, Relax> {
-    /// Visits before an operation goes back to the list. With 16, those that come back from the array let simulated pairs on 256
-    /// cores fall from 62 to 53 operations per microsecond on one socket, and from 79 to 40 in clusters. More change nothing.
-    /// One where there are few cores.
+    /// Visits before an operation goes back to the list. With 64, those that come back from the array let simulated pairs on 256
+    /// cores in clusters fall from 83 to 72 operations per microsecond. More change nothing. One where there are few cores.
     const VISITS: usize = if cfg!(loom) || !FAST_PATHS { 1 } else { 128 };
+
+    /// Of an operation's visits so many tell it how crowded the array is: all, and two threads that do not run, but whose
+    /// offers stand in the array, are taken for a crowd. Simulated pairs with 1000 cycles of own work on 8, 16 and 64 cores of
+    /// one socket, operations per microsecond: with 3 of them 8, 10 and 13, with all 6, 9 and 12. With 2 it is 8, 12 and 15, but
+    /// without own work the throughput falls by 9 percent from 8 to 128 cores in clusters; with 1 by 35 up to 256.
+    const NOTICED: usize = 3;
 
     /// Visits exchangers. `Ok` if there was a partner, with its node if it was a push.
     #[inline(never)]
@@ -126,7 +131,9 @@ impl<const W: usize, Relax: RelaxStrategy> Elimination<W, Relax> {
                     counters.withdrawals(1);
                 }
                 Err(Alone::Collided) => {
-                    local.crowd.met();
+                    if visits <= Self::NOTICED {
+                        local.crowd.met();
+                    }
                     #[expect(clippy::cast_possible_truncation, reason = "W is below 65536")]
                     let most = (W - 1) as u16;
                     local.range = local.range.saturating_mul(2).saturating_add(1).min(most);
