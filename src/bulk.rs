@@ -119,6 +119,7 @@ impl<'a, T: 'a, R: Reclaim + 'a, B: Backoff + 'a, E: Enter<'a, T, R, B>> Drop fo
             drop(value);
         }
         let (enter, empty) = (&mut self.enter, &mut self.empty);
+        // Unchecked: to retire none does nothing; and no test has a panic while all slots are taken and memory is short.
         // SAFETY: the nodes are ours, from this stack, and have no values.
         while empty.len() > 0 && enter.enter(|guard| unsafe { guard.retire_all(empty.take()) }).is_none() {
             B::relax();
@@ -135,6 +136,7 @@ fn push_all<'a, T: 'a, R: Reclaim + 'a, B: Backoff + 'a, E: Enter<'a, T, R, B>>(
     let mut pending = Pending { enter, first, last, count: 0, empty, stack };
     let mut values = values.into_iter();
     while let Some(value) = values.next() {
+        // Unchecked: the hint of each value, where only that of some is looked at, takes time.
         let more = if pending.empty.len() == 0 { values.size_hint().0 } else { 0 };
         pending.add(value, more);
     }

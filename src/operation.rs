@@ -51,6 +51,7 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
                 if exchanges_first::<T, R, B>(&mut guard) {
                     return self.push_exchanging(guard, node);
                 }
+                // Unchecked: the general path does the same, in more instructions.
                 // SAFETY: the node is ours.
                 if !unsafe { self.head.try_push(self.head.top(), node, node) } {
                     return self.push_node(guard, node, Past::LostRace);
@@ -106,6 +107,7 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
             node: NodePtr<T>,
             mut past: Past,
         ) -> O {
+            // Unchecked: one more try before the wait for the race that was lost only takes time.
             // SAFETY: the node is ours.
             while past == Past::LostRace || !unsafe { self.head.try_push(self.head.top(), node, node) } {
                 guard.counters().lost_races(1);
@@ -216,6 +218,7 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
             mut past: Past,
             permit: Permit,
         ) -> Option<T> {
+            // Unchecked: one more try before the wait for the race that was lost only takes time.
             // SAFETY: `top` is protected, and was the top after that (contract 1).
             while past == Past::LostRace || !(self.head.is_top(top) && unsafe { self.head.try_pop(top) }) {
                 guard.counters().lost_races(1);
@@ -275,6 +278,7 @@ pub(crate) enum Past {
 /// Whether the next operation from within a slot begins with an exchange, and leaves the list alone at first.
 #[inline(always)]
 pub(crate) fn exchanges_first<'a, T: 'a, R: Reclaim + 'a, B: Backoff + 'a>(guard: &mut GuardOf<'a, T, R, B>) -> bool {
+    // Unchecked: it only decides what is tried first.
     FAST_PATHS && guard.with_local(|local, _| B::exchanges_first(local))
 }
 
@@ -327,6 +331,7 @@ impl<T, R: Reclaim, B: Backoff> DerefMut for Protecting<'_, '_, T, R, B> {
 impl<T, R: Reclaim, B: Backoff> Drop for Protecting<'_, '_, T, R, B> {
     #[inline(always)]
     fn drop(&mut self) {
+        // Unchecked: left as it is, the hazard costs others time, but no more nodes than the bound says.
         self.0.unprotect();
     }
 }

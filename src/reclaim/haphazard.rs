@@ -114,6 +114,7 @@ impl<T, L: Initial, const RECLAIM_AT: usize> HaphazardDomain<T, L, RECLAIM_AT> {
     fn shared(&self) -> Option<&Shared<T>> {
         // Acquire pairs with the Release in `make_shared`.
         let mut shared = self.shared.load(Acquire);
+        // Unchecked: as the exchange in it.
         if shared.is_null() {
             // Who has seen a node may still see null here; a read-modify-write sees the latest.
             // Unchecked: loom's always do. By the memory model it does because of this Release and the Acquire in
@@ -274,12 +275,14 @@ unsafe impl<T, L: Initial, const RECLAIM_AT: usize> Guard<T, L> for HaphazardGua
 
     fn unprotect(&mut self) {
         if let Some(hazard) = &mut self.claim.0.private().hazard {
+            // Unchecked: left as it is, the hazard keeps one node from reuse, which the bound allows for.
             hazard.reset_protection();
         }
     }
 
     unsafe fn retire(&mut self, node: NodePtr<T>) {
         // Our own hazard is on a node that this context is done with.
+        // Unchecked: see `unprotect`.
         self.unprotect();
         let Some(shared) = self.domain.shared() else { return };
         // SAFETY: the node is ours. Invariant 2.
@@ -339,6 +342,7 @@ impl<T, L, const RECLAIM_AT: usize> Drop for HaphazardGuard<'_, T, L, RECLAIM_AT
     fn drop(&mut self) {
         // An operation that found the stack empty may still protect a node.
         if let Some(hazard) = &mut self.claim.0.private().hazard {
+            // Unchecked: see `unprotect`.
             hazard.reset_protection();
         }
     }

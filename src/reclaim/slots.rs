@@ -263,6 +263,7 @@ unsafe impl<T, L: Initial, const N: usize> Guard<T, L> for SlotsGuard<'_, T, L, 
 
     #[inline(always)]
     fn unprotect(&mut self) {
+        // Unchecked: left as it is, the hazard keeps one node from reuse, which the bound allows for.
         self.claim.0.unprotect();
     }
 
@@ -278,11 +279,13 @@ unsafe impl<T, L: Initial, const N: usize> Guard<T, L> for SlotsGuard<'_, T, L, 
     }
 
     unsafe fn retire_whole(&mut self, nodes: Chain<T>) -> Chain<T> {
+        // Unchecked: nodes that are retired one by one come to the same, and take longer.
         if N <= FEW || nodes.len() != Slots::<N>::BATCH {
             return nodes;
         }
         // Scanned as they are, mostly without a look at one of them. What was retired before waits meanwhile.
         let before = mem::replace(&mut self.private().retired, nodes);
+        // Unchecked: those that stay are retired one by one.
         self.inside().scan();
         let waiting = before.len();
         let protected = mem::replace(&mut self.private().retired, before);
@@ -303,6 +306,7 @@ unsafe impl<T, L: Initial, const N: usize> Guard<T, L> for SlotsGuard<'_, T, L, 
 
     #[inline(always)]
     fn settle(&mut self, permit: Permit) {
+        // Unchecked: to scan fewer at a time takes longer.
         if self.private().retired.len() >= Slots::<N>::RETIRE_LIMIT {
             self.inside().scan();
         }

@@ -82,6 +82,7 @@ impl<T> Spares<T> {
     ///
     /// The caller owns the chain of `count` nodes from `first` to `last`; nobody protects them.
     pub(super) unsafe fn put(&self, first: NodePtr<T>, last: NodePtr<T>, count: usize) {
+        // Unchecked: below zero it is too high a number, see `take`.
         self.nodes.fetch_add(count, Relaxed);
         // SAFETY: the caller's contract.
         while !unsafe { self.head.try_push(self.head.top(), first, last) } {}
