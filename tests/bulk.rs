@@ -13,7 +13,9 @@ use ledger::*;
 use std::mem::ManuallyDrop;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
-for_each_stack! { order_whatever_is_announced, bound_while_half_taken }
+for_each_stack! {
+    order_whatever_is_announced, bound_while_half_taken, nothing_is_pushed_before_the_iterator_is_gone,
+}
 
 for_each_slots_stack! {
     bound_while_pushing, steady_with_a_reservation, steady_while_half_taken, nodes_of_a_panic_come_back,
@@ -150,6 +152,35 @@ fn steady_while_half_taken<R: Engine, B: Backoff>() {
 }
 
 /// The iterator panics, or the consumer, or a value's `Drop`, at each value in turn: no node is lost.
+/// The iterator is dropped before its values are to be seen: if it panics in that, none is pushed.
+fn nothing_is_pushed_before_the_iterator_is_gone<R: Engine, B: Backoff>() {
+    struct Last<'s, I, R: Engine, B: Backoff>(I, &'s Stack<Block, R, B>);
+
+    impl<I: Iterator, R: Engine, B: Backoff> Iterator for Last<'_, I, R, B> {
+        type Item = I::Item;
+
+        fn next(&mut self) -> Option<I::Item> {
+            self.0.next()
+        }
+    }
+
+    impl<I, R: Engine, B: Backoff> Drop for Last<'_, I, R, B> {
+        fn drop(&mut self) {
+            assert!(self.1.is_empty(), "values of an iterator that still exists");
+            resume_unwind(Box::new(()));
+        }
+    }
+
+    let ledger = ledger();
+    let stack = Stack::<Block, R, B>::custom();
+    ledger.during(|| {
+        let push = || stack.push_all(Last((0..3).map(block), &stack));
+        assert!(catch_unwind(AssertUnwindSafe(push)).unwrap_err().is::<()>());
+    });
+    assert!(stack.is_empty());
+    ledger.nothing_after(stack);
+}
+
 fn nodes_of_a_panic_come_back<R: Engine, B: Backoff>() {
     struct Breaking(Block, usize);
 

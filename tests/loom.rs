@@ -374,3 +374,24 @@ fn elimination() {
         assert_all(done, &[1, 2, 3]);
     });
 }
+
+/// After an elimination a pop comes to the list by way of the array, and has to protect what it finds there as any other;
+/// through the stack and through a handle. (With two exchangers each operation of a model begins as after an elimination.)
+#[test]
+fn pop_after_elimination_against_reuse_of_the_node() {
+    let through_handle = |stack: &Eliminating| stack.handle().pop().into_iter().collect();
+    for popping in [pop, through_handle] {
+        check(3, move || {
+            let done = race(Eliminating::from_iter([1, 2]), [popping], |stack| {
+                let mut values = pop(stack);
+                values.extend(pop(stack));
+                stack.push(3);
+                stack.push(4);
+                values
+            });
+            assert_all(done, &[1, 2, 3, 4]);
+        });
+    }
+}
+
+type Eliminating = Stack<u32, Slots<2>, Elimination<2>>;
