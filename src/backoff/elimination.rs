@@ -177,8 +177,8 @@ impl<const W: usize, Relax: RelaxStrategy> sealed::Strategy for Elimination<W, R
 
     #[inline(always)]
     fn exchanges_first(local: &Local) -> bool {
-        // Unchecked: to begin with the list comes to the same, and takes longer where many contend.
         // Models that choose two exchangers begin there without an elimination, which would take them too long.
+        // Unchecked: to begin with the list comes to the same, and takes longer where many contend.
         local.eliminated || cfg!(loom) && W == 2
     }
 
