@@ -151,7 +151,6 @@ fn steady_while_half_taken<R: Engine, B: Backoff>() {
     ledger.nothing_after(stack);
 }
 
-/// The iterator panics, or the consumer, or a value's `Drop`, at each value in turn: no node is lost.
 /// The iterator is dropped before its values are to be seen: if it panics in that, none is pushed.
 fn nothing_is_pushed_before_the_iterator_is_gone<R: Engine, B: Backoff>() {
     struct Last<'s, I, R: Engine, B: Backoff>(I, &'s Stack<Block, R, B>);
@@ -181,6 +180,7 @@ fn nothing_is_pushed_before_the_iterator_is_gone<R: Engine, B: Backoff>() {
     ledger.nothing_after(stack);
 }
 
+/// The iterator panics, or the consumer, or a value's `Drop`, at each value in turn: no node is lost.
 fn nodes_of_a_panic_come_back<R: Engine, B: Backoff>() {
     struct Breaking(Block, usize);
 

@@ -15,10 +15,11 @@ mod models;
 use elimination_stack::{Elimination, Exponential, NoBackoff, PushError, Slots, Stack};
 use loom::sync::Arc;
 use loom::thread;
-use models::{assert_all, check, pop, race};
+use models::{assert_all, check, pop, pop_by_handle, race, reuse};
 use std::mem;
 
 type Plain<const N: usize> = Stack<u32, Slots<N>, NoBackoff>;
+type Eliminating = Stack<u32, Slots<2>, Elimination<2>>;
 
 /// Both values arrive, whoever links first: a lost compare-exchange is tried again, with the new top below.
 #[test]
@@ -67,14 +68,7 @@ fn pop_against_pop_of_two_nodes() {
 #[test]
 fn pop_against_reuse_of_the_node() {
     check(3, || {
-        let done = race(Plain::<2>::from_iter([1, 2]), [pop], |stack| {
-            let mut values = pop(stack);
-            values.extend(pop(stack));
-            // Takes the node that was popped first, if the scan let it go.
-            stack.push(3);
-            stack.push(4);
-            values
-        });
+        let done = race(Plain::<2>::from_iter([1, 2]), [pop], reuse::<4, _, _>);
         assert_all(done, &[1, 2, 3, 4]);
     });
 }
@@ -97,13 +91,7 @@ fn pop_against_reuse_by_two_others() {
 #[test]
 fn handle_against_reuse_of_the_node() {
     check(3, || {
-        let by_handle = |stack: &Plain<2>| stack.handle().pop().into_iter().collect();
-        let done = race(Plain::<2>::from_iter([1, 2]), [by_handle], |stack| {
-            let mut values = pop(stack);
-            values.extend(pop(stack));
-            stack.push(3);
-            values
-        });
+        let done = race(Plain::<2>::from_iter([1, 2]), [pop_by_handle], reuse::<3, _, _>);
         assert_all(done, &[1, 2, 3]);
     });
 }
@@ -113,12 +101,7 @@ fn handle_against_reuse_of_the_node() {
 fn try_pop_against_reuse_of_the_node() {
     check(3, || {
         let try_pop = |stack: &Plain<2>| stack.try_pop().ok().flatten().into_iter().collect();
-        let done = race(Plain::<2>::from_iter([1, 2]), [try_pop], |stack| {
-            let mut values = pop(stack);
-            values.extend(pop(stack));
-            stack.push(3);
-            values
-        });
+        let done = race(Plain::<2>::from_iter([1, 2]), [try_pop], reuse::<3, _, _>);
         assert_all(done, &[1, 2, 3]);
     });
 }
@@ -379,19 +362,10 @@ fn elimination() {
 /// through the stack and through a handle. (With two exchangers each operation of a model begins as after an elimination.)
 #[test]
 fn pop_after_elimination_against_reuse_of_the_node() {
-    let through_handle = |stack: &Eliminating| stack.handle().pop().into_iter().collect();
-    for popping in [pop, through_handle] {
+    for popping in [pop, pop_by_handle] {
         check(3, move || {
-            let done = race(Eliminating::from_iter([1, 2]), [popping], |stack| {
-                let mut values = pop(stack);
-                values.extend(pop(stack));
-                stack.push(3);
-                stack.push(4);
-                values
-            });
+            let done = race(Eliminating::from_iter([1, 2]), [popping], reuse::<4, _, _>);
             assert_all(done, &[1, 2, 3, 4]);
         });
     }
 }
-
-type Eliminating = Stack<u32, Slots<2>, Elimination<2>>;

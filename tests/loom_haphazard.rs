@@ -7,7 +7,7 @@
 mod models;
 
 use elimination_stack::{Haphazard, NoBackoff, Stack};
-use models::{assert_all, check, pop, race};
+use models::{assert_all, check, pop, pop_by_handle, race, reuse};
 
 type OnHaphazard = Stack<u32, Haphazard<1>, NoBackoff>;
 
@@ -35,12 +35,7 @@ fn pop_against_pop() {
 #[test]
 fn pop_against_reuse_of_the_node() {
     check(2, || {
-        let done = race(OnHaphazard::from_iter([1, 2]), [pop], |stack| {
-            let mut values = pop(stack);
-            values.extend(pop(stack));
-            stack.push(3);
-            values
-        });
+        let done = race(OnHaphazard::from_iter([1, 2]), [pop], reuse::<3, _, _>);
         assert_all(done, &[1, 2, 3]);
     });
 }
@@ -80,13 +75,7 @@ fn first_node_against_pop() {
 #[test]
 fn handle_against_reuse_of_the_node() {
     check(2, || {
-        let by_handle = |stack: &OnHaphazard| stack.handle().pop().into_iter().collect();
-        let done = race(OnHaphazard::from_iter([1, 2]), [by_handle], |stack| {
-            let mut values = pop(stack);
-            values.extend(pop(stack));
-            stack.push(3);
-            values
-        });
+        let done = race(OnHaphazard::from_iter([1, 2]), [pop_by_handle], reuse::<3, _, _>);
         assert_all(done, &[1, 2, 3]);
     });
 }

@@ -42,7 +42,22 @@ pub fn assert_all<S: IntoIterator<Item = u32>>((stack, mut values): (S, Vec<u32>
     assert_eq!(values, expected);
 }
 
+/// Pops twice, then pushes 3 up to `LAST`. The first push takes the node that was popped first, if the scan let it go.
+pub fn reuse<const LAST: u32, R: Reclaim, B: Backoff>(stack: &Stack<u32, R, B>) -> Vec<u32> {
+    let mut values = pop(stack);
+    values.extend(pop(stack));
+    for value in 3..=LAST {
+        stack.push(value);
+    }
+    values
+}
+
 /// One value, if there is one.
 pub fn pop<R: Reclaim, B: Backoff>(stack: &Stack<u32, R, B>) -> Vec<u32> {
     stack.pop().into_iter().collect()
+}
+
+/// The same through a handle.
+pub fn pop_by_handle<R: Reclaim, B: Backoff>(stack: &Stack<u32, R, B>) -> Vec<u32> {
+    stack.handle().pop().into_iter().collect()
 }
