@@ -119,7 +119,7 @@ impl<'a, T: 'a, R: Reclaim + 'a, B: Backoff + 'a, E: Enter<'a, T, R, B>> Drop fo
             drop(value);
         }
         let (enter, empty) = (&mut self.enter, &mut self.empty);
-        // Unchecked: to retire none does nothing; and no test has a panic while all slots are taken and memory is short.
+        // Unchecked: to retire none does nothing.
         // SAFETY: the nodes are ours, from this stack, and have no values.
         while empty.len() > 0 && enter.enter(|guard| unsafe { guard.retire_all(empty.take()) }).is_none() {
             B::relax();

@@ -104,6 +104,15 @@ pub struct HaphazardGuard<'a, T, L, const RECLAIM_AT: usize> {
     claim: Claim<'a, T, Private<T, L>>,
 }
 
+impl<T, L, const RECLAIM_AT: usize> HaphazardGuard<'_, T, L, RECLAIM_AT> {
+    fn reset_hazard(&mut self) {
+        if let Some(hazard) = &mut self.claim.0.private().hazard {
+            // Unchecked: left as it is, the hazard keeps one node from reuse, which the bound allows for.
+            hazard.reset_protection();
+        }
+    }
+}
+
 impl<T, L: Initial, const RECLAIM_AT: usize> HaphazardDomain<T, L, RECLAIM_AT> {
     const LAYOUT: Layout = Layout::new::<Shared<T>>();
 
@@ -274,16 +283,13 @@ unsafe impl<T, L: Initial, const RECLAIM_AT: usize> Guard<T, L> for HaphazardGua
     }
 
     fn unprotect(&mut self) {
-        if let Some(hazard) = &mut self.claim.0.private().hazard {
-            // Unchecked: left as it is, the hazard keeps one node from reuse, which the bound allows for.
-            hazard.reset_protection();
-        }
+        self.reset_hazard();
     }
 
     unsafe fn retire(&mut self, node: NodePtr<T>) {
         // Our own hazard is on a node that this context is done with.
-        // Unchecked: see `unprotect`.
-        self.unprotect();
+        // Unchecked: see `reset_hazard`.
+        self.reset_hazard();
         let Some(shared) = self.domain.shared() else { return };
         // SAFETY: the node is ours. Invariant 2.
         unsafe { node.as_ref() }.next.store(ptr::from_ref(shared).cast_mut().cast(), Relaxed);
@@ -341,10 +347,8 @@ unsafe impl<T, L: Initial, const RECLAIM_AT: usize> Guard<T, L> for HaphazardGua
 impl<T, L, const RECLAIM_AT: usize> Drop for HaphazardGuard<'_, T, L, RECLAIM_AT> {
     fn drop(&mut self) {
         // An operation that found the stack empty may still protect a node.
-        if let Some(hazard) = &mut self.claim.0.private().hazard {
-            // Unchecked: see `unprotect`.
-            hazard.reset_protection();
-        }
+        // Unchecked: see `reset_hazard`.
+        self.reset_hazard();
     }
 }
 

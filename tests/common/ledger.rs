@@ -21,11 +21,17 @@ static ALLOCATOR: Counting = Counting;
 thread_local! {
     static LEDGER: Cell<*const Ledger> = const { Cell::new(ptr::null()) };
     static IN_ALLOCATOR: Cell<bool> = const { Cell::new(false) };
+    static ON_ALLOCATION: Cell<Option<fn()>> = const { Cell::new(None) };
 }
 
 /// Whether this thread is inside of the system's allocator, and may have its locks: for signal handlers.
 pub fn in_allocator() -> bool {
     IN_ALLOCATOR.get()
+}
+
+/// What this thread does in the middle of its next allocation that succeeds.
+pub fn on_next_allocation(action: fn()) {
+    ON_ALLOCATION.set(Some(action));
 }
 
 fn inside<O>(call: impl FnOnce() -> O) -> O {
@@ -40,6 +46,9 @@ unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         if Ledger::current().is_some_and(|ledger| !ledger.permits(layout)) {
             return ptr::null_mut();
+        }
+        if let Ok(Some(action)) = ON_ALLOCATION.try_with(Cell::take) {
+            action();
         }
         // SAFETY: the caller's contract.
         inside(|| unsafe { System.alloc(layout) })
@@ -139,13 +148,15 @@ impl Ledger {
 
     fn permits(&self, layout: Layout) -> bool {
         self.allocations.fetch_add(1, Relaxed);
+        let column = self.column(layout);
         // A thread that panics allocates its message, and shall be heard.
-        let now = self.until_failure.fetch_sub(1, Relaxed) <= 0 && !thread::panicking();
+        let may_fail = !thread::panicking() || !ptr::eq(column, &raw const self.others);
+        let now = self.until_failure.fetch_sub(1, Relaxed) <= 0 && may_fail;
         if now && self.failures.fetch_sub(1, Relaxed) > 0 {
             self.refused.fetch_add(1, Relaxed);
             return false;
         }
-        let now = self.column(layout).fetch_add(1, Relaxed) + 1;
+        let now = column.fetch_add(1, Relaxed) + 1;
         if layout == self.node {
             self.most_nodes.fetch_max(now, Relaxed);
         }
