@@ -39,14 +39,16 @@ fn targets(results: &Results) -> String {
     );
     let lines = targets::lines(results);
     for line in &lines {
-        let Line { workload, ours, against, wanted, measured: Some(spread), digits, reached, limit } = line else {
+        let Line { workload, ours, against, wanted, measured: Some(spread), digits, reached, limit, floor } = line
+        else {
             continue;
         };
         let Spread { class, samples, median, least, most } = *spread;
         let (title, class, digits, against) = (title(workload), class.name(), *digits, code(against));
-        let reached = match limit {
+        let reached = match (limit, floor) {
             _ if *reached => "yes".to_owned(),
-            Some(limit) if limit.is_beyond() => format!("beyond this machine: floor is {:.2}", limit.most()),
+            (Some(limit), _) if limit.is_beyond() => format!("beyond this machine: {:.2} at most", limit.most()),
+            (_, Some(floor)) => format!("**no**; floor: {floor:.2}"),
             _ => "**no**".to_owned(),
         };
         let _ = writeln!(
@@ -71,7 +73,7 @@ fn limits(results: &Results, lines: &[Line]) -> String {
          way to the other core: {} ns. Each pair needs {LIST_OPERATIONS} of the former, on the one head that all threads share, \
          so in turn; what a program cannot leave out besides is in what the floor takes with one thread, whose head stays \
          where it is. No list with one head is faster than that, with however many threads: in the elimination array a pair takes two \
-         transfers at least. Nanoseconds of a pair; a goal is what the other stack takes, divided by the ratio to reach.\n\n\
+         transfers at least. One thread makes all read-modify-writes of its pairs in turn. Nanoseconds of a pair; a goal is what the other stack takes, divided by the ratio to reach.\n\n\
          | workload | ours | against | that takes | goal | read-modify-writes on the head | all of ours | floor, 1 thread | \
          ours takes | the goal is |\n\
          |---|---|---|--:|--:|--:|--:|--:|--:|---|\n",
@@ -79,9 +81,9 @@ fn limits(results: &Results, lines: &[Line]) -> String {
         cell(Some(transfer)),
     );
     for (line, limit) in missed {
-        let Limit { wanted, peer, ours, floor, operations } = limit;
+        let Limit { wanted, peer, ours, floor, operations, .. } = limit;
         let product = |count: u32| format!("{count} x {:.1} = {:.1}", locked.median, f64::from(count) * locked.median);
-        let verdict = if limit.is_beyond() { "below the floor" } else { "above the floor" };
+        let verdict = if limit.is_beyond() { "below what it needs" } else { "above what it needs" };
         let _ = writeln!(
             text,
             "| {} | `{}` | {} | {peer:.1} | {:.1} | {} | {} | {floor:.1} | {ours:.1} | {verdict} |",

@@ -3,7 +3,7 @@
 use crate::contenders::{
     CDS, CDS_ELIMINATION, CK, DIRECT, EPOCH, FLOOR, HANDLE, HAPHAZARD, PARKING_LOT, STD, Side, all,
 };
-use crate::results::{Results, Spread};
+use crate::results::{LOCKED, Results, Spread};
 use crate::workload;
 use elimination_stack::Stack;
 use std::mem;
@@ -73,6 +73,8 @@ pub struct Line {
     pub reached: bool,
     /// For a goal that is so many times a peer: what the machine allows.
     pub limit: Option<Limit>,
+    /// For a goal that is of latency: what is measured for the floor, which neither waits nor reclaims.
+    pub floor: Option<f64>,
 }
 
 /// What no stack of this kind can be faster than on this machine.
@@ -81,6 +83,8 @@ pub struct Line {
 /// of a pop, each of which has to wait for the one before. So no stack takes less than the floor does with one thread,
 /// whose head never leaves its core. In the elimination array a pair takes no turn at the head, but two cache lines'
 /// transfers at least, which is more.
+///
+/// Nor does one thread take less than all read-modify-writes of its pair: the processor executes them one after the other.
 #[derive(Clone, Copy, Debug)]
 pub struct Limit {
     /// How many times as fast as the peer, and what the peer takes, in nanoseconds.
@@ -89,15 +93,23 @@ pub struct Limit {
     /// What ours takes, and the floor with one thread.
     pub ours: f64,
     pub floor: f64,
-    /// Read-modify-writes that one pair of ours makes, which are locked instructions on x86.
+    /// Read-modify-writes that one pair of ours makes, which are locked instructions on x86, and what one takes.
     pub operations: u32,
+    pub locked: f64,
+    /// Of a pair, on one thread: those of several threads overlap but for the head's.
+    pub alone: bool,
 }
 
 impl Limit {
-    /// How many times as fast as the peer the floor would be.
+    /// What a pair takes at least, in nanoseconds.
+    fn least(self) -> f64 {
+        if self.alone { self.floor.max(f64::from(self.operations) * self.locked) } else { self.floor }
+    }
+
+    /// How many times as fast as the peer a stack may be.
     #[must_use]
     pub fn most(self) -> f64 {
-        self.peer / self.floor
+        self.peer / self.least()
     }
 
     #[must_use]
@@ -123,6 +135,8 @@ fn limit(results: &Results, workload: &str, ours: &str, peer: &str, wanted: f64)
         ours: takes(workload, ours)?,
         floor: takes("pairs-1", FLOOR)?,
         operations: operations(ours),
+        locked: results.machine(LOCKED)?.median,
+        alone: workload::named(workload)?.threads == 1,
     })
 }
 
@@ -160,11 +174,15 @@ fn line(results: &Results, target: &Target) -> Line {
         }
     };
     let reached = measured.is_some_and(|measured| reached(measured.median, wanted.0));
-    let limit = match goal {
-        Goal::Faster(..) => limit(results, workload, ours, &against, wanted.0),
-        _ => None,
-    };
-    Line { workload, ours, against, wanted: wanted.1, measured, digits: 2, reached, limit }
+    let (mut limit_of_time, mut floor) = (None, None);
+    match goal {
+        Goal::Faster(..) => limit_of_time = limit(results, workload, ours, &against, wanted.0),
+        Goal::Latency(percentile, peer) => {
+            floor = results.ratio(workload, percentile, peer, FLOOR).map(|spread| spread.median);
+        }
+        _ => {}
+    }
+    Line { workload, ours, against, wanted: wanted.1, measured, digits: 2, reached, limit: limit_of_time, floor }
 }
 
 fn at_least(measured: f64, wanted: f64) -> bool {
@@ -200,9 +218,10 @@ fn memory(results: &Results) -> Vec<Line> {
 
 /// Calls of the allocator for each unit of work in the steady state.
 fn allocator(results: &Results) -> Vec<Line> {
-    use workload::Kind::{PopHeavy, PushHeavy};
-    // With many more pushes than pops there is no steady state.
-    let steady = workload::ALL.iter().filter(|workload| !matches!(workload.kind, PushHeavy | PopHeavy));
+    use workload::Kind::{Memory, PopHeavy, PushHeavy};
+    // With many more pushes than pops there is no steady state. And where memory is measured, slots and nodes are made as it
+    // comes; these pairs are in the steady state at the workload `pairs-8`.
+    let steady = workload::ALL.iter().filter(|workload| !matches!(workload.kind, PushHeavy | PopHeavy | Memory));
     let line = |(workload, ours)| count_line(results, workload, ours, "allocator calls", 0);
     steady.flat_map(|workload| [(workload.name, DIRECT), (workload.name, HANDLE)]).map(line).collect()
 }
@@ -229,5 +248,6 @@ fn count_line(results: &Results, workload: &'static str, ours: &'static str, cou
         digits,
         reached,
         limit: None,
+        floor: None,
     }
 }
