@@ -10,6 +10,7 @@
 pub(crate) mod elimination;
 pub(crate) mod exchanger;
 
+use crate::model::{self, limit};
 use crate::stats::Counters;
 use crate::sync::{FAST_PATHS, Initial, initial, relax, spin_loop};
 use crate::treiber::NodePtr;
@@ -166,9 +167,9 @@ initial! { impl[] Patience = Patience { relaxes: 0 } }
 
 impl Patience {
     /// The shortest wait, with which it begins.
-    const MIN: u16 = if cfg!(loom) { 1 } else { 4 };
+    const MIN: u16 = limit(4, model::RELAXES);
     /// The longest wait, where nobody else is known to wait.
-    const MAX: u16 = if cfg!(loom) { 1 } else { 512 };
+    const MAX: u16 = limit(512, model::RELAXES);
     /// So many times as long it is in a crowd, at most. With 1, simulated pairs on 8 cores of one socket fall from 55 to 51
     /// operations per microsecond; with 16 or more a thread waits in vain for threads that do not run (pairs, 8 threads on
     /// 2 cores: the slowest has 0.4 instead of 0.7 of its fair share).
@@ -205,8 +206,8 @@ impl Crowd {
     pub(crate) const NOBODY: Self = Self(0);
     /// The most that is distinguished. On the simulated machine (pairs, 8, 64 and 256 cores, operations per microsecond)
     /// 127 gives 55, 59 and 57 on one socket and 78, 87 and 83 in clusters; 63 gives 10 less on 256 cores in clusters, and
-    /// 255 the same but for 3. None under loom, where waits are short.
-    const MOST: u8 = if cfg!(loom) || !FAST_PATHS { 0 } else { 127 };
+    /// 255 the same but for 3. None where code is short.
+    const MOST: u8 = limit(if FAST_PATHS { 127 } else { 0 }, model::CROWD);
 
     /// Somebody else was there.
     pub(crate) fn met(&mut self) {

@@ -5,8 +5,8 @@
 //! nobody else may access its link any more (`sync::assert_exclusive`), so a missed hazard is reported even where
 //! no value goes astray.
 //!
-//! The limits shrink under loom (`Slots::RETIRE_LIMIT` and its neighbours): each pop scans, each second spare node
-//! goes to the depot. `LOOM_MAX_PREEMPTIONS` sets how many preemptions an execution may have.
+//! Limits are smaller under loom, all of them in `src/model.rs`: each pop scans, each second spare node goes to the depot.
+//! `LOOM_MAX_PREEMPTIONS` sets how many preemptions an execution may have.
 #![cfg(loom)]
 
 #[path = "common/models.rs"]

@@ -2,6 +2,7 @@
 
 use super::exchanger::{Alone, Exchanger, Visit};
 use super::{Crowd, Patience, relax_for, sealed};
+use crate::model::{self, limit};
 use crate::stats::Counters;
 use crate::sync::{FAST_PATHS, Padded, array_of, context_hash, initial, relax};
 use crate::treiber::NodePtr;
@@ -72,7 +73,7 @@ impl Local {
         /// That, if nobody else is known to come. Simulated pairs, 8 and 64 cores of one socket, operations per
         /// microsecond: 55 and 59 without own work, 8 and 13 with 1000 cycles of it. 1 gives 55 and 62, 8 and 15, but only
         /// 76 instead of 83 on 256 cores in clusters; 3 gives 53 and 61, 6 and 13.
-        const ALONE: u16 = if cfg!(loom) { 1 } else { 2 };
+        const ALONE: u16 = limit(2, model::RELAXES);
         ALONE * self.crowd.with_self()
     }
 
@@ -91,7 +92,7 @@ fn part(random: u32, bound: u16) -> u16 {
 impl<const W: usize, Relax: RelaxStrategy> Elimination<W, Relax> {
     /// Visits before an operation goes back to the list. With 64, those that come back from the array let simulated pairs on 256
     /// cores in clusters fall from 83 to 72 operations per microsecond. More change nothing. One where there are few cores.
-    const VISITS: usize = if cfg!(loom) || !FAST_PATHS { 1 } else { 128 };
+    const VISITS: usize = limit(if FAST_PATHS { 128 } else { 1 }, model::VISITS);
 
     /// Of an operation's visits so many tell it how crowded the array is: all, and two threads that do not run, but whose
     /// offers stand in the array, are taken for a crowd. Simulated pairs with 1000 cycles of own work on 8, 16 and 64 cores of
@@ -177,9 +178,8 @@ impl<const W: usize, Relax: RelaxStrategy> sealed::Strategy for Elimination<W, R
 
     #[inline(always)]
     fn exchanges_first(local: &Local) -> bool {
-        // Models that choose two exchangers begin there without an elimination, which would take them too long.
         // Unchecked: to begin with the list comes to the same, and takes longer where many contend.
-        local.eliminated || cfg!(loom) && W == 2
+        local.eliminated || W == limit(0, model::EXCHANGES_FIRST)
     }
 
     #[cold]

@@ -21,6 +21,7 @@ use super::chain::Chain;
 use super::pool::{Claim, Pool};
 use super::{Domain, Guard, Permit, sealed};
 use crate::OutOfMemory;
+use crate::model::{self, limit};
 use crate::stats::Counters;
 use crate::sync::{
     AcqRel, Acquire, AtomicPtr, Initial, Relaxed, Release, alloc, dealloc, foreign_publish_barrier, initial,
@@ -53,9 +54,9 @@ pub enum Haphazard<const RECLAIM_AT: usize = 64> {}
 
 impl<const RECLAIM_AT: usize> Haphazard<RECLAIM_AT> {
     /// Slots in place.
-    pub const SLOTS: usize = if cfg!(loom) { 2 } else { 8 };
+    pub const SLOTS: usize = limit(8, model::HAPHAZARD_SLOTS);
     /// Spare nodes that a slot takes at once.
-    pub const SPARE_LIMIT: usize = if cfg!(loom) { 1 } else { 32 };
+    pub const SPARE_LIMIT: usize = limit(32, model::HAPHAZARD_SPARE);
 }
 
 impl<const RECLAIM_AT: usize> sealed::Engine for Haphazard<RECLAIM_AT> {

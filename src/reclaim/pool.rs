@@ -23,6 +23,7 @@
 //! 4. There are more slots than contexts that stay in one, if there was memory for them. So who waits for a slot waits
 //!    for operations only, which end.
 
+use crate::model::{self, limit};
 use crate::stats::Counters;
 use crate::sync::{
     ADD_SLOT, AtomicPtr, AtomicUsize, CLAIM, Initial, MutPtr, Padded, READ_HAZARD, Relaxed, Release, UnsafeCell, alloc,
@@ -46,7 +47,7 @@ const fn claimed<T>() -> *mut Node<T> {
 
 /// With so few slots in place (one core and its interrupt handler) it does not pay to spread the contexts over
 /// them, or to filter hazards: it would be 100 bytes of code, and 8 instructions of each operation.
-pub(crate) const FEW: usize = if cfg!(loom) { 1 } else { 2 };
+pub(crate) const FEW: usize = limit(2, model::FEW);
 
 /// One hazard, plus what its owner alone may touch.
 pub struct Slot<T, P> {

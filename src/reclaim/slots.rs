@@ -44,6 +44,7 @@ use super::depot::Depot;
 use super::pool::{Claim, FEW, Pool, PrivateRef};
 use super::{Domain, Guard, Permit, sealed};
 use crate::OutOfMemory;
+use crate::model::{self, limit};
 use crate::stats::Counters;
 use crate::sync::{Initial, initial};
 use crate::treiber::{Node, NodePtr};
@@ -71,21 +72,20 @@ use core::mem;
 #[derive(Debug)]
 pub enum Slots<const N: usize> {}
 
-// The model checker explores every interleaving, so it gets limits that a few operations reach.
 impl<const N: usize> Slots<N> {
     /// Retired nodes in one slot at which its owner scans the hazards.
-    pub const RETIRE_LIMIT: usize = if cfg!(loom) { 1 } else { 4 * N };
+    pub const RETIRE_LIMIT: usize = limit(4 * N, model::RETIRE_LIMIT);
     /// Nodes that go to the depot, or come from it, at once.
     pub const BATCH: usize = Self::RETIRE_LIMIT;
     /// Spare nodes that one slot keeps.
     pub const SPARE_LIMIT: usize = Self::BATCH;
     /// Nodes that the depot keeps beyond those that are reserved.
-    pub const DEPOT_LIMIT: usize = if cfg!(loom) { 2 } else { 4 * N * N };
+    pub const DEPOT_LIMIT: usize = limit(4 * N * N, model::DEPOT_LIMIT);
 }
 
 impl<const N: usize> Slots<N> {
     /// Retired nodes in a slot from which on a push without a spare node scans for one, before it asks for others.
-    const SCAN_LIMIT: usize = if cfg!(loom) { 1 } else { 3 * N };
+    const SCAN_LIMIT: usize = limit(3 * N, model::SCAN_LIMIT);
     /// Nodes in the depot, beyond those reserved, from which on it gives a batch back.
     const SURPLUS: usize = Self::DEPOT_LIMIT + Self::BATCH;
 }

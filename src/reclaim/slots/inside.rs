@@ -1,6 +1,7 @@
 //! What goes on inside a slot, out of the common case: nodes for one that has none, scans, surplus.
 
 use super::{Private, Slots, SlotsDomain};
+use crate::model::{self, limit};
 use crate::reclaim::Permit;
 use crate::reclaim::pool::{FEW, Owner, Slot};
 use crate::sync::{FAST_PATHS, Initial, hash, scan_barrier};
@@ -163,13 +164,7 @@ struct Hazards<T> {
 /// Hazards that are kept, for the nodes that the filter does not let pass. Where threads are interrupted while they protect
 /// a node, that is many: pairs through `Handle` on 32 threads and 2 cores take 11.8 ns, but 12.8 if each such node is
 /// looked for in all slots. None where code is short.
-const LISTED: usize = if cfg!(loom) {
-    1
-} else if FAST_PATHS {
-    16
-} else {
-    0
-};
+const LISTED: usize = limit(if FAST_PATHS { 16 } else { 0 }, model::LISTED);
 
 impl<T> Hazards<T> {
     const NONE: Self = Self { filter: 0, count: 0, listed: [ptr::null_mut(); LISTED] };
