@@ -6,6 +6,7 @@ use crate::error::{PushError, PushErrorKind};
 use crate::operation::{Protecting, exchanges_first};
 use crate::reclaim::{Domain, Guard, Permit, Reclaim, Slots};
 use crate::stack::GuardOf;
+use crate::sync::FAST_PATHS;
 use crate::treiber::NodePtr;
 use core::fmt;
 use core::ptr::{self, NonNull};
@@ -14,6 +15,8 @@ use core::ptr::{self, NonNull};
 ///
 /// Its methods do what those of the stack do, without claiming a slot each time. It counts as a context that is
 /// inside all the time, see [`Slots`]. It can be sent to another thread, but not shared.
+///
+/// It keeps the node of its last push from reuse until it pushes or pops another value, wherever the first one has gone.
 ///
 /// Leaking a handle loses its slot, and the spare nodes in it, until the stack is dropped.
 ///
@@ -54,7 +57,7 @@ impl<'a, T, R: Reclaim, B: Backoff> Handle<'a, T, R, B> {
     /// Without memory it does what `Box::new` does.
     #[inline]
     pub fn push(&mut self, value: T) {
-        self.stack.push_in::<_, ()>(&mut self.guard, value);
+        self.stack.push_in::<_, ()>(&mut self.guard, value, true);
     }
 
     /// As [`Stack::try_push`].
@@ -64,7 +67,7 @@ impl<'a, T, R: Reclaim, B: Backoff> Handle<'a, T, R, B> {
     /// [`PushErrorKind::OutOfMemory`]; the value is in the error.
     #[inline]
     pub fn try_push(&mut self, value: T) -> Result<(), PushError<T>> {
-        self.stack.push_in(&mut self.guard, value)
+        self.stack.push_in(&mut self.guard, value, true)
     }
 
     /// As [`Stack::push_spare`]; but if more contexts than `N` of `Slots<N>` are inside, and neither the handle's slot
@@ -120,8 +123,11 @@ impl<'a, T, R: Reclaim, B: Backoff> Handle<'a, T, R, B> {
             return self.stack.pop_exchanging(&mut self.guard, Protecting::<T, R, B>);
         }
         let top = NonNull::new(self.stack.head.top())?;
-        self.guard.protect(top);
-        self.stack.pop_in(Protecting::<T, R, B>(&mut self.guard), top)
+        let protected = FAST_PATHS && self.guard.protects(top);
+        if !protected {
+            self.guard.protect(top);
+        }
+        self.stack.pop_in(Protecting::<T, R, B>(&mut self.guard), top, protected)
     }
 }
 

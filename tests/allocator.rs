@@ -26,7 +26,7 @@ for_each_slots_stack! {
     steady_pairs, steady_bursts, steady_producer_and_consumer, pop_never_allocates, interrupt_calls_keep_off,
     interrupt_calls_keep_off_while_others_do_not, bound_with_interrupt_calls_alone,
     surplus_of_a_panic_is_given_back,
-    depot_keeps_its_limit, surplus_with_reservation, idle_handles_protect_nothing, reserve_keeps_its_promise, reserve_with_as_many_contexts_as_slots,
+    depot_keeps_its_limit, surplus_with_reservation, idle_handles_protect_one_node, reserve_keeps_its_promise, reserve_with_as_many_contexts_as_slots,
     as_many_contexts_as_slots_are_enough, slots_are_as_few_as_contexts,
     reserve_with_values_from_before, without_any_memory, memory_ends_at_each_call, one_call_fails, handles_without_memory,
 }
@@ -588,8 +588,9 @@ fn reservation_lasts_until_reclaim<R: Engine, B: Backoff>() {
     ledger.nothing_after(stack);
 }
 
-/// A handle that has pushed what it had of nodes, and now rests, does not keep others from giving one back.
-fn idle_handles_protect_nothing<R: Engine, B: Backoff>() {
+/// A handle that has pushed what it had of nodes, and now rests, keeps others from giving back the last of them, and no
+/// other.
+fn idle_handles_protect_one_node<R: Engine, B: Backoff>() {
     let ledger = ledger();
     let stack = Stack::<Block, R, B>::custom();
     // A slot takes a batch of nodes out of the depot, and a batch is half of what a slot may hold back.
@@ -599,8 +600,9 @@ fn idle_handles_protect_nothing<R: Engine, B: Backoff>() {
         let mut handle = stack.handle();
         (0..batch).for_each(|id| handle.push(block(id)));
         stack.take_all().for_each(drop);
-        assert_eq!(stack.reclaim(), 4 * batch);
+        assert_eq!(stack.reclaim(), 4 * batch - 1);
         drop(handle);
+        assert_eq!(stack.reclaim(), 1);
     });
     ledger.nothing_after(stack);
 }

@@ -96,6 +96,22 @@ fn handle_against_reuse_of_the_node() {
     });
 }
 
+/// A handle has shown its hazard before its push, without a barrier, and pops what it has pushed; or another pops that
+/// meanwhile, and would use the node again.
+#[test]
+fn handle_against_reuse_of_what_it_pushed() {
+    check(3, || {
+        let pop_push_pop = |stack: &Plain<2>| {
+            let mut handle = stack.handle();
+            let value = handle.pop();
+            handle.push(4);
+            value.into_iter().chain(handle.pop()).collect()
+        };
+        let done = race(Plain::<2>::from_iter([1, 2]), [pop_push_pop], reuse::<3, _, _>);
+        assert_all(done, &[1, 2, 3, 4]);
+    });
+}
+
 /// The same with `try_pop`, which after a lost race publishes its next hazard by itself.
 #[test]
 fn try_pop_against_reuse_of_the_node() {

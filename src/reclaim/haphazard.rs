@@ -283,6 +283,16 @@ unsafe impl<T, L: Initial, const RECLAIM_AT: usize> Guard<T, L> for HaphazardGua
         }
     }
 
+    #[inline(always)]
+    fn protect_own(&mut self, _: NodePtr<T>) {
+        // Nothing, and nothing is said of it then: each pop has haphazard show its hazard.
+    }
+
+    #[inline(always)]
+    fn protects(&self, _: NodePtr<T>) -> bool {
+        false
+    }
+
     fn unprotect(&mut self) {
         self.reset_hazard();
     }

@@ -6,7 +6,7 @@
 //! # States of a slot's word
 //!
 //! ```text
-//!                 claim(CLAIMED)                     publish(node)
+//!                 claim(CLAIMED)             publish(node), protect_own(node)
 //!          FREE ----------------> CLAIMED (sentinel) --------------> node (protected)
 //!           ^ ^                      |   ^                            |   |  ^
 //!           | +----- leave ----------+   +------- unprotect ----------+   |  | publish(other)
@@ -143,6 +143,21 @@ impl<T, P> Owner<'_, T, P> {
     #[inline(always)]
     pub(crate) fn protect(&mut self, node: NodePtr<T>) {
         publish(&self.0.word, node.as_ptr());
+    }
+
+    /// Protects `node`, which is ours, instead of what was protected before.
+    #[inline(always)]
+    pub(crate) fn protect_own(&mut self, node: NodePtr<T>) {
+        // Relaxed: the Release that links the node comes after it. What was protected before was either never read, or its
+        // protection ended with `unprotect`.
+        self.0.word.store(node.as_ptr(), Relaxed);
+    }
+
+    /// Whether `node` is protected.
+    #[inline(always)]
+    pub(crate) fn protects(&self, node: NodePtr<T>) -> bool {
+        // Relaxed: nobody else writes the word (invariant 1).
+        self.0.word.load(Relaxed) == node.as_ptr()
     }
 
     /// Protects nothing any more.

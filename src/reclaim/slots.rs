@@ -262,6 +262,17 @@ unsafe impl<T, L: Initial, const N: usize> Guard<T, L> for SlotsGuard<'_, T, L, 
     }
 
     #[inline(always)]
+    fn protect_own(&mut self, node: NodePtr<T>) {
+        // Unchecked: without it the next pop has to publish a hazard, and takes longer.
+        self.claim.0.protect_own(node);
+    }
+
+    #[inline(always)]
+    fn protects(&self, node: NodePtr<T>) -> bool {
+        self.claim.0.protects(node)
+    }
+
+    #[inline(always)]
     fn unprotect(&mut self) {
         // Unchecked: left as it is, the hazard keeps one node from reuse, which the bound allows for.
         self.claim.0.unprotect();
