@@ -159,6 +159,17 @@ pub(crate) fn relax_for<Relax: RelaxStrategy>(relaxes: u16) {
 /// Other values, one changed at a time, on the simulated machine (`ci/scale`; pairs on one socket, 2, 8, 16 and 64 cores,
 /// operations per microsecond; these give 54, 53, 53 and 58): `MAX` 128 gives 52, 53, 51 and 55, 2048 gives the same but for 1
 /// percent; decaying by a quarter or a sixteenth the same but for 4.
+///
+/// `MAX` on two machines of 2 cores whose steps take about 25 and 50 ns, through `Handle` (`ci/bench`; medians of 5 and 12
+/// samples): pairs on 2 threads and a value from one thread to another, nanoseconds; the time that 1 of 10000 operations exceeds,
+/// microseconds. More lets a thread alone for longer, so it loses fewer races; less lets others wait less.
+///
+/// | `MAX` | pairs | one way | 1 of 10000 | pairs | one way | 1 of 10000 |
+/// |--:|--:|--:|--:|--:|--:|--:|
+/// | 64 | 9.2 | 27 | 5 | 43 | 102 | 10 |
+/// | 256 | 8.2 | 30 | 19 | 34 | 111 | 45 |
+/// | 512 | 8.0 | 37 | 34 | 32 | 100 | 67 |
+/// | 1024 | 8.3 | 45 | 56 | | | |
 pub struct Patience {
     relaxes: u16,
 }
@@ -168,7 +179,7 @@ initial! { impl[] Patience = Patience { relaxes: 0 } }
 impl Patience {
     /// The shortest wait, with which it begins.
     const MIN: u16 = limit(4, model::RELAXES);
-    /// The longest wait among few. With 256: p99.99 (2 threads) 19, not 34 us, one-way 30, not 36 ns, pairs 8.2, not 8.0 ns.
+    /// The longest wait where nobody else is known to wait.
     const MAX: u16 = limit(512, model::RELAXES);
     /// So many times as long it is in a crowd, at most. With 1, simulated pairs on 8 cores of one socket fall from 55 to 51
     /// operations per microsecond; with 16 or more a thread waits in vain for threads that do not run (pairs, 8 threads on

@@ -14,7 +14,7 @@
 //! 4. No method runs code of the user's (the allocator apart), and none unwinds.
 //! 5. After [`Guard::protect_own`] with `node`, which the caller then pushes, it is protected as by 1 for as long as
 //!    [`Guard::protects`] says so. No barrier is needed, and no second look at the head: whoever unlinks the node has seen
-//!    it linked, and the hazard, which was shown before, with it. So while the hazard is there, the node is the top only
+//!    it linked, and with it the hazard, which was shown before. So while the hazard is there, the node is the top only
 //!    as what was pushed then.
 //!
 //! [`Head::is_top`]: crate::treiber::Head::is_top
@@ -133,10 +133,13 @@ pub unsafe trait Guard<T, L> {
     /// Protects `node` (1) instead of what was protected before.
     fn protect(&mut self, node: NodePtr<T>);
 
+    /// Whether this slot is one of those whose owners may leave a node protected when an operation ends.
+    fn may_keep(&self) -> bool;
+
     /// Protects `node`, which the caller owns and pushes next (5), instead of what was protected before.
     fn protect_own(&mut self, node: NodePtr<T>);
 
-    /// Whether it protects `node`. For the head's top, if an operation of a guard that stays begins: whether it does by 5.
+    /// Whether it protects `node`. If no operation is under way, then by 5.
     fn protects(&self, node: NodePtr<T>) -> bool;
 
     /// Protects nothing any more; for a guard that stays.

@@ -283,6 +283,10 @@ unsafe impl<T, L: Initial, const RECLAIM_AT: usize> Guard<T, L> for HaphazardGua
         }
     }
 
+    fn may_keep(&self) -> bool {
+        false
+    }
+
     #[inline(always)]
     fn protect_own(&mut self, _: NodePtr<T>) {
         // Nothing, and nothing is said of it then: each pop has haphazard show its hazard.

@@ -148,8 +148,8 @@ impl<T, P> Owner<'_, T, P> {
     /// Protects `node`, which is ours, instead of what was protected before.
     #[inline(always)]
     pub(crate) fn protect_own(&mut self, node: NodePtr<T>) {
-        // Relaxed: the Release that links the node comes after it. What was protected before was either never read, or its
-        // protection ended with `unprotect`.
+        // Relaxed: the Release that links the node comes after it. What was protected before was never read since it was
+        // pushed, or its protection ended with `unprotect`.
         self.0.word.store(node.as_ptr(), Relaxed);
     }
 
@@ -335,6 +335,11 @@ impl<T, P, const N: usize> Pool<T, P, N> {
     /// Whether some slot protects `node`.
     pub(crate) fn protects(&self, node: NodePtr<T>) -> bool {
         self.find(0, node.as_ptr().addr(), 0).is_some()
+    }
+
+    /// Whether the slot is one of those in place.
+    pub(crate) fn is_in_place(&self, owner: &Owner<'_, T, P>) -> bool {
+        self.slots.iter().any(|slot| ptr::eq(&raw const slot.0, owner.0))
     }
 
     /// All slots, in place and further ones.

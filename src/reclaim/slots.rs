@@ -261,6 +261,10 @@ unsafe impl<T, L: Initial, const N: usize> Guard<T, L> for SlotsGuard<'_, T, L, 
         self.claim.0.protect(node);
     }
 
+    fn may_keep(&self) -> bool {
+        self.domain.pool.is_in_place(&self.claim.0)
+    }
+
     #[inline(always)]
     fn protect_own(&mut self, node: NodePtr<T>) {
         // Unchecked: without it the next pop has to publish a hazard, and takes longer.

@@ -121,10 +121,10 @@ impl Limit {
 /// Read-modify-writes of a pair of the list alone: one links the node, one unlinks it.
 pub const LIST_OPERATIONS: u32 = 2;
 
-/// A handle also publishes its hazard; without one each of the two operations claims a slot, by which the pop publishes
-/// its hazard. Leaving a slot is a plain store.
+/// A handle makes no more of them: its push shows the hazard for the pop, by a plain store. Without one each of the two
+/// operations claims a slot, by which the pop publishes its hazard. Leaving a slot is a plain store.
 fn operations(ours: &str) -> u32 {
-    LIST_OPERATIONS + if ours == DIRECT { 2 } else { 1 }
+    LIST_OPERATIONS + if ours == DIRECT { 2 } else { 0 }
 }
 
 fn limit(results: &Results, workload: &str, ours: &str, peer: &str, wanted: f64) -> Option<Limit> {
