@@ -148,9 +148,9 @@ impl<T, P> Owner<'_, T, P> {
     /// Protects `node`, which is ours, instead of what was protected before.
     #[inline(always)]
     pub(crate) fn protect_own(&mut self, node: NodePtr<T>) {
-        // Relaxed: the Release that links the node comes after it. What was protected before was never read since it was
-        // pushed, or its protection ended with `unprotect`.
-        self.0.word.store(node.as_ptr(), Relaxed);
+        // Release pairs with `READ_HAZARD`, as in `publish`: a pop that lost the race for the node protected before has read it.
+        // Unchecked: in a model a slot with a spare node got it since such a pop, behind a full barrier.
+        self.0.word.store(node.as_ptr(), Release);
     }
 
     /// Whether `node` is protected.
