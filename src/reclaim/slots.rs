@@ -35,6 +35,9 @@
 //! or a scan may find every node protected; four times `N` keeps the cost of a scan at a quarter of a load for
 //! each pop and still leaves small systems small. Measured with bursts of 64: a limit of 8 nodes cost 32 ns a
 //! pair, 16 nodes 16 ns, and 32 to 1024 the same 14 ns.
+//!
+//! A depot of 16 `N`² nodes would hold twice as many back in all; values from one thread to another, which gets far ahead,
+//! take 93 instead of 96 ns then through handles, and 96 instead of 115 without (medians of 15 samples, from 64 to 152).
 
 mod inside;
 

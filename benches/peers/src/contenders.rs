@@ -34,6 +34,7 @@ pub struct Entry {
 /// The names that the targets are stated for.
 pub const DIRECT: &str = "Stack";
 pub const HANDLE: &str = "Handle";
+pub const NO_BACKOFF: &str = "Handle + NoBackoff";
 pub const FLOOR: &str = "floor";
 pub const EPOCH: &str = "crossbeam-epoch";
 pub const HAPHAZARD: &str = "haphazard";
@@ -76,7 +77,7 @@ pub fn all() -> Vec<Entry> {
         generic!(DIRECT, Ours, ours::Direct<T, Slots<8>, Elimination<4>>),
         generic!(HANDLE, Ours, ours::Kept<T, Slots<8>, Elimination<4>>),
         generic!("Handle + Exponential", Ours, ours::Kept<T, Slots<8>, Exponential>),
-        generic!("Handle + NoBackoff", Ours, ours::Kept<T, Slots<8>, NoBackoff>),
+        generic!(NO_BACKOFF, Ours, ours::Kept<T, Slots<8>, NoBackoff>),
         generic!("Handle + Haphazard", Ours, ours::Kept<T, Haphazard, Elimination<4>>),
         generic!(EPOCH, Peer, treiber::Epoch<T>),
         generic!(HAPHAZARD, Peer, treiber::Hazards<T>),
