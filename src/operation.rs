@@ -178,6 +178,7 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
         if !FAST_PATHS {
             return self.pop_slowly(guard, top, Past::Nothing, Permit::Allocator);
         }
+        // Unchecked: a second look at what is protected only takes longer.
         // SAFETY: `top` is protected (contract 5), or its hazard was published, and it was the top after that (contract 1).
         if !((protected || self.head.is_top(top)) && unsafe { self.head.try_pop(top) }) {
             return self.pop_slowly(guard, top, Past::LostRace, Permit::Allocator);

@@ -284,6 +284,7 @@ unsafe impl<T, L: Initial, const RECLAIM_AT: usize> Guard<T, L> for HaphazardGua
     }
 
     fn may_keep(&self) -> bool {
+        // Unchecked: there is nothing to do then.
         false
     }
 

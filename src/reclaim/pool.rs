@@ -157,6 +157,7 @@ impl<T, P> Owner<'_, T, P> {
     #[inline(always)]
     pub(crate) fn protects(&self, node: NodePtr<T>) -> bool {
         // Relaxed: nobody else writes the word (invariant 1).
+        // Unchecked: a no makes the pop publish the hazard once more, which only takes longer.
         self.0.word.load(Relaxed) == node.as_ptr()
     }
 

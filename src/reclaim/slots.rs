@@ -270,12 +270,12 @@ unsafe impl<T, L: Initial, const N: usize> Guard<T, L> for SlotsGuard<'_, T, L, 
 
     #[inline(always)]
     fn protect_own(&mut self, node: NodePtr<T>) {
-        // Unchecked: without it the next pop has to publish a hazard, and takes longer.
         self.claim.0.protect_own(node);
     }
 
     #[inline(always)]
     fn protects(&self, node: NodePtr<T>) -> bool {
+        // Unchecked: a no makes the pop publish the hazard once more, which only takes longer.
         self.claim.0.protects(node)
     }
 
