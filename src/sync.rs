@@ -9,7 +9,8 @@
 //! A pop *publishes a hazard, then reads the head again*. A scan *follows the unlinking of a node, then reads
 //! the hazards*. Each side writes one place and reads the other's (store buffering), so acquire and release
 //! do not suffice: both could read old values, the pop keep a node that the scan hands out again. With a full
-//! barrier between each side's write and its read at least one of them sees the other.
+//! barrier between each side's write and its read at least one of them sees the other. (A hazard that is shown before its
+//! node is linked needs none: it comes before all that others do with the node.)
 //!
 //! There are two forms of it, and the algorithm is written against their common names
 //! ([`publish`], [`CLAIM`], [`RECHECK`], [`UNLINK`], [`DETACH`], [`scan_barrier`], [`READ_HAZARD`]):

@@ -154,11 +154,12 @@ impl<T> Head<T> {
     ///
     /// # Safety
     ///
-    /// The caller protects `node`: its hazard was published before [`Head::is_top`] said yes, and still is.
+    /// The caller protects `node`: its hazard was published before [`Head::is_top`] said yes, or shown before the caller
+    /// pushed the node; and still is.
     #[inline(always)]
     pub(crate) unsafe fn try_pop(&self, node: NodePtr<T>) -> bool {
         // SAFETY: the node is protected, so it is not freed. Relaxed: what this reads is either what the push
-        // wrote, visible since `is_top`, or not used, since the exchange then fails (invariant 3).
+        // wrote, visible since `is_top` or our own, or not used, since the exchange then fails (invariant 3).
         let below = unsafe { node.as_ref() }.next.load(Relaxed);
         self.0.compare_exchange_weak(node.as_ptr(), below, UNLINK, Relaxed).is_ok()
     }
