@@ -100,10 +100,10 @@ impl<const W: usize, Relax: RelaxStrategy> Elimination<W, Relax> {
     /// without own work the throughput falls by 9 percent from 8 to 128 cores in clusters; with 1 by 35 up to 256.
     const NOTICED: usize = 3;
 
-    /// How long an offer after an elimination stands at least, in pauses of those that may answer it. Simulated pairs, the
-    /// first of them 8 cores, the others the least and the most on 16 to 256, operations per microsecond: on one socket 61, 63 and
-    /// 68, in clusters 84, 87 and 88. With 1 it is 62, 64 and 70, and 83, 83 and 90; with 3, 62, 65 and 68, and 86, 86 and 89:
-    /// so in clusters there it falls.
+    /// How long an offer after an elimination stands at least, in pauses of those that may answer it. Simulated pairs on 8
+    /// cores, and the least and the most on 16 to 256, operations per microsecond: on one socket 61, 63 and 68, in clusters 84,
+    /// 87 and 88. With 1 it is 62, 64 and 70, and 83, 83 and 90; with 3, 62, 65 and 68, and 86, 86 and 89: in clusters it falls
+    /// from 8 to 128 cores then, by a percent.
     const STANDS: u16 = limit(4, model::RELAXES);
 
     /// Visits exchangers. `Ok` if there was a partner, with its node if it was a push.
