@@ -12,13 +12,15 @@ const BOTH: [(&str, &str); 3] =
 
 /// Why they differ, as far as is known.
 const WHY: &str = "\
-On one core the model is too slow, for all contenders alike: ratios between them hold. A pair has three locked instructions, whose \
-cost is in the last lines; the rest of the difference: the model takes accesses one after the other, a processor begins the next \
-while the last is under way.
+On one core the model is off by the same factor for all contenders, so ratios between them hold. A pair has two locked \
+instructions, whose cost is in the last lines; the rest of the difference: the model takes accesses one after the other, a \
+processor begins the next while the last is under way. Where a locked instruction takes 2.5 ns, as measured on another processor, \
+the model is 4 times as slow.
 
 On two cores with a back-off, one core runs alone nearly all the time, and the error is that of one core. Without one, the model \
 lets who has the line keep it for half of the way to the next core, which presumably flatters it; and the samples go from \
-those of a thread that runs alone to many times that. So absolute figures are good within a factor of two, no better.
+those of a thread that runs alone to many times that. So absolute figures are good within a factor of two on a processor like \
+this one, and of four on others.
 ";
 
 /// The median, the least and the most of the samples of this metric; of times, in nanoseconds.
