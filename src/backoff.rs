@@ -157,8 +157,8 @@ pub(crate) fn relax_for<Relax: RelaxStrategy>(relaxes: u16) {
 /// 8; with 500 steps of own work 1.01 to 1.06.
 ///
 /// Other values, one changed at a time, on the simulated machine (`ci/scale`; pairs on one socket, 2, 8, 16 and 64 cores,
-/// operations per microsecond; these give 54, 53, 53 and 58): `MAX` 128 gives 52, 53, 51 and 55, 2048 gives the same but for 1
-/// percent; decaying by a quarter or a sixteenth the same but for 4.
+/// operations per microsecond; these give 61, 61, 66 and 67): `MAX` 128 gives 60 on 2, and on 8 in clusters 76 instead of 87;
+/// 2048, or decaying by a quarter or a sixteenth, the same but for 3 percent.
 ///
 /// `MAX` on two machines of 2 cores whose steps take about 25 and 50 ns, through `Handle` (`ci/bench`; medians of 5 and 12
 /// samples): pairs on 2 threads and a value from one thread to another, nanoseconds; the time that 1 of 10000 operations exceeds,
@@ -181,7 +181,7 @@ impl Patience {
     const MIN: u16 = limit(4, model::RELAXES);
     /// The longest wait where nobody else is known to wait.
     const MAX: u16 = limit(512, model::RELAXES);
-    /// So many times as long it is in a crowd, at most. With 1, simulated pairs on 8 cores of one socket fall from 55 to 51
+    /// So many times as long it is in a crowd, at most. With 1, simulated pairs on 8 cores in clusters fall from 87 to 84
     /// operations per microsecond; with 16 or more a thread waits in vain for threads that do not run (pairs, 8 threads on
     /// 2 cores: the slowest has 0.4 instead of 0.7 of its fair share).
     const CROWDED: u16 = 4;
@@ -216,8 +216,8 @@ initial! { impl[] Crowd = Crowd::NOBODY }
 impl Crowd {
     pub(crate) const NOBODY: Self = Self(0);
     /// The most that is distinguished. On the simulated machine (pairs, 8, 64 and 256 cores, operations per microsecond)
-    /// 127 gives 55, 59 and 57 on one socket and 78, 87 and 83 in clusters; 63 gives 10 less on 256 cores in clusters, and
-    /// 255 the same but for 3. None where code is short.
+    /// 127 gives 61, 67 and 64 on one socket and 87, 87 and 88 in clusters; 63 gives 77 on 256 cores in clusters, and 255 gives
+    /// 79 instead of 87 on 128. None where code is short.
     const MOST: u8 = limit(if FAST_PATHS { 127 } else { 0 }, model::CROWD);
 
     /// Somebody else was there.

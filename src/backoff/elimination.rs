@@ -71,8 +71,8 @@ impl Local {
     /// How long a context waits before it visits the next exchanger, in the mean.
     fn mean_pause(&self) -> u16 {
         /// That, if nobody else is known to come. Simulated pairs, 8 and 64 cores of one socket, operations per
-        /// microsecond: 55 and 59 without own work, 8 and 13 with 1000 cycles of it. 1 gives 55 and 62, 8 and 15, but only
-        /// 76 instead of 83 on 256 cores in clusters; 3 gives 53 and 61, 6 and 13.
+        /// microsecond: 61 and 67 without own work, 7 and 13 with 1000 cycles of it. 1 gives 61 and 70, 8 and 15, but only
+        /// 77 instead of 88 on 256 cores in clusters; 3 gives the same, but on 128 in clusters 85 instead of 87.
         const ALONE: u16 = limit(2, model::RELAXES);
         ALONE * self.crowd.with_self()
     }
@@ -90,14 +90,14 @@ fn part(random: u32, bound: u16) -> u16 {
 }
 
 impl<const W: usize, Relax: RelaxStrategy> Elimination<W, Relax> {
-    /// Visits before an operation goes back to the list. With 64, those that come back from the array let simulated pairs on 256
-    /// cores in clusters fall from 83 to 72 operations per microsecond. More change nothing. One where there are few cores.
+    /// Visits before an operation goes back to the list. With 64, those that come back from the array let simulated pairs on
+    /// 256 cores in clusters fall from 88 to 77 operations per microsecond. More change nothing. One where there are few cores.
     const VISITS: usize = limit(if FAST_PATHS { 128 } else { 1 }, model::VISITS);
 
     /// Of an operation's visits so many tell it how crowded the array is: all, and two threads that do not run, but whose
     /// offers stand in the array, are taken for a crowd. Simulated pairs with 1000 cycles of own work on 8, 16 and 64 cores of
-    /// one socket, operations per microsecond: with 3 of them 8, 10 and 13, with all 6, 9 and 12. With 2 it is 8, 12 and 15, but
-    /// without own work the throughput falls by 9 percent from 8 to 128 cores in clusters; with 1 by 35 up to 256.
+    /// one socket, operations per microsecond: with 3 of them 7, 10 and 13, with all 6, 9 and 12. With 2 it is 8, 12 and 15, but
+    /// without own work the throughput falls by 11 percent from 8 to 64 cores in clusters; with 1 by 38 up to 256.
     const NOTICED: usize = 3;
 
     /// How long an offer after an elimination stands at least, in pauses of those that may answer it. Simulated pairs on 8
