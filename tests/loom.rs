@@ -15,7 +15,7 @@ mod models;
 use elimination_stack::{Elimination, Exponential, NoBackoff, PushError, Slots, Stack};
 use loom::sync::Arc;
 use loom::thread;
-use models::{assert_all, check, pop, pop_by_handle, race, reuse};
+use models::{assert_all, check, pop, pop_by_handle, pop_push_pop_by_handle, race, reuse};
 use std::mem;
 
 type Plain<const N: usize> = Stack<u32, Slots<N>, NoBackoff>;
@@ -101,13 +101,7 @@ fn handle_against_reuse_of_the_node() {
 #[test]
 fn handle_against_reuse_of_what_it_pushed() {
     check(3, || {
-        let pop_push_pop = |stack: &Plain<2>| {
-            let mut handle = stack.handle();
-            let value = handle.pop();
-            handle.push(4);
-            value.into_iter().chain(handle.pop()).collect()
-        };
-        let done = race(Plain::<2>::from_iter([1, 2]), [pop_push_pop], reuse::<3, _, _>);
+        let done = race(Plain::<2>::from_iter([1, 2]), [pop_push_pop_by_handle::<4, _, _>], reuse::<3, _, _>);
         assert_all(done, &[1, 2, 3, 4]);
     });
 }
@@ -154,12 +148,7 @@ fn slot_changes_hands() {
 #[test]
 fn growth() {
     check(2, || {
-        let work = |stack: &Plain<1>| {
-            let mut handle = stack.handle();
-            let value = handle.pop();
-            handle.push(3);
-            value.into_iter().chain(handle.pop()).collect()
-        };
+        let work = pop_push_pop_by_handle::<3, _, _>;
         assert_all(race(Plain::<1>::from_iter([1, 2]), [work], work), &[1, 2, 3, 3]);
     });
 }

@@ -61,3 +61,11 @@ pub fn pop<R: Reclaim, B: Backoff>(stack: &Stack<u32, R, B>) -> Vec<u32> {
 pub fn pop_by_handle<R: Reclaim, B: Backoff>(stack: &Stack<u32, R, B>) -> Vec<u32> {
     stack.handle().pop().into_iter().collect()
 }
+
+/// Pops, pushes `VALUE`, and pops again, all through one handle.
+pub fn pop_push_pop_by_handle<const VALUE: u32, R: Reclaim, B: Backoff>(stack: &Stack<u32, R, B>) -> Vec<u32> {
+    let mut handle = stack.handle();
+    let value = handle.pop();
+    handle.push(VALUE);
+    value.into_iter().chain(handle.pop()).collect()
+}
