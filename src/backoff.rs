@@ -133,7 +133,10 @@ impl<Relax: RelaxStrategy> sealed::Strategy for Exponential<Relax> {
 
     #[cold]
     fn wait(local: &mut Patience, again: bool) {
-        relax_for::<Relax>(local.lost(again, Crowd::NOBODY));
+        /// The longest wait. As nobody can end it early, it is shorter than one for an exchange. With 4096, simulated pairs on
+        /// 64 cores rise from 32 to 50 operations per microsecond on one socket, and from 7 to 47 in clusters.
+        const MOST: u16 = limit(512, model::RELAXES);
+        relax_for::<Relax>(local.lost(again, MOST));
     }
 
     #[inline]
@@ -149,27 +152,27 @@ pub(crate) fn relax_for<Relax: RelaxStrategy>(relaxes: u16) {
     }
 }
 
-/// How long to wait, in relaxes. It adapts to the races that the slot's operations lose: longer after a wait that was
-/// too short, a little shorter after one that was enough.
+/// How long to wait, in relaxes. It adapts to the races that the slot's operations lose: twice as long after a wait that was
+/// too short, shorter by a sixth after one that was enough. So it grows as long as, after a wait, more than one race of five
+/// is lost.
 ///
-/// Measured with `cargo bench --bench backoff` (x86-64, 2 cores, medians of 9 rounds), the elimination back-off takes of the
-/// plain list's time a pair: 1.00 to 1.06 on one thread; without own work 0.08 to 0.20 on 2 threads and 0.27 to 0.29 on
-/// 8; with 500 steps of own work 1.01 to 1.06.
+/// Measured with `cargo bench --bench backoff` (x86-64, 2 cores, medians of 15 rounds, two runs), the elimination back-off takes
+/// of the plain list's time a pair: without own work 0.97 to 1.01 on one thread, 0.23 to 0.29 on 2 and 0.32 to 0.37 on 8; on
+/// 2 threads 0.82 to 0.93 with 100 steps of own work, 1.04 to 1.16 with 500.
 ///
-/// Other values, one changed at a time, on the simulated machine (`ci/scale`; pairs on one socket, 2, 8, 16 and 64 cores,
-/// operations per microsecond; these give 61, 61, 66 and 67): `MAX` 128 gives 60 on 2, and on 8 in clusters 76 instead of 87;
-/// 2048, or decaying by a quarter or a sixteenth, the same but for 3 percent.
+/// Shorter by other parts, with `Elimination` (`ci/scale`; operations per microsecond on 4 simulated cores, pairs without own
+/// work and with 1000 cycles of it):
 ///
-/// `MAX` on two machines of 2 cores whose steps take about 25 and 50 ns, through `Handle` (`ci/bench`; medians of 5 and 12
-/// samples): pairs on 2 threads and a value from one thread to another, nanoseconds; the time that 1 of 10000 operations exceeds,
-/// microseconds. More lets a thread alone for longer, so it loses fewer races; less lets others wait less.
+/// | part | none, one socket | none, clusters | 1000, one socket | 1000, clusters |
+/// |---|--:|--:|--:|--:|
+/// | sixteenth | 61.4 | 84.8 | 2.8 | 3.4 |
+/// | eighth | 61.5 | 84.4 | 2.8 | 4.2 |
+/// | sixth | 61.5 | 84.6 | 3.6 | 5.4 |
+/// | quarter | 61.5 | 84.3 | 3.0 | 6.3 |
+/// | half | 61.5 | 61.8 | 4.4 | 7.2 |
 ///
-/// | `MAX` | pairs | one way | 1 of 10000 | pairs | one way | 1 of 10000 |
-/// |--:|--:|--:|--:|--:|--:|--:|
-/// | 64 | 9.2 | 27 | 5 | 43 | 102 | 10 |
-/// | 256 | 8.2 | 30 | 19 | 34 | 111 | 45 |
-/// | 512 | 8.0 | 37 | 34 | 32 | 100 | 67 |
-/// | 1024 | 8.3 | 45 | 56 | | | |
+/// With a quarter, 1 of 1000 operations on 2 threads that time each takes 0.9 microseconds (0.2 to 17), with a sixth
+/// 0.25 (0.2 to 2): `ci/bench`, 15 samples.
 pub struct Patience {
     relaxes: u16,
 }
@@ -179,20 +182,13 @@ initial! { impl[] Patience = Patience { relaxes: 0 } }
 impl Patience {
     /// The shortest wait, with which it begins.
     const MIN: u16 = limit(4, model::RELAXES);
-    /// The longest wait where nobody else is known to wait.
-    const MAX: u16 = limit(512, model::RELAXES);
-    /// So many times as long it is in a crowd, at most. With 1, simulated pairs on 8 cores in clusters fall from 87 to 84
-    /// operations per microsecond; with 16 or more a thread waits in vain for threads that do not run (pairs, 8 threads on
-    /// 2 cores: the slowest has 0.4 instead of 0.7 of its fair share).
-    const CROWDED: u16 = 4;
 
-    /// How long to wait after one more lost race, of the same operation as the last one if `again` is set, among as many
-    /// others.
-    pub(crate) fn lost(&mut self, again: bool, crowd: Crowd) -> u16 {
+    /// How long to wait after one more lost race, of the same operation as the last one if `again` is set; at `most` so long.
+    pub(crate) fn lost(&mut self, again: bool, most: u16) -> u16 {
         let last = self.relaxes;
         // Not again: the operation that waited last has won its race then.
-        let next = if again { last.saturating_mul(2) } else { last - last / 8 };
-        self.relaxes = next.clamp(Self::MIN, Self::MAX * crowd.with_self().min(Self::CROWDED));
+        let next = if again { last.saturating_mul(2) } else { last - last / 6 };
+        self.relaxes = next.clamp(Self::MIN, most);
         self.relaxes
     }
 
@@ -205,9 +201,7 @@ impl Patience {
 /// How crowded the array is: doubles with each visit to an exchanger that somebody of the same kind holds, and halves
 /// with each other one. So it settles where there are as many of these as of those.
 ///
-/// Whoever comes again waits in proportion to it; so, together, they come about as often as somebody can be served. And
-/// it allows the waits for the list to be longer, so that many disturb the one that works on the list little more often than
-/// a few would.
+/// Whoever comes again waits in proportion to it; so, together, they come about as often as somebody can be served.
 #[derive(Clone, Copy)]
 pub(crate) struct Crowd(u8);
 
@@ -216,8 +210,8 @@ initial! { impl[] Crowd = Crowd::NOBODY }
 impl Crowd {
     pub(crate) const NOBODY: Self = Self(0);
     /// The most that is distinguished. On the simulated machine (pairs, 8, 64 and 256 cores, operations per microsecond)
-    /// 127 gives 61, 67 and 64 on one socket and 87, 87 and 88 in clusters; 63 gives 77 on 256 cores in clusters, and 255 gives
-    /// 79 instead of 87 on 128. None where code is short.
+    /// 127 gives 62, 66 and 62 on one socket and 85, 85 and 88 in clusters; 63 gives 74 on 256 cores in clusters, and 255 gives
+    /// 82 instead of 87 on 128. None where code is short.
     const MOST: u8 = limit(if FAST_PATHS { 127 } else { 0 }, model::CROWD);
 
     /// Somebody else was there.

@@ -18,9 +18,9 @@ use spin::{RelaxStrategy, Spin};
 /// times. In the end it always goes back to the list. Who was eliminated begins its next operation here, too, so those that
 /// meet here leave the list to those that are faster there.
 ///
-/// The range doubles on a collision and halves after waiting in vain; the wait adapts to the races lost, and its bound, as
-/// the pause, to how many others are met in the array. All of it stays in the slot from one operation to the next. A wait
-/// is at most 512 steps long among few, and 2048 among many, a pause at most 384.
+/// The range doubles on a collision and halves after waiting in vain; the wait adapts to the races lost, and the pause to
+/// how many others are met in the array. All of it stays in the slot from one operation to the next. A wait is at most
+/// 4096 steps long, a pause at most 384.
 ///
 /// `W` is at least 1 and below 65536; each exchanger is one word, on a cache line of its own where there are caches.
 /// `Relax` says what one step of waiting is: [`Spin`] is the processor's hint for spinning; an embedder may put
@@ -71,8 +71,8 @@ impl Local {
     /// How long a context waits before it visits the next exchanger, in the mean.
     fn mean_pause(&self) -> u16 {
         /// That, if nobody else is known to come. Simulated pairs, 8 and 64 cores of one socket, operations per
-        /// microsecond: 61 and 67 without own work, 7 and 13 with 1000 cycles of it. 1 gives 61 and 70, 8 and 15, but only
-        /// 77 instead of 88 on 256 cores in clusters; 3 gives the same, but on 128 in clusters 85 instead of 87.
+        /// microsecond: 62 and 66 without own work, 8 and 13 with 1000 cycles of it. 1 gives 63 and 67, 8 and 15, but only
+        /// 75 instead of 88 on 256 cores in clusters; 3 gives 62 and 69, but 7 and 13, and on 128 in clusters 86 instead of 87.
         const ALONE: u16 = limit(2, model::RELAXES);
         ALONE * self.crowd.with_self()
     }
@@ -90,20 +90,40 @@ fn part(random: u32, bound: u16) -> u16 {
 }
 
 impl<const W: usize, Relax: RelaxStrategy> Elimination<W, Relax> {
+    /// The longest wait. Longer ones let the thread that works on the list alone for longer; so fewer races are lost, and fewer
+    /// operations wait. Those that do wait for longer.
+    ///
+    /// Through `Handle` on 2 cores where a step takes 46 ns (`ci/bench`, medians of 15 samples): nanoseconds for pairs on 2
+    /// threads, with 50 ns of own work, and for a value from one thread to another; the microseconds that 1 of 1000 operations
+    /// exceeds, and 1 of 10000. A `std` mutex had 1.0 and 39 there.
+    ///
+    /// | longest | pairs | own work | one way | 1 of 1000 | 1 of 10000 |
+    /// |--:|--:|--:|--:|--:|--:|
+    /// | 64 | 43.2 | 134 | 92 | 4.3 | 8 |
+    /// | 512 | 28.5 | 110 | 97 | 23 | 66 |
+    /// | 1024 | 28.1 | 107 | 94 | 28 | 81 |
+    /// | 2048 | 27.6 | 106 | 93 | 26 | 139 |
+    /// | 4096 | 27.9 | 105 | 104 | 0.3 | 181 |
+    /// | 8192 | 26.5 | 105 | 87 | 0.2 | 237 |
+    ///
+    /// Simulated pairs on 4 and 8 cores in clusters fall from 85 and 85 to 79 and 86 operations per microsecond with 512, and to 64
+    /// and 66 with 128.
+    const MOST: u16 = limit(4096, model::RELAXES);
+
     /// Visits before an operation goes back to the list. With 64, those that come back from the array let simulated pairs on
-    /// 256 cores in clusters fall from 88 to 77 operations per microsecond. More change nothing. One where there are few cores.
+    /// 256 cores in clusters fall from 88 to 74 operations per microsecond. More change nothing. One where there are few cores.
     const VISITS: usize = limit(if FAST_PATHS { 128 } else { 1 }, model::VISITS);
 
     /// Of an operation's visits so many tell it how crowded the array is: all, and two threads that do not run, but whose
     /// offers stand in the array, are taken for a crowd. Simulated pairs with 1000 cycles of own work on 8, 16 and 64 cores of
-    /// one socket, operations per microsecond: with 3 of them 7, 10 and 13, with all 6, 9 and 12. With 2 it is 8, 12 and 15, but
-    /// without own work the throughput falls by 11 percent from 8 to 64 cores in clusters; with 1 by 38 up to 256.
+    /// one socket, operations per microsecond: with 3 of them 8, 10 and 13, with all 6, 9 and 12. With 2 it is 8, 12 and 15, but
+    /// without own work the throughput falls by 8 percent from 8 to 128 cores in clusters; with 1 by 38 up to 256.
     const NOTICED: usize = 3;
 
     /// How long an offer after an elimination stands at least, in pauses of those that may answer it. Simulated pairs on 8
-    /// cores, and the least and the most on 16 to 256, operations per microsecond: on one socket 61, 63 and 68, in clusters 84,
-    /// 87 and 88. With 1 it is 62, 64 and 70, and 83, 83 and 90; with 3, 62, 65 and 68, and 86, 86 and 89: in clusters it falls
-    /// from 8 to 128 cores then, by a percent.
+    /// cores, and the least and the most on 16 to 256, operations per microsecond, medians of 5 seeds: on one socket 61, 63 and 67,
+    /// in clusters 84, 86 and 89. With 1 it is 62, 65 and 70, and 84, 81 and 90: in clusters it falls from 8 to 128 cores. With 3,
+    /// 62, 65 and 69, and 86, 86 and 88.
     const STANDS: u16 = limit(4, model::RELAXES);
 
     /// Visits exchangers. `Ok` if there was a partner, with its node if it was a push.
@@ -120,7 +140,7 @@ impl<const W: usize, Relax: RelaxStrategy> Elimination<W, Relax> {
             // It has lost no race yet.
             local.patience.last().max(Self::STANDS * local.mean_pause())
         } else {
-            local.patience.lost(again, local.crowd)
+            local.patience.lost(again, Self::MOST)
         };
         let mut visits = 1;
         loop {
@@ -189,7 +209,7 @@ impl<const W: usize, Relax: RelaxStrategy> sealed::Strategy for Elimination<W, R
 
     #[cold]
     fn wait(local: &mut Local, again: bool) {
-        relax_for::<Relax>(local.patience.lost(again, local.crowd));
+        relax_for::<Relax>(local.patience.lost(again, Self::MOST));
     }
 
     #[inline]
