@@ -190,7 +190,8 @@ impl<'a, A: Access<T>, T: Value> Worker<'a, A, T> {
         if self.index == 0 {
             for _ in 0..values {
                 self.push();
-                while cfg!(feature = "count") && self.tally.pushed - self.received.load(Relaxed) > AHEAD {
+                // The other one may have popped more than this one has pushed: its own values from before.
+                while cfg!(feature = "count") && self.tally.pushed > self.received.load(Relaxed) + AHEAD {
                     std::thread::yield_now();
                 }
             }
