@@ -117,8 +117,9 @@ pub struct Resident(u64);
 impl Resident {
     #[must_use]
     pub fn now() -> Self {
-        let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        // Counted page by page; `status` may be off by what each processor has not added up yet.
+        let pages = fs::read_to_string("/proc/self/smaps_rollup").unwrap_or_default();
+        let line = pages.lines().find_map(|line| line.strip_prefix("Rss:"));
         let kibibytes = line.and_then(|line| line.trim().strip_suffix(" kB")?.parse::<u64>().ok());
         Self(kibibytes.unwrap_or(0) * 1024)
     }

@@ -128,7 +128,7 @@ fn contenders(results: &Results) -> String {
         let share = |workload: &str| {
             results.spread(workload, name, "share").map(|share| format!("{:.2}", share.median)).unwrap_or_default()
         };
-        let memory = results.count("memory", name, "resident").map(|bytes| format!("{:.0}", bytes / 1024.0));
+        let memory = results.count("memory", name, "resident").map(|bytes| format!("{:.0}", bytes.median / 1024.0));
         percentiles.chain([share("pairs-2"), share("pairs-8"), memory.unwrap_or_default()]).collect()
     });
     text
@@ -195,7 +195,7 @@ fn counters(results: &Results) -> String {
             .to_owned();
     for workload in workload::ALL {
         for name in [DIRECT, HANDLE] {
-            let count = |metric| results.count(workload.name, name, metric);
+            let count = |metric| results.count(workload.name, name, metric).map(|count| count.median);
             let Some(allocator_calls) = count("allocator calls") else { continue };
             let counts =
                 ["lost races", "eliminations", "withdrawals", "scans"].map(|metric| count(metric).unwrap_or(0.0));

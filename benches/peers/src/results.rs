@@ -135,12 +135,6 @@ pub struct Spread {
 }
 
 impl Spread {
-    /// Of a count, which does not vary with time.
-    #[must_use]
-    pub fn exact(value: f64) -> Self {
-        Self { class: Class::Any, samples: 1, median: value, least: value, most: value }
-    }
-
     fn of(class: Class, mut values: Vec<f64>) -> Option<Self> {
         values.sort_by(f64::total_cmp);
         let samples = values.len();
@@ -222,10 +216,10 @@ impl Results {
         Spread::of(Class::Any, values.into_iter().map(|(_, value)| value).collect())
     }
 
-    /// A count; it does not depend on the class.
+    /// A contender's figure that does not depend on how long transfers take: a count, or memory.
     #[must_use]
-    pub fn count(&self, workload: &str, contender: &str, metric: &str) -> Option<f64> {
-        self.select(workload, contender, metric).next().map(|row| row.value)
+    pub fn count(&self, workload: &str, contender: &str, metric: &str) -> Option<Spread> {
+        Spread::of(Class::Any, self.select(workload, contender, metric).map(|row| row.value).collect())
     }
 
     /// How many times the first contender's figure the second one's is: the ratio of the medians in the class that has

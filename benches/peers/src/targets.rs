@@ -238,7 +238,7 @@ fn against(count: &str) -> &str {
 
 #[expect(clippy::cast_precision_loss, reason = "there are fewer than 2 to the 52nd")]
 fn count_line(results: &Results, workload: &'static str, ours: &'static str, count: &str, most: usize) -> Line {
-    let measured = results.count(workload, ours, count).map(Spread::exact);
+    let measured = results.count(workload, ours, count);
     let reached = measured.is_some_and(|measured| measured.median <= most as f64);
     let digits = if most == 0 { 6 } else { 0 };
     Line {
