@@ -106,8 +106,9 @@ impl<const W: usize, Relax: RelaxStrategy> Elimination<W, Relax> {
     /// | 4096 | 27.9 | 105 | 104 | 0.3 | 181 |
     /// | 8192 | 26.5 | 105 | 87 | 0.2 | 237 |
     ///
-    /// Simulated pairs on 4 and 8 cores in clusters fall from 85 and 85 to 79 and 86 operations per microsecond with 512, and to 64
-    /// and 66 with 128.
+    /// On another machine, where a step takes 25 ns and waits became shorter by an eighth, 64, 512 and 1024 gave 9.2, 8.0 and 8.3
+    /// for pairs, but 27, 37 and 45 for one way. Simulated pairs on 4 cores in clusters fall from 85 operations per microsecond
+    /// to 79 with 512, and to 64 with 128.
     const MOST: u16 = limit(4096, model::RELAXES);
 
     /// Visits before an operation goes back to the list. With 64, those that come back from the array let simulated pairs on
