@@ -106,6 +106,7 @@ impl<const W: usize, Relax: RelaxStrategy> Elimination<W, Relax> {
     /// | 4096 | 27.9 | 105 | 104 | 0.3 | 181 |
     /// | 8192 | 26.5 | 105 | 87 | 0.2 | 237 |
     ///
+    /// With 8192, 8 threads on 2 cores take 31 instead of 29 for pairs, and the slowest has 0.6 instead of 0.7 of its fair share.
     /// On another machine, where a step takes 25 ns and waits became shorter by an eighth, 64, 512 and 1024 gave 9.2, 8.0 and 8.3
     /// for pairs, but 27, 37 and 45 for one way. Simulated pairs on 4 cores in clusters fall from 85 operations per microsecond
     /// to 79 with 512, and to 64 with 128.
