@@ -12,7 +12,7 @@ pub(crate) mod exchanger;
 
 use crate::model::{self, limit};
 use crate::stats::Counters;
-use crate::sync::{FAST_PATHS, Initial, initial, relax, spin_loop};
+use crate::sync::{Initial, initial, relax, spin_loop};
 use crate::treiber::NodePtr;
 use core::marker::PhantomData;
 use spin::{RelaxStrategy, Spin};
@@ -196,37 +196,5 @@ impl Patience {
     /// How long it was last.
     pub(crate) fn last(&self) -> u16 {
         self.relaxes.max(Self::MIN)
-    }
-}
-
-/// How crowded the array is: doubles with each visit to an exchanger that somebody of the same kind holds, and halves
-/// with each other one. So it settles where there are as many of these as of those.
-///
-/// Whoever comes again waits in proportion to it; so, together, they come about as often as somebody can be served.
-#[derive(Clone, Copy)]
-pub(crate) struct Crowd(u8);
-
-initial! { impl[] Crowd = Crowd::NOBODY }
-
-impl Crowd {
-    pub(crate) const NOBODY: Self = Self(0);
-    /// The most that is distinguished. On the simulated machine (pairs, 8, 64 and 256 cores, operations per microsecond)
-    /// 127 gives 62, 66 and 62 on one socket and 85, 85 and 88 in clusters; 63 gives 74 on 256 cores in clusters, and 255 gives
-    /// 82 instead of 87 on 128. None where code is short.
-    const MOST: u8 = limit(if FAST_PATHS { 127 } else { 0 }, model::CROWD);
-
-    /// Somebody else was there.
-    pub(crate) fn met(&mut self) {
-        self.0 = (2 * self.0 + 1) & Self::MOST;
-    }
-
-    /// Nobody was in the way.
-    pub(crate) fn missed(&mut self) {
-        self.0 /= 2;
-    }
-
-    /// The crowd, and who asks.
-    pub(crate) fn with_self(self) -> u16 {
-        1 + u16::from(self.0)
     }
 }

@@ -212,11 +212,10 @@ impl Results {
     /// What one of the machine's own operations takes.
     #[must_use]
     pub fn machine(&self, metric: &str) -> Option<Spread> {
-        let values = self.of_class(Class::Any, MACHINE, MACHINE, metric);
-        Spread::of(Class::Any, values.into_iter().map(|(_, value)| value).collect())
+        self.count(MACHINE, MACHINE, metric)
     }
 
-    /// A contender's figure that does not depend on how long transfers take: a count, or memory.
+    /// A figure that does not depend on how long transfers take, as a count or memory: of all samples.
     #[must_use]
     pub fn count(&self, workload: &str, contender: &str, metric: &str) -> Option<Spread> {
         Spread::of(Class::Any, self.select(workload, contender, metric).map(|row| row.value).collect())

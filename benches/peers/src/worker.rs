@@ -190,7 +190,7 @@ impl<'a, A: Access<T>, T: Value> Worker<'a, A, T> {
         if self.index == 0 {
             for _ in 0..values {
                 self.push();
-                // The other one may have popped more than this one has pushed: its own values from before.
+                // The other one may be ahead: it pops what this one has piled, too.
                 while cfg!(feature = "count") && self.tally.pushed > self.received.load(Relaxed) + AHEAD {
                     std::thread::yield_now();
                 }
