@@ -12,7 +12,7 @@ pub(crate) mod exchanger;
 
 use crate::model::{self, limit};
 use crate::stats::Counters;
-use crate::sync::{Initial, initial, relax, spin_loop};
+use crate::sync::{FAST_PATHS, Initial, initial, relax, spin_loop};
 use crate::treiber::NodePtr;
 use core::marker::PhantomData;
 use spin::{RelaxStrategy, Spin};
@@ -30,12 +30,21 @@ pub mod sealed {
 
     use super::{Counters, Initial, NodePtr};
 
+    /// What a slot keeps for its back-off.
+    pub trait Local: Initial {
+        /// The slot's owner has popped so many nodes more.
+        #[inline(always)]
+        fn worked(&mut self, _nodes: usize) {}
+    }
+
+    impl Local for () {}
+
     /// A back-off strategy, as a name for its state.
     pub trait Strategy {
         /// What the operations on one stack share.
         type Shared<T>: Initial;
         /// What a slot keeps from one operation to the next.
-        type Local: Initial;
+        type Local: Local;
 
         /// After a push lost a race, for the first time or `again`. `true` if a pop has taken the node.
         ///
@@ -157,6 +166,11 @@ pub(crate) fn relax_for<Relax: RelaxStrategy>(relaxes: u16) {
 /// too short, shorter by a sixth after one that was enough. So it grows as long as, after a wait, more than one race of five
 /// is lost.
 ///
+/// That alone may settle where two threads take turns after some ten pairs each: every wait is enough, and yet one follows the
+/// other. So a wait is also as long as the work since the last one is worth: who got much done before it lost a race did so
+/// because others waited. With little own work that makes each wait longer than the last one, up to the longest; with much
+/// of it nothing, as then not so many operations fit into a wait. To find out, one wait of many is the longest on trial.
+///
 /// Measured with `cargo bench --bench backoff` (x86-64, 2 cores, medians of 15 rounds, two runs), the elimination back-off takes
 /// of the plain list's time a pair: without own work 0.97 to 1.01 on one thread, 0.23 to 0.29 on 2 and 0.32 to 0.37 on 8; on
 /// 2 threads 0.82 to 0.93 with 100 steps of own work, 1.04 to 1.16 with 500.
@@ -176,21 +190,57 @@ pub(crate) fn relax_for<Relax: RelaxStrategy>(relaxes: u16) {
 /// 0.25 (0.2 to 2): `ci/bench`, 15 samples.
 pub struct Patience {
     relaxes: u16,
+    /// Nodes popped since the last wait, in whole scans.
+    nodes: u32,
+    /// Waits since the last trial.
+    waits: u16,
 }
 
-initial! { impl[] Patience = Patience { relaxes: 0 } }
+initial! { impl[] Patience = Patience { relaxes: 0, nodes: 0, waits: 0 } }
+
+impl sealed::Local for Patience {
+    #[inline(always)]
+    #[expect(clippy::cast_possible_truncation, reason = "after as many pops without a wait any number will do")]
+    fn worked(&mut self, nodes: usize) {
+        if FAST_PATHS {
+            self.nodes = self.nodes.wrapping_add(nodes as u32);
+        }
+    }
+}
 
 impl Patience {
     /// The shortest wait, with which it begins.
     const MIN: u16 = limit(4, model::RELAXES);
+    /// Nodes between two waits that are worth no wait: so many go by before a race is lost where there is much own work.
+    const FREE: u32 = 384;
+    /// How long a wait each further one is worth.
+    const WORTH: u32 = 8;
+    /// One of so many waits is as long as may be, on trial.
+    const TRIAL: u16 = 2048;
 
     /// How long to wait after one more lost race, of the same operation as the last one if `again` is set; at `most` so long.
     pub(crate) fn lost(&mut self, again: bool, most: u16) -> u16 {
         let last = self.relaxes;
         // Not again: the operation that waited last has won its race then.
-        let next = if again { last.saturating_mul(2) } else { last - last / 6 };
+        let next = if again { last.saturating_mul(2) } else { (last - last / 6).max(self.worth()) };
         self.relaxes = next.clamp(Self::MIN, most);
+        if FAST_PATHS {
+            self.nodes = 0;
+            self.waits = (self.waits + 1) % Self::TRIAL;
+            if self.waits == 0 {
+                return most;
+            }
+        }
         self.relaxes
+    }
+
+    /// How long a wait the work since the last one is worth.
+    fn worth(&self) -> u16 {
+        if !FAST_PATHS {
+            return 0;
+        }
+        let worth = self.nodes.saturating_sub(Self::FREE).saturating_mul(Self::WORTH);
+        u16::try_from(worth).unwrap_or(u16::MAX)
     }
 
     /// How long it was last.

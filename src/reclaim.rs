@@ -54,7 +54,8 @@ pub enum Permit {
 pub mod sealed {
     //! The seam itself, out of the users' reach.
 
-    use super::{Domain, Initial};
+    use super::Domain;
+    use crate::backoff::sealed::Local;
 
     /// An engine, as a name for its domains.
     pub trait Engine {
@@ -66,7 +67,7 @@ pub mod sealed {
         const BATCH: usize;
 
         /// The engine's part of a stack of `T`; each slot also holds an `L`.
-        type Domain<T, L: Initial>: Domain<T, L>;
+        type Domain<T, L: Local>: Domain<T, L>;
     }
 }
 

@@ -54,6 +54,13 @@ initial! { impl[] Local = Local {
     eliminated: false,
 } }
 
+impl sealed::Local for Local {
+    #[inline(always)]
+    fn worked(&mut self, nodes: usize) {
+        self.patience.worked(nodes);
+    }
+}
+
 impl Local {
     /// An index below `range + 1`.
     fn pick(&mut self) -> usize {

@@ -21,11 +21,10 @@ use super::chain::Chain;
 use super::pool::{Claim, Pool};
 use super::{Domain, Guard, Permit, sealed};
 use crate::OutOfMemory;
+use crate::backoff::sealed::Local;
 use crate::model::{self, limit};
 use crate::stats::Counters;
-use crate::sync::{
-    AcqRel, Acquire, AtomicPtr, Initial, Relaxed, Release, alloc, dealloc, foreign_publish_barrier, initial,
-};
+use crate::sync::{AcqRel, Acquire, AtomicPtr, Relaxed, Release, alloc, dealloc, foreign_publish_barrier, initial};
 use crate::treiber::{Node, NodePtr};
 use ::alloc::alloc::Layout;
 use core::ptr::{self, NonNull};
@@ -65,7 +64,7 @@ impl<const RECLAIM_AT: usize> sealed::Engine for Haphazard<RECLAIM_AT> {
     // The spare list keeps what one slot's turn of reclaiming gives.
     const IDLE_NODES: usize = Self::SLOTS * Self::SLOT_NODES + RECLAIM_AT;
 
-    type Domain<T, L: Initial> = HaphazardDomain<T, L, RECLAIM_AT>;
+    type Domain<T, L: Local> = HaphazardDomain<T, L, RECLAIM_AT>;
 }
 
 const SLOTS: usize = Haphazard::<0>::SLOTS;
@@ -80,7 +79,7 @@ pub struct Private<T, L> {
     local: L,
 }
 
-initial! { impl[T, L: Initial] Private<T, L> = Private {
+initial! { impl[T, L: Local] Private<T, L> = Private {
     hazard: None,
     spare: initial!(Chain<T>),
     retired: 0,
@@ -94,7 +93,7 @@ pub struct HaphazardDomain<T, L, const RECLAIM_AT: usize> {
     shared: AtomicPtr<Shared<T>>,
 }
 
-initial! { impl[T, L: Initial, const RECLAIM_AT: usize] HaphazardDomain<T, L, RECLAIM_AT> = HaphazardDomain {
+initial! { impl[T, L: Local, const RECLAIM_AT: usize] HaphazardDomain<T, L, RECLAIM_AT> = HaphazardDomain {
     pool: initial!(Pool<T, Private<T, L>, SLOTS>),
     shared: AtomicPtr::new(ptr::null_mut()),
 } }
@@ -114,7 +113,7 @@ impl<T, L, const RECLAIM_AT: usize> HaphazardGuard<'_, T, L, RECLAIM_AT> {
     }
 }
 
-impl<T, L: Initial, const RECLAIM_AT: usize> HaphazardDomain<T, L, RECLAIM_AT> {
+impl<T, L: Local, const RECLAIM_AT: usize> HaphazardDomain<T, L, RECLAIM_AT> {
     const LAYOUT: Layout = Layout::new::<Shared<T>>();
 
     fn guard<'a>(&'a self, claim: Claim<'a, T, Private<T, L>>) -> HaphazardGuard<'a, T, L, RECLAIM_AT> {
@@ -168,7 +167,7 @@ unsafe fn free_shared<T>(shared: NonNull<Shared<T>>) {
 // SAFETY: contract 1 is haphazard's: its hazard is published before the barrier in `protect`, its domain
 // has a full barrier before it reads the hazards. 2 is invariant 3. 3: `retire_ptr` takes any node that is
 // not reachable. 4: nothing here calls a closure of the user's.
-unsafe impl<T, L: Initial, const RECLAIM_AT: usize> Domain<T, L> for HaphazardDomain<T, L, RECLAIM_AT> {
+unsafe impl<T, L: Local, const RECLAIM_AT: usize> Domain<T, L> for HaphazardDomain<T, L, RECLAIM_AT> {
     type Guard<'a>
         = HaphazardGuard<'a, T, L, RECLAIM_AT>
     where
@@ -244,7 +243,7 @@ unsafe impl<T, L: Initial, const RECLAIM_AT: usize> Domain<T, L> for HaphazardDo
 }
 
 // SAFETY: as for the domain.
-unsafe impl<T, L: Initial, const RECLAIM_AT: usize> Guard<T, L> for HaphazardGuard<'_, T, L, RECLAIM_AT> {
+unsafe impl<T, L: Local, const RECLAIM_AT: usize> Guard<T, L> for HaphazardGuard<'_, T, L, RECLAIM_AT> {
     fn spare(&mut self) -> Option<NodePtr<T>> {
         self.claim.0.private().spare.pop_exclusive()
     }
@@ -334,7 +333,9 @@ unsafe impl<T, L: Initial, const RECLAIM_AT: usize> Guard<T, L> for HaphazardGua
         let Some(shared) = self.domain.shared() else { return };
         let due = self.claim.0.private().retired >= RECLAIM_AT;
         if due {
-            self.claim.0.private().retired = 0;
+            let mut private = self.claim.0.private();
+            private.retired = 0;
+            private.local.worked(RECLAIM_AT);
             shared.domain.eager_reclaim();
             self.counters().scans(1);
             self.counters().set_retired(0);

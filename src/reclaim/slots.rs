@@ -47,9 +47,10 @@ use super::depot::Depot;
 use super::pool::{Claim, FEW, Pool, PrivateRef};
 use super::{Domain, Guard, Permit, sealed};
 use crate::OutOfMemory;
+use crate::backoff::sealed::Local;
 use crate::model::{self, limit};
 use crate::stats::Counters;
-use crate::sync::{Initial, initial};
+use crate::sync::initial;
 use crate::treiber::{Node, NodePtr};
 use core::mem;
 
@@ -99,7 +100,7 @@ impl<const N: usize> sealed::Engine for Slots<N> {
     // A last incomplete batch may stay in the depot above its limit.
     const IDLE_NODES: usize = N * Self::SLOT_NODES + Self::SURPLUS - 1;
 
-    type Domain<T, L: Initial> = SlotsDomain<T, L, N>;
+    type Domain<T, L: Local> = SlotsDomain<T, L, N>;
 }
 
 /// What the owner of a slot alone touches.
@@ -109,7 +110,7 @@ pub struct Private<T, L> {
     local: L,
 }
 
-initial! { impl[T, L: Initial] Private<T, L> = Private {
+initial! { impl[T, L: Local] Private<T, L> = Private {
     retired: initial!(Chain<T>),
     spare: initial!(Chain<T>),
     local: initial!(L),
@@ -122,7 +123,7 @@ pub struct SlotsDomain<T, L, const N: usize> {
     pool: Pool<T, Private<T, L>, N>,
 }
 
-initial! { impl[T, L: Initial, const N: usize] SlotsDomain<T, L, N> = SlotsDomain {
+initial! { impl[T, L: Local, const N: usize] SlotsDomain<T, L, N> = SlotsDomain {
     pool: initial!(Pool<T, Private<T, L>, N>),
     depot: initial!(Depot<T>),
 } }
@@ -135,7 +136,7 @@ pub struct SlotsGuard<'a, T, L, const N: usize> {
 
 // SAFETY: contract 1 is `Inside::scan`'s, see there. 2 is invariant 1 of this module and rule 1 of the depot. 3 is
 // invariant 2. 4: nothing here calls a closure of the user's or panics.
-unsafe impl<T, L: Initial, const N: usize> Domain<T, L> for SlotsDomain<T, L, N> {
+unsafe impl<T, L: Local, const N: usize> Domain<T, L> for SlotsDomain<T, L, N> {
     type Guard<'a>
         = SlotsGuard<'a, T, L, N>
     where
@@ -235,7 +236,7 @@ unsafe impl<T, L: Initial, const N: usize> Domain<T, L> for SlotsDomain<T, L, N>
     }
 }
 
-impl<T, L: Initial, const N: usize> SlotsDomain<T, L, N> {
+impl<T, L: Local, const N: usize> SlotsDomain<T, L, N> {
     #[inline(always)]
     fn guard<'a>(&'a self, claim: Claim<'a, T, Private<T, L>>) -> SlotsGuard<'a, T, L, N> {
         SlotsGuard { domain: self, claim }
@@ -243,7 +244,7 @@ impl<T, L: Initial, const N: usize> SlotsDomain<T, L, N> {
 }
 
 // SAFETY: as for the domain.
-unsafe impl<T, L: Initial, const N: usize> Guard<T, L> for SlotsGuard<'_, T, L, N> {
+unsafe impl<T, L: Local, const N: usize> Guard<T, L> for SlotsGuard<'_, T, L, N> {
     #[inline(always)]
     fn spare(&mut self) -> Option<NodePtr<T>> {
         self.private().spare.pop_exclusive()
@@ -352,7 +353,7 @@ unsafe impl<T, L: Initial, const N: usize> Guard<T, L> for SlotsGuard<'_, T, L, 
     }
 }
 
-impl<T, L: Initial, const N: usize> SlotsGuard<'_, T, L, N> {
+impl<T, L: Local, const N: usize> SlotsGuard<'_, T, L, N> {
     #[inline(always)]
     fn private(&mut self) -> PrivateRef<'_, Private<T, L>> {
         self.claim.0.private()

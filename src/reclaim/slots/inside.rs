@@ -1,10 +1,11 @@
 //! What goes on inside a slot, out of the common case: nodes for one that has none, scans, surplus.
 
 use super::{Private, Slots, SlotsDomain};
+use crate::backoff::sealed::Local;
 use crate::model::{self, limit};
 use crate::reclaim::Permit;
 use crate::reclaim::pool::{FEW, Owner, Slot};
-use crate::sync::{FAST_PATHS, Initial, hash, scan_barrier};
+use crate::sync::{FAST_PATHS, hash, scan_barrier};
 use crate::treiber::{Node, NodePtr};
 use core::ptr;
 
@@ -14,7 +15,7 @@ pub(super) struct Inside<'a, T, L, const N: usize> {
     pub(super) owner: Owner<'a, T, Private<T, L>>,
 }
 
-impl<T, L: Initial, const N: usize> Inside<'_, T, L, N> {
+impl<T, L: Local, const N: usize> Inside<'_, T, L, N> {
     #[inline(always)]
     fn lend(&mut self) -> Inside<'_, T, L, N> {
         Inside { domain: self.domain, owner: self.owner.lend() }
@@ -77,6 +78,7 @@ impl<T, L: Initial, const N: usize> Inside<'_, T, L, N> {
         let left = {
             let mut private = self.owner.private();
             let private = &mut *private;
+            let before = private.retired.len();
             // Mostly nobody protects anything, and no look at each node is needed: either there are no spare nodes, or,
             // as pops outnumber pushes here, there is a batch for others.
             // Unchecked: where this is left out, sorting them one by one comes to the same, and takes longer.
@@ -88,7 +90,9 @@ impl<T, L: Initial, const N: usize> Inside<'_, T, L, N> {
             } else {
                 self.domain.sort(private, &hazards);
             }
-            private.retired.len()
+            let left = private.retired.len();
+            private.local.worked(before - left);
+            left
         };
         self.owner.counters().set_retired(left);
     }
@@ -114,7 +118,7 @@ impl<T, L: Initial, const N: usize> Inside<'_, T, L, N> {
     }
 }
 
-impl<T, L: Initial, const N: usize> SlotsDomain<T, L, N> {
+impl<T, L: Local, const N: usize> SlotsDomain<T, L, N> {
     /// Reads all hazards. With few slots a look at each node would be code for nothing, and the filter is all or nothing.
     #[inline(always)]
     fn hazards(&self) -> Hazards<T> {
