@@ -12,7 +12,7 @@ pub(crate) mod exchanger;
 
 use crate::model::{self, limit};
 use crate::stats::Counters;
-use crate::sync::{FAST_PATHS, Initial, initial, relax, spin_loop};
+use crate::sync::{FAST_PATHS, Initial, array_of, initial, relax, spin_loop};
 use crate::treiber::NodePtr;
 use core::marker::PhantomData;
 use spin::{RelaxStrategy, Spin};
@@ -190,61 +190,88 @@ pub(crate) fn relax_for<Relax: RelaxStrategy>(relaxes: u16) {
 /// 0.25 (0.2 to 2): `ci/bench`, 15 samples.
 pub struct Patience {
     relaxes: u16,
-    /// Nodes popped since the last wait, in whole scans.
-    nodes: u32,
-    /// Waits since the last trial.
-    waits: u16,
+    /// None where code is short.
+    work: [Work; FAST_PATHS as usize],
 }
 
-initial! { impl[] Patience = Patience { relaxes: 0, nodes: 0, waits: 0 } }
+initial! { impl[] Patience = Patience { relaxes: 0, work: array_of!(initial!(Work)) } }
 
 impl sealed::Local for Patience {
     #[inline(always)]
-    #[expect(clippy::cast_possible_truncation, reason = "after as many pops without a wait any number will do")]
     fn worked(&mut self, nodes: usize) {
-        if FAST_PATHS {
-            self.nodes = self.nodes.wrapping_add(nodes as u32);
-        }
+        self.work.iter_mut().for_each(|work| work.add(nodes));
     }
 }
 
 impl Patience {
     /// The shortest wait, with which it begins.
     const MIN: u16 = limit(4, model::RELAXES);
-    /// Nodes between two waits that are worth no wait: so many go by before a race is lost where there is much own work.
-    const FREE: u32 = 384;
-    /// How long a wait each further one is worth.
-    const WORTH: u32 = 8;
-    /// One of so many waits is as long as may be, on trial.
-    const TRIAL: u16 = 2048;
 
     /// How long to wait after one more lost race, of the same operation as the last one if `again` is set; at `most` so long.
     pub(crate) fn lost(&mut self, again: bool, most: u16) -> u16 {
         let last = self.relaxes;
+        let worth = self.work.first().map_or(0, Work::worth);
         // Not again: the operation that waited last has won its race then.
-        let next = if again { last.saturating_mul(2) } else { (last - last / 6).max(self.worth()) };
+        let next = if again { last.saturating_mul(2) } else { (last - last / 6).max(worth) };
         self.relaxes = next.clamp(Self::MIN, most);
-        if FAST_PATHS {
-            self.nodes = 0;
-            self.waits = (self.waits + 1) % Self::TRIAL;
-            if self.waits == 0 {
-                return most;
-            }
-        }
-        self.relaxes
-    }
-
-    /// How long a wait the work since the last one is worth.
-    fn worth(&self) -> u16 {
-        if !FAST_PATHS {
-            return 0;
-        }
-        let worth = self.nodes.saturating_sub(Self::FREE).saturating_mul(Self::WORTH);
-        u16::try_from(worth).unwrap_or(u16::MAX)
+        if self.work.iter_mut().any(Work::begins_trial) { most } else { self.relaxes }
     }
 
     /// How long it was last.
     pub(crate) fn last(&self) -> u16 {
         self.relaxes.max(Self::MIN)
+    }
+}
+
+/// What an owner gets done between two waits, and what that is worth.
+struct Work {
+    /// Nodes popped since the last wait, in whole scans. After more than it holds, it may be any number.
+    nodes: u16,
+    /// Waits since the last trial.
+    waits: u16,
+}
+
+initial! { impl[] Work = Work { nodes: 0, waits: 0 } }
+
+impl Work {
+    /// Nodes between two waits that are worth no wait: so many go by before a race is lost where there is much own work.
+    ///
+    /// Through `Handle` on 2 cores where a step takes 25 ns and a pair 12 (`ci/bench`, medians of 4 to 14 samples): nanoseconds
+    /// for pairs on 2 threads, and with 150, 300 and 600 ns of own work; the microseconds that 1 of 1000 operations that time
+    /// each exceeds, through `Stack`; a `std` mutex had 0.13. A trial is so many steps long, and one of so many waits.
+    ///
+    /// | free | worth | trials | pairs | 150 | 300 | 600 | 1 of 1000 |
+    /// |--:|--:|--:|--:|--:|--:|--:|--:|
+    /// | all | 0 | none | 13.1 to 15.3 | 178 | 312 | 619 | 1.9 |
+    /// | 64 | 4 | 512 of 256 | 12.5 | 219 | 362 | 706 | 0.1 |
+    /// | 256 | 4 | 2048 of 1024 | 12.6 | 183 | 336 | 652 | 2.0 |
+    /// | 256 | 6 | 2048 of 1024 | 12.5 | 187 | 352 | 662 | 0.1 |
+    /// | 512 | 8 | 4096 of 1024 | 12.5 | 209 | 342 | 645 | 0.6 |
+    /// | 512 | 8 | 4096 of 4096 | 12.5 | 180 | 325 | 639 | 1.0 |
+    ///
+    /// If waits become shorter by a third or half instead of a sixth, in the fourth line 334 or 323 with 300, but 2.7 or 1.3
+    /// microseconds.
+    const FREE: u16 = 384;
+    /// How long a wait each further one is worth, in relaxes. So waits that work is worth add at most as many to each pop.
+    const WORTH: u16 = 8;
+    /// One of so many waits is as long as may be, on trial.
+    const TRIAL: u16 = 2048;
+
+    #[inline(always)]
+    #[expect(clippy::cast_possible_truncation, reason = "as said at `nodes`")]
+    fn add(&mut self, nodes: usize) {
+        self.nodes = self.nodes.wrapping_add(nodes as u16);
+    }
+
+    /// How long a wait it is worth.
+    fn worth(&self) -> u16 {
+        self.nodes.saturating_sub(Self::FREE).saturating_mul(Self::WORTH)
+    }
+
+    /// Begins a wait. Whether it is a trial.
+    fn begins_trial(&mut self) -> bool {
+        self.nodes = 0;
+        self.waits = (self.waits + 1) % Self::TRIAL;
+        self.waits == 0
     }
 }
