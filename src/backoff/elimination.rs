@@ -18,9 +18,9 @@ use spin::{RelaxStrategy, Spin};
 /// times. In the end it always goes back to the list. Who was eliminated begins its next operation here, too, so those that
 /// meet here leave the list to those that are faster there.
 ///
-/// The range doubles on a collision and halves after waiting in vain; the wait adapts to the races lost, and the pause to
-/// how many others are met in the array. All of it stays in the slot from one operation to the next. A wait is at most
-/// 4096 steps long, a pause at most 384.
+/// The range doubles on a collision and halves after waiting in vain; the wait adapts to the races lost and to the pops
+/// between them, and the pause to how many others are met in the array. All of it stays in the slot from one operation to
+/// the next. A wait is at most 4096 steps long, a pause at most 384.
 ///
 /// `W` is at least 1 and below 65536; each exchanger is one word, on a cache line of its own where there are caches.
 /// `Relax` says what one step of waiting is: [`Spin`] is the processor's hint for spinning; an embedder may put
