@@ -19,6 +19,13 @@ use spin::{RelaxStrategy, Spin};
 
 pub use elimination::Elimination;
 
+/// What an operation does.
+#[derive(Clone, Copy)]
+pub(crate) enum Kind {
+    Push,
+    Pop,
+}
+
 /// A back-off: what an operation does after it lost a race. Implemented by [`NoBackoff`], [`Exponential`] and
 /// [`Elimination`]; sealed.
 pub trait Backoff: sealed::Strategy {}
@@ -32,9 +39,9 @@ pub mod sealed {
 
     /// What a slot keeps for its back-off.
     pub trait Local: Initial {
-        /// The slot's owner has popped so many nodes more.
+        /// The slot's owner has popped so many nodes more, and pushes too, if it is `mixed`.
         #[inline(always)]
-        fn worked(&mut self, _nodes: usize) {}
+        fn worked(&mut self, _nodes: usize, _mixed: bool) {}
     }
 
     impl Local for () {}
@@ -75,7 +82,7 @@ pub mod sealed {
             false
         }
 
-        /// After an operation that nothing can be exchanged with lost a race.
+        /// After a push that nothing can be exchanged with lost a race.
         fn wait(local: &mut Self::Local, again: bool);
 
         /// One step of waiting for somebody else.
@@ -201,8 +208,8 @@ initial! { impl[] Patience = Patience { relaxes: 0, work: array_of!(initial!(Wor
 
 impl sealed::Local for Patience {
     #[inline(always)]
-    fn worked(&mut self, nodes: usize) {
-        self.work.iter_mut().for_each(|work| work.add(nodes));
+    fn worked(&mut self, nodes: usize, mixed: bool) {
+        self.work.iter_mut().for_each(|work| work.add(nodes, mixed));
     }
 }
 
@@ -220,6 +227,11 @@ impl Patience {
         if self.work.iter_mut().any(Work::begins_trial) { most } else { self.relaxes }
     }
 
+    /// Notes what kind of operation has lost a race. Whether the owner seems to do nothing else.
+    pub(crate) fn is_one_way(&mut self, kind: Kind) -> bool {
+        self.work.iter_mut().any(|work| work.is_one_way(kind))
+    }
+
     /// How long it was last.
     pub(crate) fn last(&self) -> u16 {
         self.relaxes.max(Self::MIN)
@@ -232,9 +244,11 @@ struct Work {
     nodes: u16,
     /// Waits since the last trial.
     waits: u16,
+    /// Races that pushes lost, since a pop lost one; or, negative, that pops did, since a push lost one.
+    alike: i8,
 }
 
-initial! { impl[] Work = Work { nodes: 0, waits: 0 } }
+initial! { impl[] Work = Work { nodes: 0, waits: 0, alike: 0 } }
 
 impl Work {
     /// Nodes between two waits that are worth no wait: so many go by before a race is lost where there is much own work.
@@ -258,13 +272,27 @@ impl Work {
     const FREE: u16 = 384;
     /// How long a wait each further one is worth, in relaxes. So waits that work is worth add at most as many to each pop.
     const WORTH: u16 = 8;
+    /// More lost races than this of one kind only, and the owner is taken for one that does nothing else.
+    const ALIKE: u8 = 8;
     /// One of so many waits is as long as may be, on trial.
     const TRIAL: u16 = 2048;
 
     #[inline(always)]
     #[expect(clippy::cast_possible_truncation, reason = "as said at `nodes`")]
-    fn add(&mut self, nodes: usize) {
+    fn add(&mut self, nodes: usize, mixed: bool) {
         self.nodes = self.nodes.wrapping_add(nodes as u16);
+        if mixed {
+            self.alike = 0;
+        }
+    }
+
+    /// See [`Patience::is_one_way`].
+    fn is_one_way(&mut self, kind: Kind) -> bool {
+        self.alike = match kind {
+            Kind::Push => self.alike.max(0).saturating_add(1),
+            Kind::Pop => self.alike.min(0).saturating_sub(1),
+        };
+        self.alike.unsigned_abs() > Self::ALIKE
     }
 
     /// How long a wait it is worth.

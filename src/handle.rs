@@ -39,12 +39,6 @@ use core::ptr::{self, NonNull};
 pub struct Handle<'a, T, R: Reclaim = Slots<8>, B: Backoff = Elimination<4>> {
     pub(crate) stack: &'a Stack<T, R, B>,
     pub(crate) guard: GuardOf<'a, T, R, B>,
-    /// Whether a push leaves its node protected: from within a slot in place.
-    ///
-    /// In further slots it would not pay: each handle that rests may hold a node in another's retired list, which is scanned
-    /// the sooner, the more there are. With 31 such handles on `Slots<8>`, which rest, a pair of another one took 5000
-    /// instructions; as it is, 80 to 120, and 61 without any.
-    keeps: bool,
 }
 
 // SAFETY: what the slot holds is used by its owner alone, and the handle takes the ownership along. A push or pop
@@ -53,8 +47,7 @@ unsafe impl<T: Send, R: Reclaim, B: Backoff> Send for Handle<'_, T, R, B> {}
 
 impl<'a, T, R: Reclaim, B: Backoff> Handle<'a, T, R, B> {
     pub(crate) fn new(stack: &'a Stack<T, R, B>, guard: GuardOf<'a, T, R, B>) -> Self {
-        let keeps = guard.may_keep();
-        Self { stack, guard, keeps }
+        Self { stack, guard }
     }
 
     /// As [`Stack::push`].
@@ -64,7 +57,7 @@ impl<'a, T, R: Reclaim, B: Backoff> Handle<'a, T, R, B> {
     /// Without memory it does what `Box::new` does.
     #[inline]
     pub fn push(&mut self, value: T) {
-        self.stack.push_in::<_, ()>(&mut self.guard, value, self.keeps);
+        self.stack.push_in::<_, ()>(&mut self.guard, value, true);
     }
 
     /// As [`Stack::try_push`].
@@ -74,7 +67,7 @@ impl<'a, T, R: Reclaim, B: Backoff> Handle<'a, T, R, B> {
     /// [`PushErrorKind::OutOfMemory`]; the value is in the error.
     #[inline]
     pub fn try_push(&mut self, value: T) -> Result<(), PushError<T>> {
-        self.stack.push_in(&mut self.guard, value, self.keeps)
+        self.stack.push_in(&mut self.guard, value, true)
     }
 
     /// As [`Stack::push_spare`]; but if more contexts than `N` of `Slots<N>` are inside, and neither the handle's slot
@@ -119,7 +112,6 @@ impl<'a, T, R: Reclaim, B: Backoff> Handle<'a, T, R, B> {
                 |(guard, node)| (guard, Some(node)),
             );
             ptr::write(&raw mut self.guard, guard);
-            self.keeps = self.guard.may_keep();
             node
         }
     }
@@ -131,11 +123,11 @@ impl<'a, T, R: Reclaim, B: Backoff> Handle<'a, T, R, B> {
             return self.stack.pop_exchanging(&mut self.guard, Protecting::<T, R, B>);
         }
         let top = NonNull::new(self.stack.head.top())?;
-        let protected = FAST_PATHS && self.guard.protects(top);
-        if !protected {
+        let kept = FAST_PATHS && self.guard.keeps(top);
+        if !kept {
             self.guard.protect(top);
         }
-        self.stack.pop_in(Protecting::<T, R, B>(&mut self.guard), top, protected)
+        self.stack.pop_in(Protecting::<T, R, B>(&mut self.guard), top, kept)
     }
 }
 

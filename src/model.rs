@@ -17,8 +17,6 @@ pub(crate) const RETIRE_LIMIT: usize = 1;
 pub(crate) const SCAN_LIMIT: usize = 1;
 /// Nodes that the depot keeps: two batches.
 pub(crate) const DEPOT_LIMIT: usize = 2;
-/// Hazards that a scan lists: with two, it looks for each node in all slots.
-pub(crate) const LISTED: usize = 1;
 /// Slots of `Haphazard`.
 #[cfg(target_has_atomic = "ptr")]
 pub(crate) const HAPHAZARD_SLOTS: usize = 2;

@@ -12,8 +12,8 @@
 //! 3. [`Guard::retire`] takes a node without a value that the caller owns, whether it was reachable from a head
 //!    or not.
 //! 4. No method runs code of the user's (the allocator apart), and none unwinds.
-//! 5. After [`Guard::protect_own`] with `node`, which the caller then pushes, it is protected as by 1 for as long as
-//!    [`Guard::protects`] says so. No barrier is needed, and no second look at the head: whoever unlinks the node has seen
+//! 5. After [`Guard::keep`] with `node`, which the caller then pushes, it is protected as by 1 for as long as
+//!    [`Guard::keeps`] says so. No barrier is needed, and no second look at the head: whoever unlinks the node has seen
 //!    it linked, and with it the hazard, which was shown before. So while the hazard is there, the node is the top only
 //!    as what was pushed then.
 //!
@@ -134,14 +134,11 @@ pub unsafe trait Guard<T, L> {
     /// Protects `node` (1) instead of what was protected before.
     fn protect(&mut self, node: NodePtr<T>);
 
-    /// Whether this slot is one of those whose owners may leave a node protected when an operation ends.
-    fn may_keep(&self) -> bool;
-
     /// Protects `node`, which the caller owns and pushes next (5), instead of what was protected before.
-    fn protect_own(&mut self, node: NodePtr<T>);
+    fn keep(&mut self, node: NodePtr<T>);
 
-    /// Whether it protects `node`. If no operation is under way, then by 5.
-    fn protects(&self, node: NodePtr<T>) -> bool;
+    /// Whether `node` is protected by 5.
+    fn keeps(&self, node: NodePtr<T>) -> bool;
 
     /// Protects nothing any more; for a guard that stays.
     fn unprotect(&mut self);
@@ -151,8 +148,9 @@ pub unsafe trait Guard<T, L> {
     ///
     /// # Safety
     ///
-    /// The caller owns the node, it came from this domain, holds no value, and is not used afterwards.
-    unsafe fn retire(&mut self, node: NodePtr<T>);
+    /// The caller owns the node, it came from this domain, holds no value, and is not used afterwards. If it was `kept`, this
+    /// guard has pushed it after it got it (2), and kept it (5) until it popped it.
+    unsafe fn retire(&mut self, node: NodePtr<T>, kept: bool);
 
     /// Lets go what can be of a chain, all at once, and returns the others.
     ///
@@ -173,7 +171,7 @@ pub unsafe trait Guard<T, L> {
         let mut nodes = unsafe { self.retire_whole(nodes) };
         while let Some(node) = nodes.pop() {
             // SAFETY: the caller's contract.
-            unsafe { self.retire(node) };
+            unsafe { self.retire(node, false) };
             self.settle(Permit::Nothing);
         }
         self.give_back();

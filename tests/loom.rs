@@ -153,6 +153,45 @@ fn growth() {
     });
 }
 
+/// A stack whose only slot in place is lost, so that all who come are in further ones.
+fn further_slots(values: impl IntoIterator<Item = u32>) -> Plain<1> {
+    let stack = Plain::from_iter(values);
+    mem::forget(stack.handle());
+    stack
+}
+
+/// What a handle in a further slot keeps, the other one pops, and gives to it. It uses the node again.
+#[test]
+fn kept_node_is_given() {
+    check(1, || {
+        let keep = |stack: &Plain<1>| {
+            let mut handle = stack.handle();
+            handle.push(2);
+            let value = handle.pop();
+            (3..=4).for_each(|value| handle.push(value));
+            value.into_iter().collect()
+        };
+        assert_all(race(further_slots([1]), [pop_by_handle], keep), &[1, 2, 3, 4]);
+    });
+}
+
+/// Another context and a second handle here pop what the first handle keeps, one after the other. So the second one gets what
+/// the other context has given, and uses it again.
+#[test]
+fn given_node_comes_back() {
+    check(1, || {
+        let keep_and_take = |stack: &Plain<1>| {
+            let (mut keeps, mut takes) = (stack.handle(), stack.handle());
+            keeps.push(2);
+            keeps.push(3);
+            let values = [takes.pop(), takes.pop()];
+            (4..=5).for_each(|value| takes.push(value));
+            values.into_iter().flatten().collect()
+        };
+        assert_all(race(further_slots([1]), [pop_by_handle], keep_and_take), &[1, 2, 3, 4, 5]);
+    });
+}
+
 /// Detaching all nodes and unlinking one exclude each other; the pop's node is not freed under its eyes.
 #[test]
 fn take_all_against_pop() {

@@ -9,7 +9,9 @@ use common::*;
 use std::thread;
 
 for_each_stack! { one_thread, many_threads, scans_when_due }
-for_each_slots_stack! { scans_for_a_node_if_that_is_worth_it, whole_batches_are_reserved_without_a_scan }
+for_each_slots_stack! {
+    scans_for_a_node_if_that_is_worth_it, whole_batches_are_reserved_without_a_scan, handles_that_rest_make_no_scan_due,
+}
 
 fn one_thread<R: Engine, B: Backoff>() {
     let stack = Stack::<usize, R, B>::custom();
@@ -69,6 +71,27 @@ fn whole_batches_are_reserved_without_a_scan<R: Engine, B: Backoff>() {
     stack.reserve(3 * R::RETIRED).unwrap();
     let stats = stack.stats();
     assert_eq!((stats.scans, stats.retired, stats.allocator_calls), (0, 0, 3 * R::RETIRED));
+}
+
+/// Each keeps the node that it has pushed, which another one has popped. That one's list has those of the slots in place, and no
+/// others.
+fn handles_that_rest_make_no_scan_due<R: Engine, B: Backoff>() {
+    let stack = Stack::<usize, R, B>::custom();
+    let mut resting: Vec<_> = (0..8 * R::SLOTS).map(|_| stack.handle()).collect();
+    let mut handle = stack.handle();
+    for handle in &mut resting {
+        handle.push(0);
+    }
+    while handle.pop().is_some() {}
+    let pairs = 100 * R::SLOTS;
+    let scans = stack.stats().scans;
+    for _ in 0..pairs {
+        handle.push(0);
+        handle.pop();
+    }
+    let stats = stack.stats();
+    assert!(stats.scans - scans <= pairs / (2 * R::SLOTS), "{stats:?}");
+    assert!(stats.retired <= R::RETIRED, "{stats:?}");
 }
 
 fn many_threads<R: Engine, B: Backoff>() {

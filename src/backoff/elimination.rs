@@ -20,7 +20,7 @@ use spin::{RelaxStrategy, Spin};
 ///
 /// The range doubles on a collision and halves after waiting in vain; the wait adapts to the races lost and to the pops
 /// between them, and the pause to how many others are met in the array. All of it stays in the slot from one operation to
-/// the next. A wait is at most 4096 steps long, a pause at most 384.
+/// the next. A wait is at most 4096 steps long, and 128 of who only pushes or only pops; a pause at most 384.
 ///
 /// `W` is at least 1 and below 65536; each exchanger is one word, on a cache line of its own where there are caches.
 /// `Relax` says what one step of waiting is: [`Spin`] is the processor's hint for spinning; an embedder may put
@@ -56,8 +56,8 @@ initial! { impl[] Local = Local {
 
 impl sealed::Local for Local {
     #[inline(always)]
-    fn worked(&mut self, nodes: usize) {
-        self.patience.worked(nodes);
+    fn worked(&mut self, nodes: usize, mixed: bool) {
+        self.patience.worked(nodes, mixed);
     }
 }
 
@@ -150,6 +150,26 @@ impl<const W: usize, Relax: RelaxStrategy> Elimination<W, Relax> {
     /// to 79 with 512, and to 64 with 128.
     const MOST: u16 = limit(4096, model::RELAXES);
 
+    /// The longest wait of who only pushes or only pops; twice as long if it loses the same race again. While it waits, the list
+    /// grows or gets empty; with a long wait there are more nodes than the engine keeps, which go to the allocator and come from
+    /// it, and are in nobody's cache.
+    ///
+    /// A value from one thread to another (`ci/bench` on 2 cores where a step takes 25 ns, a line's way to the other core 24 or
+    /// 175; medians of 9 to 30 samples, nanoseconds; a wait not longer again):
+    ///
+    /// | longest | `Handle`, near | `Stack`, near | `Handle`, far | `Stack`, far |
+    /// |--:|--:|--:|--:|--:|
+    /// | 16 | 36 | 39 | | |
+    /// | 64 | 35 | 38 to 41 | 53 | 62 |
+    /// | 128 | 43 | 45 | | |
+    /// | 256 | 42 | 60 | | |
+    /// | 512 | 49 | 61 | | |
+    /// | 4096 | 59 to 65 | 64 to 66 | 62 to 65 | 67 to 69 |
+    ///
+    /// With longer waits again, 128, 256, 512 and 4096, it is 35, 38, 39 and 45 to 68 through `Handle`. Pushes and pops as 9 to 1,
+    /// or 1 to 9, do not change.
+    const ONE_WAY: u16 = limit(64, model::RELAXES);
+
     /// Visits before an operation goes back to the list. With 64, those that come back from the array let simulated pairs on
     /// 256 cores in clusters fall from 88 to 74 operations per microsecond. More change nothing. One where there are few cores.
     const VISITS: usize = limit(if FAST_PATHS { 128 } else { 1 }, model::VISITS);
@@ -180,7 +200,8 @@ impl<const W: usize, Relax: RelaxStrategy> Elimination<W, Relax> {
             // It has lost no race yet.
             local.patience.last().max(Self::STANDS * local.mean_pause())
         } else {
-            local.patience.lost(again, Self::MOST)
+            let one_way = local.patience.is_one_way(visit.kind());
+            local.patience.lost(again, if one_way { Self::ONE_WAY << u8::from(again) } else { Self::MOST })
         };
         let mut visits = 1;
         loop {

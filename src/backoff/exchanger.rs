@@ -24,15 +24,24 @@
 //! A node goes with an offer or with an answer: both are Release, and both are read with Acquire before the node is
 //! touched. The rest is Relaxed.
 
+use super::Kind;
 use crate::sync::{AcqRel, Acquire, AtomicPtr, Relaxed, Release, initial, relax};
 use crate::treiber::{Node, NodePtr};
 use core::ptr::{self, NonNull};
 use spin::RelaxStrategy;
 
 const TAG: usize = 0b11;
-const PUSH: usize = 1;
-const POP: usize = 2;
+const PUSH: usize = tag(Kind::Push);
+const POP: usize = tag(Kind::Pop);
 const ANSWER: usize = 3;
+
+/// The tag of an offer.
+const fn tag(kind: Kind) -> usize {
+    match kind {
+        Kind::Push => 1,
+        Kind::Pop => 2,
+    }
+}
 
 /// One cell of an elimination array.
 pub struct Exchanger<T>(AtomicPtr<Node<T>>);
@@ -52,18 +61,22 @@ pub(crate) enum Alone {
 pub(crate) struct Visit<T> {
     /// The node, of a push; null, of a pop.
     node: *mut Node<T>,
-    kind: usize,
+    kind: Kind,
 }
 
 impl<T> Visit<T> {
     /// A push's visit. If it is answered, the node, which has a value, belongs to a pop.
     pub(crate) fn push(node: NodePtr<T>) -> Self {
-        Self { node: node.as_ptr(), kind: PUSH }
+        Self { node: node.as_ptr(), kind: Kind::Push }
     }
 
     /// A pop's visit. If it is answered, it has won a node with a value.
     pub(crate) fn pop() -> Self {
-        Self { node: ptr::null_mut(), kind: POP }
+        Self { node: ptr::null_mut(), kind: Kind::Pop }
+    }
+
+    pub(crate) fn kind(&self) -> Kind {
+        self.kind
     }
 
     fn word(&self, tag: usize) -> *mut Node<T> {
@@ -81,12 +94,12 @@ impl<T> Exchanger<T> {
     ) -> Result<Option<NodePtr<T>>, Alone> {
         let empty = ptr::null_mut();
         let other = self.0.load(Relaxed);
-        if other.addr() & TAG == PUSH + POP - visit.kind {
+        if other.addr() & TAG == PUSH + POP - tag(visit.kind) {
             // AcqRel: a push's node goes with the answer; a pop takes the node of the offer.
             let answered = self.0.compare_exchange(other, visit.word(ANSWER), AcqRel, Relaxed);
             return answered.map(untagged).map_err(|_| Alone::Collided);
         }
-        let offer = visit.word(visit.kind);
+        let offer = visit.word(tag(visit.kind));
         // Release: a push's node goes with the offer.
         // Unchecked: without the first look the exchange fails all the same, but takes the cache line from who waits.
         if other != empty || self.0.compare_exchange(empty, offer, Release, Relaxed).is_err() {

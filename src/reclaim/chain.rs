@@ -1,8 +1,9 @@
-//! A list of nodes that one context owns: the retired list, the spare nodes, a batch.
+//! Lists of nodes that one context owns: the retired list, the spare nodes, a batch.
 
 use crate::OutOfMemory;
-use crate::sync::{self, Relaxed, initial};
+use crate::sync::{self, FAST_PATHS, Relaxed, array_of, initial};
 use crate::treiber::{Node, NodePtr};
+use core::mem;
 use core::ptr::{self, NonNull};
 
 /// Nodes linked through `next`. What it holds is leaked when it is dropped.
@@ -96,7 +97,7 @@ impl<T> Chain<T> {
 
     /// Takes everything out.
     pub(crate) fn take(&mut self) -> Self {
-        let len = core::mem::replace(&mut self.len, 0);
+        let len = mem::replace(&mut self.len, 0);
         Self { first: self.first, len }
     }
 
@@ -125,5 +126,64 @@ impl<T> Chain<T> {
             unsafe { Node::free(node) };
         }
         count
+    }
+}
+
+/// The nodes that a slot has retired.
+pub struct Retired<T> {
+    first: *mut Node<T>,
+    /// A slot scans before it has as many, or as there are slots.
+    len: u32,
+    /// Whether others may keep some of them. Where nobody keeps any, it is not noted.
+    foreign: [bool; FAST_PATHS as usize],
+}
+
+initial! { impl[T] Retired<T> = Retired { first: ptr::null_mut(), len: 0, foreign: array_of!(false) } }
+
+impl<T> Retired<T> {
+    /// The nodes of a chain, which others may keep.
+    pub(crate) fn foreign(chain: Chain<T>) -> Self {
+        let mut retired = initial!(Self);
+        retired.set(chain);
+        retired.foreign.fill(true);
+        retired
+    }
+
+    #[expect(clippy::cast_possible_truncation, reason = "as said at `len`")]
+    #[inline(always)]
+    fn set(&mut self, Chain { first, len }: Chain<T>) {
+        self.first = first;
+        self.len = len as u32;
+    }
+
+    #[inline(always)]
+    pub(crate) fn len(&self) -> usize {
+        self.len as usize
+    }
+
+    /// Whether others may keep some of the nodes.
+    #[inline(always)]
+    pub(crate) fn is_foreign(&self) -> bool {
+        self.foreign.first().is_none_or(|foreign| *foreign)
+    }
+
+    /// # Safety
+    ///
+    /// The caller owns the node, and from now on leaves it to the list. Nobody keeps it, if it is not `foreign`.
+    #[inline(always)]
+    pub(crate) unsafe fn push(&mut self, node: NodePtr<T>, foreign: bool) {
+        let mut chain = Chain { first: self.first, len: self.len() };
+        // SAFETY: the caller's contract.
+        unsafe { chain.push(node) };
+        self.set(chain);
+        if foreign {
+            self.foreign.fill(true);
+        }
+    }
+
+    /// Takes everything out.
+    pub(crate) fn take(&mut self) -> Chain<T> {
+        let taken = mem::replace(self, initial!(Self));
+        Chain { first: taken.first, len: taken.len() }
     }
 }

@@ -282,18 +282,13 @@ unsafe impl<T, L: Local, const RECLAIM_AT: usize> Guard<T, L> for HaphazardGuard
         }
     }
 
-    fn may_keep(&self) -> bool {
-        // Unchecked: there is nothing to do then.
-        false
-    }
-
     #[inline(always)]
-    fn protect_own(&mut self, _: NodePtr<T>) {
+    fn keep(&mut self, _: NodePtr<T>) {
         // Nothing, and nothing is said of it then: each pop has haphazard show its hazard.
     }
 
     #[inline(always)]
-    fn protects(&self, _: NodePtr<T>) -> bool {
+    fn keeps(&self, _: NodePtr<T>) -> bool {
         false
     }
 
@@ -301,7 +296,7 @@ unsafe impl<T, L: Local, const RECLAIM_AT: usize> Guard<T, L> for HaphazardGuard
         self.reset_hazard();
     }
 
-    unsafe fn retire(&mut self, node: NodePtr<T>) {
+    unsafe fn retire(&mut self, node: NodePtr<T>, _: bool) {
         // Our own hazard is on a node that this context is done with.
         // Unchecked: see `reset_hazard`.
         self.reset_hazard();
@@ -335,7 +330,7 @@ unsafe impl<T, L: Local, const RECLAIM_AT: usize> Guard<T, L> for HaphazardGuard
         if due {
             let mut private = self.claim.0.private();
             private.retired = 0;
-            private.local.worked(RECLAIM_AT);
+            private.local.worked(RECLAIM_AT, true);
             shared.domain.eager_reclaim();
             self.counters().scans(1);
             self.counters().set_retired(0);
@@ -372,7 +367,7 @@ impl<T, L, const RECLAIM_AT: usize> Drop for HaphazardGuard<'_, T, L, RECLAIM_AT
 impl<T, L, const RECLAIM_AT: usize> Drop for HaphazardDomain<T, L, RECLAIM_AT> {
     fn drop(&mut self) {
         // Hazard records first: they borrow from the domain.
-        self.pool.for_each_private(|private| {
+        self.pool.for_each_private(|private, _| {
             private.hazard = None;
             // SAFETY: invariant 3.
             unsafe { private.spare.free() };

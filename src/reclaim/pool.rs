@@ -6,13 +6,16 @@
 //! # States of a slot's word
 //!
 //! ```text
-//!                 claim(CLAIMED)             publish(node), protect_own(node)
+//!                 claim(CLAIMED)               protect(node), keep(node)
 //!          FREE ----------------> CLAIMED (sentinel) --------------> node (protected)
 //!           ^ ^                      |   ^                            |   |  ^
-//!           | +----- leave ----------+   +------- unprotect ----------+   |  | publish(other)
+//!           | +----- leave ----------+   +------- unprotect ----------+   |  | protect(other), keep(other)
 //!           +------------------------------- leave -----------------------+--+
 //!          FREE ----------------- claim(node) -----------------------> node
 //! ```
+//!
+//! A node is protected by a pop that found it on top, which the tag `FOUND` says; or, without a tag, it is kept by the owner,
+//! who has pushed it. A scan that knows that nobody can keep a node of its list need not heed the latter.
 //!
 //! # Invariants
 //!
@@ -26,8 +29,8 @@
 use crate::model::{self, limit};
 use crate::stats::Counters;
 use crate::sync::{
-    ADD_SLOT, AtomicPtr, AtomicUsize, CLAIM, Initial, MutPtr, Padded, READ_HAZARD, Relaxed, Release, UnsafeCell, alloc,
-    array_of, context_hash, dealloc, initial, publish,
+    ADD_SLOT, AcqRel, Acquire, AtomicPtr, AtomicUsize, CLAIM, FAST_PATHS, Initial, MutPtr, Padded, READ_HAZARD,
+    Relaxed, Release, UnsafeCell, alloc, array_of, context_hash, dealloc, initial, publish,
 };
 use crate::treiber::{Node, NodePtr};
 use ::alloc::alloc::Layout;
@@ -45,22 +48,34 @@ const fn claimed<T>() -> *mut Node<T> {
     ptr::without_provenance_mut(1)
 }
 
+/// The tag of a hazard on a node that its owner found on top, as opposed to one that it has pushed. None where nobody keeps any.
+const FOUND: usize = if FAST_PATHS { 2 } else { 0 };
+
+/// The word that says that a pop protects `node`.
+fn found<T>(node: NodePtr<T>) -> *mut Node<T> {
+    node.as_ptr().map_addr(|address| address | FOUND)
+}
+
 /// With so few slots in place (one core and its interrupt handler) it does not pay to spread the contexts over
 /// them, or to filter hazards: it would be 100 bytes of code, and 8 instructions of each operation.
 pub(crate) const FEW: usize = limit(2, model::FEW);
 
 /// One hazard, plus what its owner alone may touch.
+#[cfg_attr(any(target_pointer_width = "64", not(target_os = "none")), repr(C))]
 pub struct Slot<T, P> {
     word: AtomicPtr<Node<T>>,
     /// Written by the owner, read by everybody.
     pub(crate) counters: Counters,
     private: UnsafeCell<P>,
+    /// A retired node that the owner keeps, or kept: for the owner's next scan. Whoever takes it out owns it.
+    given: [AtomicPtr<Node<T>>; FAST_PATHS as usize],
 }
 
 initial! { impl[T, P: Initial] Slot<T, P> = Slot {
     word: AtomicPtr::new(free()),
     counters: initial!(Counters),
     private: UnsafeCell::new(initial!(P)),
+    given: array_of!(AtomicPtr::new(ptr::null_mut())),
 } }
 
 impl<T, P> Slot<T, P> {
@@ -76,13 +91,6 @@ impl<T, P> Slot<T, P> {
     pub(crate) fn claim(&self) -> Option<Claim<'_, T, P>> {
         // Unchecked: the exchange alone says the same, but takes the cache line from who is inside.
         if self.word.load(Relaxed).is_null() { self.try_claim(claimed()) } else { None }
-    }
-
-    /// The node that the slot's owner protects, if it does.
-    #[inline]
-    pub(crate) fn hazard(&self) -> *mut Node<T> {
-        let word = self.word.load(READ_HAZARD);
-        if word == claimed() { ptr::null_mut() } else { word }
     }
 }
 
@@ -142,20 +150,20 @@ impl<T, P> Owner<'_, T, P> {
     /// Protects `node` instead of what was protected before.
     #[inline(always)]
     pub(crate) fn protect(&mut self, node: NodePtr<T>) {
-        publish(&self.0.word, node.as_ptr());
+        publish(&self.0.word, found(node));
     }
 
-    /// Protects `node`, which is ours, instead of what was protected before.
+    /// Keeps `node`, which is ours, protected instead of what was protected before.
     #[inline(always)]
-    pub(crate) fn protect_own(&mut self, node: NodePtr<T>) {
+    pub(crate) fn keep(&mut self, node: NodePtr<T>) {
         // Release pairs with `READ_HAZARD`, as in `publish`: a pop that lost the race for the node protected before has read it.
         // Unchecked: in a model a slot with a spare node got it since such a pop, behind a full barrier.
         self.0.word.store(node.as_ptr(), Release);
     }
 
-    /// Whether `node` is protected.
+    /// Whether `node` is kept.
     #[inline(always)]
-    pub(crate) fn protects(&self, node: NodePtr<T>) -> bool {
+    pub(crate) fn keeps(&self, node: NodePtr<T>) -> bool {
         // Relaxed: nobody else writes the word (invariant 1).
         // Unchecked: a no makes the pop publish the hazard once more, which only takes longer.
         self.0.word.load(Relaxed) == node.as_ptr()
@@ -166,6 +174,18 @@ impl<T, P> Owner<'_, T, P> {
     pub(crate) fn unprotect(&mut self) {
         // Release pairs with `READ_HAZARD`, as in leaving.
         self.0.word.store(claimed(), Release);
+    }
+
+    /// The node that others have given to this slot, if there is one: it is retired, and ours from now on.
+    pub(crate) fn take_given(&mut self) -> Option<NodePtr<T>> {
+        let given = self.0.given.first()?;
+        // Unchecked: the swap alone says the same, but takes longer.
+        if given.load(Relaxed).is_null() {
+            return None;
+        }
+        // Acquire pairs with the Release of `give`: the node was unlinked, and its link written, before what we do.
+        // Unchecked: in the form of the barrier that loom checks, the scan's fence follows, and is an Acquire as well.
+        NonNull::new(given.swap(ptr::null_mut(), Acquire))
     }
 }
 
@@ -181,12 +201,12 @@ impl<T, P> Drop for Claim<'_, T, P> {
     }
 }
 
-/// A further slot, in memory of its own. With the default back-off both its parts are on one cache line, so that a scan fetches
-/// one for each, not two.
+/// A further slot, in memory of its own. What a scan reads, the link and the slot's word, is on the first cache line.
+#[cfg_attr(any(target_pointer_width = "64", not(target_os = "none")), repr(C))]
 struct Extra<T, P> {
-    slot: Slot<T, P>,
     /// Written before the slot is added, never again.
     next: *mut Padded<Self>,
+    slot: Slot<T, P>,
 }
 
 impl<T, P> Extra<T, P> {
@@ -223,7 +243,7 @@ impl<T, P: Initial, const N: usize> Pool<T, P, N> {
     /// The same, by protecting `node` with it.
     #[inline(always)]
     pub(crate) fn claim_home_protecting(&self, node: NodePtr<T>) -> Option<Claim<'_, T, P>> {
-        self.slots[Self::home()].try_claim(node.as_ptr())
+        self.slots[Self::home()].try_claim(found(node))
     }
 
     /// Claims a free slot, protecting nothing. If there is none, adds one if `grow` is set and there is memory.
@@ -235,7 +255,7 @@ impl<T, P: Initial, const N: usize> Pool<T, P, N> {
     /// Claims a free slot by protecting `node` with it.
     #[inline(always)]
     pub(crate) fn claim_protecting(&self, node: NodePtr<T>) -> Option<Claim<'_, T, P>> {
-        self.claim_home_protecting(node).or_else(|| self.claim_elsewhere(node.as_ptr(), false))
+        self.claim_home_protecting(node).or_else(|| self.claim_elsewhere(found(node), false))
     }
 
     /// The slot in place that this context tries first.
@@ -291,8 +311,8 @@ impl<T, P: Initial, const N: usize> Pool<T, P, N> {
         // SAFETY: the layout is not of size zero.
         let extra = NonNull::new(unsafe { alloc(Extra::<T, P>::LAYOUT) }.cast::<Padded<Extra<T, P>>>())?;
         let slot = Slot { word: AtomicPtr::new(word), ..initial!(Slot<T, P>) };
-        // SAFETY: just allocated with this layout.
-        unsafe { extra.write(Padded(Extra { slot, next: ptr::null_mut() })) };
+        // SAFETY: just allocated with this layout. The link follows.
+        unsafe { (&raw mut (*extra.as_ptr()).0.slot).write(slot) };
         loop {
             let first = self.extra.load(Relaxed);
             // SAFETY: not added yet, so it is still ours alone.
@@ -335,12 +355,36 @@ impl<T, P, const N: usize> Pool<T, P, N> {
 
     /// Whether some slot protects `node`.
     pub(crate) fn protects(&self, node: NodePtr<T>) -> bool {
-        self.find(0, node.as_ptr().addr(), 0).is_some()
+        self.find(0, node.as_ptr().addr(), FOUND).is_some()
     }
 
-    /// Whether the slot is one of those in place.
-    pub(crate) fn is_in_place(&self, owner: &Owner<'_, T, P>) -> bool {
-        self.slots.iter().any(|slot| ptr::eq(&raw const slot.0, owner.0))
+    /// The nodes that are protected; those that are only kept not, unless `kept` is set.
+    #[inline(always)]
+    pub(crate) fn hazards(&self, kept: bool) -> impl Iterator<Item = *mut Node<T>> {
+        // A kept node has bits that neither a free slot nor a claimed one has. Where none is kept, nothing tells them apart.
+        let bits = if kept || FOUND == 0 { !claimed::<T>().addr() } else { FOUND };
+        let words = self.iter().map(|slot| slot.word.load(READ_HAZARD));
+        words.filter(move |word| word.addr() & bits != 0).map(|word| word.map_addr(|address| address & !FOUND))
+    }
+
+    /// Gives `node`, which is retired, to the owner of the further slot that keeps it. Returns what the caller has to retire
+    /// instead: nothing, or what was given to that slot before; or the same node, if no further slot keeps it.
+    ///
+    /// So an owner that rests has the node that it keeps in its own slot, and not in another one's list, which would be scanned
+    /// the sooner for it. The slots in place do without: their number bounds what they keep.
+    #[inline(always)]
+    pub(crate) fn give(&self, node: NodePtr<T>) -> Option<NodePtr<T>> {
+        if !FAST_PATHS {
+            return Some(node);
+        }
+        // Relaxed: if it is not kept any more, it is given all the same, and scanned there.
+        let keeper = self.extras().find(|slot| slot.word.load(Relaxed) == node.as_ptr());
+        match keeper.and_then(|slot| slot.given.first()) {
+            // Release: see `take_given`; Acquire pairs with the Release of who gave the other one, for the same.
+            // Unchecked: as there.
+            Some(given) => NonNull::new(given.swap(node.as_ptr(), AcqRel)),
+            None => Some(node),
+        }
     }
 
     /// All slots, in place and further ones.
@@ -359,12 +403,13 @@ impl<T, P, const N: usize> Pool<T, P, N> {
         })
     }
 
-    /// Every slot's private part, for whoever has the pool to itself.
-    pub(crate) fn for_each_private(&mut self, mut visit: impl FnMut(&mut P)) {
+    /// Every slot's private part, and the node that was given to it, for whoever has the pool to itself.
+    pub(crate) fn for_each_private(&mut self, mut visit: impl FnMut(&mut P, Option<NodePtr<T>>)) {
         for slot in self.iter() {
+            let given = Owner(slot).take_given();
             let private = slot.private.get_mut();
             // SAFETY: `&mut self`: nobody is in a slot.
-            visit(unsafe { private.deref() });
+            visit(unsafe { private.deref() }, given);
         }
     }
 

@@ -2,12 +2,11 @@
 
 use super::{Private, Slots, SlotsDomain};
 use crate::backoff::sealed::Local;
-use crate::model::{self, limit};
 use crate::reclaim::Permit;
-use crate::reclaim::pool::{FEW, Owner, Slot};
-use crate::sync::{FAST_PATHS, hash, scan_barrier};
+use crate::reclaim::pool::{FEW, Owner};
+use crate::sync::{hash, scan_barrier};
 use crate::treiber::{Node, NodePtr};
-use core::ptr;
+use core::ops::BitOr;
 
 /// A [`SlotsGuard`](super::SlotsGuard), lent for a while. Two words, passed by value: so a guard need not be in memory.
 pub(super) struct Inside<'a, T, L, const N: usize> {
@@ -73,25 +72,30 @@ impl<T, L: Local, const N: usize> Inside<'_, T, L, N> {
         // Our own hazard, if any, is on a node that this context is done with.
         self.owner.unprotect();
         self.owner.counters().scans(1);
+        if let Some(node) = self.owner.take_given() {
+            // SAFETY: the node is ours since it was taken. Only this slot's owner has kept it (invariant 4).
+            unsafe { self.owner.private().retired.push(node, false) };
+        }
         scan_barrier();
-        let hazards = self.domain.hazards();
+        let filter = self.domain.filter(self.owner.private().retired.is_foreign());
         let left = {
             let mut private = self.owner.private();
             let private = &mut *private;
             let before = private.retired.len();
+            let used_up = N <= FEW || private.spare.len() == 0;
             // Mostly nobody protects anything, and no look at each node is needed: either there are no spare nodes, or,
             // as pops outnumber pushes here, there is a batch for others.
             // Unchecked: where this is left out, sorting them one by one comes to the same, and takes longer.
-            if N > FEW && hazards.filter == 0 && private.spare.len() == 0 {
+            if N > FEW && filter == 0 && used_up {
                 private.spare = private.retired.take();
-            } else if N > FEW && hazards.filter == 0 && private.retired.len() == Slots::<N>::BATCH {
+            } else if N > FEW && filter == 0 && private.retired.len() == Slots::<N>::BATCH {
                 // SAFETY: nobody protects the nodes.
                 unsafe { self.domain.depot.put(private.retired.take()) };
             } else {
-                self.domain.sort(private, &hazards);
+                self.domain.sort(private, filter);
             }
             let left = private.retired.len();
-            private.local.worked(before - left);
+            private.local.worked(before - left, used_up);
             left
         };
         self.owner.counters().set_retired(left);
@@ -109,7 +113,7 @@ impl<T, L: Local, const N: usize> Inside<'_, T, L, N> {
             self.owner.counters().allocator_calls(freed);
             let Some(node) = self.lend().take_batch() else { break };
             // SAFETY: rule 1 of the depot.
-            unsafe { self.owner.private().retired.push(node) };
+            unsafe { self.owner.private().retired.push(node, false) };
             self.lend().scan();
             if !self.domain.depot.exceeds(Slots::<N>::SURPLUS) {
                 break;
@@ -119,74 +123,38 @@ impl<T, L: Local, const N: usize> Inside<'_, T, L, N> {
 }
 
 impl<T, L: Local, const N: usize> SlotsDomain<T, L, N> {
-    /// Reads all hazards. With few slots a look at each node would be code for nothing, and the filter is all or nothing.
+    /// Reads the hazards; those on nodes that are only kept not, unless `kept` is set. A bit for each of them, see [`filter_bit`]:
+    /// so nearly all nodes pass without a look at each hazard for each of them. With few slots all or none, for the look at each
+    /// node would be code for nothing.
     #[inline(always)]
-    fn hazards(&self) -> Hazards<T> {
-        let mut hazards = Hazards::NONE;
+    fn filter(&self, kept: bool) -> usize {
         if N <= FEW {
             // Unchecked: to look for each node's hazard in vain takes time, but finds none.
-            if self.pool.protects_any() {
-                hazards.filter = usize::MAX;
-                // More than are listed.
-                hazards.count = usize::MAX;
-            }
-            return hazards;
+            return if self.pool.protects_any() { usize::MAX } else { 0 };
         }
-        self.pool.iter().map(Slot::hazard).filter(|hazard| !hazard.is_null()).for_each(|hazard| hazards.add(hazard));
-        hazards
+        self.pool.hazards(kept).map(filter_bit).fold(0, BitOr::bitor)
     }
 
     /// Sorts the retired nodes one by one, and passes what is too much of spare ones on to the depot.
     #[inline(always)]
-    fn sort(&self, private: &mut Private<T, L>, hazards: &Hazards<T>) {
+    fn sort(&self, private: &mut Private<T, L>, filter: usize) {
+        let foreign = private.retired.is_foreign();
         let mut retired = private.retired.take();
         while let Some(node) = retired.pop() {
-            let list = if hazards.protect(node, || self.pool.protects(node)) {
-                &mut private.retired
-            } else {
-                if private.spare.len() == Slots::<N>::BATCH {
-                    // SAFETY: invariant 1.
-                    unsafe { self.depot.put(private.spare.take()) };
+            // SAFETY: the nodes were in our chain, or we have got them for some that were; invariants 1 and 4.
+            unsafe {
+                if filter & filter_bit(node.as_ptr()) != 0 && self.pool.protects(node) {
+                    if let Some(node) = self.pool.give(node) {
+                        private.retired.push(node, foreign);
+                    }
+                } else {
+                    if private.spare.len() == Slots::<N>::BATCH {
+                        self.depot.put(private.spare.take());
+                    }
+                    private.spare.push(node);
                 }
-                &mut private.spare
-            };
-            // SAFETY: the node was in our chain.
-            unsafe { list.push(node) };
+            }
         }
-    }
-}
-
-/// The hazards that a scan has read.
-struct Hazards<T> {
-    /// A bit for each of them, see [`filter_bit`]: so nearly all nodes pass without a look at each hazard for each of them.
-    filter: usize,
-    count: usize,
-    /// The first of them.
-    listed: [*mut Node<T>; LISTED],
-}
-
-/// Hazards that are kept, for the nodes that the filter does not let pass. Where threads are interrupted while they protect
-/// a node, that is many: pairs through `Handle` on 32 threads and 2 cores take 11.8 ns, but 12.8 if each such node is
-/// looked for in all slots. None where code is short.
-const LISTED: usize = limit(if FAST_PATHS { 16 } else { 0 }, model::LISTED);
-
-impl<T> Hazards<T> {
-    const NONE: Self = Self { filter: 0, count: 0, listed: [ptr::null_mut(); LISTED] };
-
-    #[inline(always)]
-    fn add(&mut self, hazard: *mut Node<T>) {
-        self.filter |= filter_bit(hazard);
-        if let Some(free) = self.listed.get_mut(self.count) {
-            *free = hazard;
-        }
-        self.count += 1;
-    }
-
-    /// Whether `node` is protected; if there are more hazards than are listed, `otherwise` has to say it.
-    #[inline(always)]
-    fn protect(&self, node: NodePtr<T>, otherwise: impl FnOnce() -> bool) -> bool {
-        self.filter & filter_bit(node.as_ptr()) != 0
-            && self.listed.get(..self.count).map_or_else(otherwise, |listed| listed.contains(&node.as_ptr()))
     }
 }
 
