@@ -307,3 +307,65 @@ impl Work {
         self.waits == 0
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::sealed::Local;
+    use super::{Kind, Patience, Work};
+    use crate::sync::initial;
+    use alloc::vec::Vec;
+
+    const MOST: u16 = 4096;
+
+    /// Longer with each race that is lost again, shorter after one that was won.
+    #[test]
+    fn waits_follow_the_lost_races() {
+        let mut patience = initial!(Patience);
+        let mut waits = |again: bool| patience.lost(again, MOST);
+        let longer: Vec<_> = [false, true, true, true].map(&mut waits).into();
+        assert_eq!(longer, [4, 8, 16, 32]);
+        assert_eq!([false, false].map(&mut waits), [27, 23]);
+        assert_eq!((0..10).map(|_| waits(true)).last(), Some(MOST));
+    }
+
+    /// What goes beyond the free nodes is worth a wait, once.
+    #[test]
+    fn work_is_worth_a_wait() {
+        let mut patience = initial!(Patience);
+        patience.worked(Work::FREE.into(), true);
+        assert_eq!(patience.lost(false, MOST), Patience::MIN);
+        patience.worked(usize::from(Work::FREE) + 100, true);
+        assert_eq!(patience.lost(false, MOST), 100 * Work::WORTH);
+        assert!(patience.lost(false, MOST) < 100 * Work::WORTH);
+    }
+
+    /// One of many waits is the longest, and leaves the others as they are.
+    #[test]
+    fn one_of_many_waits_is_a_trial() {
+        let mut patience = initial!(Patience);
+        let waits: Vec<_> = (0..2 * Work::TRIAL).map(|_| patience.lost(false, MOST)).collect();
+        let trials = waits.iter().enumerate().filter(|(_, wait)| **wait != Patience::MIN);
+        let trial = usize::from(Work::TRIAL);
+        assert!(trials.eq([(trial - 1, &MOST), (2 * trial - 1, &MOST)]));
+    }
+
+    /// Who loses races of one kind only, many in turn, is taken for one that does nothing else, until it uses its own nodes, or
+    /// loses one of the other kind.
+    #[test]
+    fn who_does_one_thing_only_is_found_out() {
+        for (kind, other) in [(Kind::Push, Kind::Pop), (Kind::Pop, Kind::Push)] {
+            let mut patience = initial!(Patience);
+            let many =
+                |patience: &mut Patience| (0..=Work::ALIKE).map(|_| patience.is_one_way(kind)).collect::<Vec<_>>();
+            let found_out = many(&mut patience);
+            assert_eq!(found_out.iter().position(|found| *found), Some(Work::ALIKE.into()));
+            assert!((0..300).all(|_| patience.is_one_way(kind)));
+            patience.worked(1, false);
+            assert!(patience.is_one_way(kind));
+            patience.worked(1, true);
+            assert_eq!(many(&mut patience), found_out);
+            assert!(!patience.is_one_way(other));
+            assert_eq!(many(&mut patience), found_out);
+        }
+    }
+}
