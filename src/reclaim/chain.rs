@@ -164,6 +164,7 @@ impl<T> Retired<T> {
     /// Whether others may keep some of the nodes.
     #[inline(always)]
     pub(crate) fn is_foreign(&self) -> bool {
+        // Unchecked: after a yes a scan heeds hazards that it need not, which only takes longer.
         self.foreign.first().is_none_or(|foreign| *foreign)
     }
 

@@ -143,6 +143,7 @@ impl<T, L: Local, const N: usize> SlotsDomain<T, L, N> {
         while let Some(node) = retired.pop() {
             // SAFETY: the nodes were in our chain, or we have got them for some that were; invariants 1 and 4.
             unsafe {
+                // Unchecked: without the filter the look at all hazards says the same, and takes longer.
                 if filter & filter_bit(node.as_ptr()) != 0 && self.pool.protects(node) {
                     if let Some(node) = self.pool.give(node) {
                         private.retired.push(node, foreign);
