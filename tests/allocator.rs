@@ -594,8 +594,8 @@ fn idle_handles_protect_one_node<R: Engine, B: Backoff>() {
     for others in [0, MANY] {
         let ledger = ledger();
         let stack = Stack::<Block, R, B>::custom();
-        // A slot takes a batch of nodes out of the depot, and a batch is half of what a slot may hold back.
-        let batch = Stack::<Block, R, B>::SLOT_NODES / 2;
+        // A slot takes a batch of nodes out of the depot, and a batch is as many as it retires before it scans.
+        let batch = R::RETIRED;
         ledger.during(|| {
             stack.reserve(4 * batch).unwrap();
             let others: Vec<_> = (0..others).map(|_| stack.handle()).collect();

@@ -201,7 +201,8 @@ impl<T, P> Drop for Claim<'_, T, P> {
     }
 }
 
-/// A further slot, in memory of its own. What a scan reads, the link and the slot's word, is on the first cache line.
+/// A further slot, in memory of its own. What a scan reads, the link and the slot's word, is on the first cache line; where there
+/// are none, the compiler's own order of the fields makes shorter code.
 #[cfg_attr(any(target_pointer_width = "64", not(target_os = "none")), repr(C))]
 struct Extra<T, P> {
     /// Written before the slot is added, never again.

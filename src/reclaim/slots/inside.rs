@@ -82,6 +82,7 @@ impl<T, L: Local, const N: usize> Inside<'_, T, L, N> {
             let mut private = self.owner.private();
             let private = &mut *private;
             let before = private.retired.len();
+            // With few slots it is not asked, to keep the code short.
             let used_up = N <= FEW || private.spare.len() == 0;
             // Mostly nobody protects anything, and no look at each node is needed: either there are no spare nodes, or,
             // as pops outnumber pushes here, there is a batch for others.
