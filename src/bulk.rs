@@ -239,7 +239,7 @@ impl<T, R: Reclaim, B: Backoff> Iterator for TakeAll<'_, T, R, B> {
         let node = NonNull::new(self.first)?;
         // SAFETY: the nodes are ours since they were detached, and this one has a value.
         let value = unsafe {
-            self.first = node.as_ref().next.load(Relaxed);
+            self.first = node.as_ref().below();
             Node::take(node)
         };
         self.count += 1;

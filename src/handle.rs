@@ -3,13 +3,13 @@
 use crate::Stack;
 use crate::backoff::{Backoff, Elimination};
 use crate::error::{PushError, PushErrorKind};
-use crate::operation::{Protecting, exchanges_first};
+use crate::operation::Recent;
 use crate::reclaim::{Domain, Guard, Permit, Reclaim, Slots};
 use crate::stack::GuardOf;
 use crate::sync::FAST_PATHS;
 use crate::treiber::NodePtr;
 use core::fmt;
-use core::ptr::{self, NonNull};
+use core::ptr;
 
 /// One context's access to a [`Stack`], which keeps a slot claimed: the fast path of a worker.
 ///
@@ -39,6 +39,8 @@ use core::ptr::{self, NonNull};
 pub struct Handle<'a, T, R: Reclaim = Slots<8>, B: Backoff = Elimination<4>> {
     pub(crate) stack: &'a Stack<T, R, B>,
     pub(crate) guard: GuardOf<'a, T, R, B>,
+    /// Nothing where code is short.
+    recent: [Recent<T>; FAST_PATHS as usize],
 }
 
 // SAFETY: what the slot holds is used by its owner alone, and the handle takes the ownership along. A push or pop
@@ -47,7 +49,7 @@ unsafe impl<T: Send, R: Reclaim, B: Backoff> Send for Handle<'_, T, R, B> {}
 
 impl<'a, T, R: Reclaim, B: Backoff> Handle<'a, T, R, B> {
     pub(crate) fn new(stack: &'a Stack<T, R, B>, guard: GuardOf<'a, T, R, B>) -> Self {
-        Self { stack, guard }
+        Self { stack, guard, recent: [Recent::NOTHING; _] }
     }
 
     /// As [`Stack::push`].
@@ -57,7 +59,7 @@ impl<'a, T, R: Reclaim, B: Backoff> Handle<'a, T, R, B> {
     /// Without memory it does what `Box::new` does.
     #[inline]
     pub fn push(&mut self, value: T) {
-        self.stack.push_in::<_, ()>(&mut self.guard, value, true);
+        self.stack.push_in::<_, ()>(&mut self.guard, value, self.recent.first_mut());
     }
 
     /// As [`Stack::try_push`].
@@ -67,7 +69,7 @@ impl<'a, T, R: Reclaim, B: Backoff> Handle<'a, T, R, B> {
     /// [`PushErrorKind::OutOfMemory`]; the value is in the error.
     #[inline]
     pub fn try_push(&mut self, value: T) -> Result<(), PushError<T>> {
-        self.stack.push_in(&mut self.guard, value, true)
+        self.stack.push_in(&mut self.guard, value, self.recent.first_mut())
     }
 
     /// As [`Stack::push_spare`]; but if more contexts than `N` of `Slots<N>` are inside, and neither the handle's slot
@@ -119,15 +121,7 @@ impl<'a, T, R: Reclaim, B: Backoff> Handle<'a, T, R, B> {
     /// As [`Stack::pop`], except that it never waits for a slot.
     #[inline]
     pub fn pop(&mut self) -> Option<T> {
-        if exchanges_first::<T, R, B>(&mut self.guard) {
-            return self.stack.pop_exchanging(&mut self.guard, Protecting::<T, R, B>);
-        }
-        let top = NonNull::new(self.stack.head.top())?;
-        let kept = FAST_PATHS && self.guard.keeps(top);
-        if !kept {
-            self.guard.protect(top);
-        }
-        self.stack.pop_in(Protecting::<T, R, B>(&mut self.guard), top, kept)
+        self.stack.pop_recent(&mut self.guard, self.recent.first_mut())
     }
 }
 

@@ -25,6 +25,13 @@ pub(crate) const HAPHAZARD_SLOTS: usize = 2;
 pub(crate) const HAPHAZARD_SPARE: usize = 1;
 /// Steps of a wait or a pause: in one of them every other thread may do all that it has to do.
 pub(crate) const RELAXES: u16 = 1;
+/// The balance of a new handle: at once, so that its operations begin with a guess, until they lose a race.
+pub(crate) const AT_ONCE: u8 = 0;
+pub(crate) const GUESSES: bool = cfg!(loom);
+/// What a lost race adds to it: all, so that the next one is waited for.
+pub(crate) const LOST: u8 = 100;
+/// Lost races for one wait: none goes without.
+pub(crate) const TURN: u8 = 1;
 /// Visits to exchangers in a row: what the next one finds, an operation's next attempt finds as well.
 pub(crate) const VISITS: usize = 1;
 /// Others that an exchanger's visitor can tell: none, for they only make waits longer.

@@ -29,7 +29,7 @@ pub(crate) mod slots;
 use crate::OutOfMemory;
 use crate::stats::Counters;
 use crate::sync::Initial;
-use crate::treiber::NodePtr;
+use crate::treiber::{Node, NodePtr};
 use chain::Chain;
 
 #[cfg(target_has_atomic = "ptr")]
@@ -137,8 +137,11 @@ pub unsafe trait Guard<T, L> {
     /// Protects `node`, which the caller owns and pushes next (5), instead of what was protected before.
     fn keep(&mut self, node: NodePtr<T>);
 
-    /// Whether `node` is protected by 5.
-    fn keeps(&self, node: NodePtr<T>) -> bool;
+    /// Whether the node at this address is protected by 5; none is at null.
+    fn keeps(&self, address: *mut Node<T>) -> bool;
+
+    /// Whether any node is protected by 5.
+    fn keeps_any(&self) -> bool;
 
     /// Protects nothing any more; for a guard that stays.
     fn unprotect(&mut self);
@@ -176,6 +179,9 @@ pub unsafe trait Guard<T, L> {
         }
         self.give_back();
     }
+
+    /// How many nodes the slot has retired and not let go yet.
+    fn retired(&mut self) -> usize;
 
     /// Whether there will be something to settle once one more node is retired.
     fn is_due(&mut self) -> bool;

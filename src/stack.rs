@@ -180,9 +180,9 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
         if FAST_PATHS {
             if let Some(mut guard) = self.domain.enter_home_protecting(top) {
                 if exchanges_first::<T, R, B>(&mut guard) {
-                    return self.pop_exchanging(Own(guard), convert::identity);
+                    return self.pop_exchanging(Own(guard), convert::identity, None);
                 }
-                return self.pop_in(Own(guard), top, false);
+                return self.pop_in(Own(guard), top, None, Past::LostUnpaired);
             }
         }
         self.pop_elsewhere(top)
@@ -200,7 +200,7 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
     pub fn try_pop(&self) -> Result<Option<T>, NoSlot> {
         let Some(top) = NonNull::new(self.head.top()) else { return Ok(None) };
         let guard = self.domain.enter_protecting(top).ok_or(NoSlot)?;
-        Ok(self.pop_slowly(Own(guard), top, Past::Nothing, Permit::Nothing))
+        Ok(self.pop_slowly(Own(guard), top, Past::Nothing, Permit::Nothing, None))
     }
 
     /// Whether there is no value, at the moment.

@@ -55,7 +55,19 @@ impl<T> Node<T> {
             Self { next: AtomicPtr::new(ptr::null_mut()), body: UnsafeCell::new(Body { link: ptr::null_mut() }) };
         // SAFETY: just allocated with this type's layout.
         unsafe { node.write(fresh) };
+        // See `below`.
+        node.as_ptr().expose_provenance();
         Some(node)
+    }
+
+    /// The node below, of a node in a list or just taken out of one.
+    ///
+    /// Of what a push has found to be the top, only the address is sure to be right: the node may have been freed before the
+    /// exchange, and another one at its address have become the top. So the provenance is what that one has exposed.
+    #[inline(always)]
+    pub(crate) fn below(&self) -> *mut Self {
+        // Relaxed: see `Head::try_pop`; or the node is the caller's.
+        ptr::with_exposed_provenance_mut(self.next.load(Relaxed).addr())
     }
 
     /// Gives the node's memory back.
@@ -137,31 +149,37 @@ impl<T> Head<T> {
         self.0.load(RECHECK) == node.as_ptr()
     }
 
-    /// Links the chain from `first` down to `last` above `below`, if that is still the top.
+    /// Links the chain from `first` down to `last` above `below`, if that is the top. Else says what is, or was just now.
     ///
     /// # Safety
     ///
     /// The caller owns the chain's nodes; if this succeeds, the list does.
     #[inline(always)]
-    pub(crate) unsafe fn try_push(&self, below: *mut Node<T>, first: NodePtr<T>, last: NodePtr<T>) -> bool {
+    pub(crate) unsafe fn try_push(
+        &self,
+        below: *mut Node<T>,
+        first: NodePtr<T>,
+        last: NodePtr<T>,
+    ) -> Result<(), *mut Node<T>> {
         // SAFETY: the caller owns the node. Relaxed: the Release below publishes it.
         unsafe { last.as_ref() }.next.store(below, Relaxed);
         // Release pairs with `is_top` and `detach`: the value and the link are visible to who sees the node.
-        self.0.compare_exchange_weak(below, first.as_ptr(), Release, Relaxed).is_ok()
+        self.0.compare_exchange_weak(below, first.as_ptr(), Release, Relaxed).map(|_| ())
     }
 
-    /// Unlinks `node`, if it is still the top. On success the caller owns it (invariant 2).
+    /// Unlinks `node`, if it is still the top, and returns what was below it: then the caller owns it (invariant 2). Else says
+    /// what is the top, or was just now.
     ///
     /// # Safety
     ///
     /// The caller protects `node`: its hazard was published before [`Head::is_top`] said yes, or shown before the caller
     /// pushed the node; and still is.
     #[inline(always)]
-    pub(crate) unsafe fn try_pop(&self, node: NodePtr<T>) -> bool {
-        // SAFETY: the node is protected, so it is not freed. Relaxed: what this reads is either what the push
-        // wrote, visible since `is_top` or our own, or not used, since the exchange then fails (invariant 3).
-        let below = unsafe { node.as_ref() }.next.load(Relaxed);
-        self.0.compare_exchange_weak(node.as_ptr(), below, UNLINK, Relaxed).is_ok()
+    pub(crate) unsafe fn try_pop(&self, node: NodePtr<T>) -> Result<*mut Node<T>, *mut Node<T>> {
+        // SAFETY: the node is protected, so it is not freed. What this reads is either what the push wrote, visible since
+        // `is_top` or our own, or not used, since the exchange then fails (invariant 3).
+        let below = unsafe { node.as_ref() }.below();
+        self.0.compare_exchange_weak(node.as_ptr(), below, UNLINK, Relaxed).map(|_| below)
     }
 
     /// Unlinks all nodes; the caller owns them (invariant 2).
@@ -177,6 +195,6 @@ impl<T> Head<T> {
     /// `node` is the top, and nobody else has access to the list.
     pub(crate) unsafe fn unlink_mut(&mut self, node: NodePtr<T>) {
         // SAFETY: the list owns the node.
-        self.0.store(unsafe { node.as_ref() }.next.load(Relaxed), Relaxed);
+        self.0.store(unsafe { node.as_ref() }.below(), Relaxed);
     }
 }

@@ -1,7 +1,8 @@
 //! The elimination array: which exchanger, and how long to wait there.
 
 use super::exchanger::{Alone, Exchanger, Visit};
-use super::{Patience, relax_for, sealed};
+use super::patience::Patience;
+use super::{relax_for, sealed};
 use crate::model::{self, limit};
 use crate::stats::Counters;
 use crate::sync::{FAST_PATHS, Padded, array_of, context_hash, initial, relax};

@@ -59,7 +59,7 @@ impl<T> Depot<T> {
         // SAFETY: the node is ours and holds no value.
         unsafe { Node::set_link(first, rest) };
         // SAFETY: the nodes are ours; the list's from now on.
-        while !unsafe { self.head.try_push(self.head.top(), first, first) } {}
+        while unsafe { self.head.try_push(self.head.top(), first, first) }.is_err() {}
     }
 
     /// Whether there are `nodes` more here than are reserved.
@@ -76,7 +76,7 @@ impl<T> Depot<T> {
             let first = NonNull::new(self.head.top())?;
             protect(first);
             // SAFETY: `first` is protected, and was the top after that.
-            if self.head.is_top(first) && unsafe { self.head.try_pop(first) } {
+            if self.head.is_top(first) && unsafe { self.head.try_pop(first) }.is_ok() {
                 return Some((first, self.taken(first, count)));
             }
         }
@@ -99,7 +99,7 @@ impl<T> Depot<T> {
         let mut next = self.head.detach();
         while let Some(first) = NonNull::new(next) {
             // SAFETY: the batches are ours since they were detached.
-            next = unsafe { first.as_ref() }.next.load(Relaxed);
+            next = unsafe { first.as_ref() }.below();
             visit(first, self.taken(first, count));
         }
     }

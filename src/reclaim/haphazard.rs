@@ -288,7 +288,12 @@ unsafe impl<T, L: Local, const RECLAIM_AT: usize> Guard<T, L> for HaphazardGuard
     }
 
     #[inline(always)]
-    fn keeps(&self, _: NodePtr<T>) -> bool {
+    fn keeps(&self, _: *mut Node<T>) -> bool {
+        false
+    }
+
+    #[inline(always)]
+    fn keeps_any(&self) -> bool {
         false
     }
 
@@ -312,6 +317,10 @@ unsafe impl<T, L: Local, const RECLAIM_AT: usize> Guard<T, L> for HaphazardGuard
             *retired
         };
         self.counters().set_retired(now);
+    }
+
+    fn retired(&mut self) -> usize {
+        self.claim.0.private().retired
     }
 
     fn is_due(&mut self) -> bool {

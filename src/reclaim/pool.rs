@@ -161,12 +161,19 @@ impl<T, P> Owner<'_, T, P> {
         self.0.word.store(node.as_ptr(), Release);
     }
 
-    /// Whether `node` is kept.
+    /// Whether the node at this address is kept. None is at null, which the word of a slot with an owner is not.
     #[inline(always)]
-    pub(crate) fn keeps(&self, node: NodePtr<T>) -> bool {
+    pub(crate) fn keeps(&self, address: *mut Node<T>) -> bool {
         // Relaxed: nobody else writes the word (invariant 1).
         // Unchecked: a no makes the pop publish the hazard once more, which only takes longer.
-        self.0.word.load(Relaxed) == node.as_ptr()
+        self.0.word.load(Relaxed) == address
+    }
+
+    /// Whether any node is kept, while no pop protects one.
+    #[inline(always)]
+    pub(crate) fn keeps_any(&self) -> bool {
+        // Relaxed: as above.
+        self.0.word.load(Relaxed) != claimed()
     }
 
     /// Protects nothing any more.

@@ -280,9 +280,15 @@ unsafe impl<T, L: Local, const N: usize> Guard<T, L> for SlotsGuard<'_, T, L, N>
     }
 
     #[inline(always)]
-    fn keeps(&self, node: NodePtr<T>) -> bool {
+    fn keeps(&self, address: *mut Node<T>) -> bool {
         // Unchecked: a no makes the pop publish the hazard once more, which only takes longer.
-        self.claim.0.keeps(node)
+        self.claim.0.keeps(address)
+    }
+
+    #[inline(always)]
+    fn keeps_any(&self) -> bool {
+        // Unchecked: it only decides who waits.
+        self.claim.0.keeps_any()
     }
 
     #[inline(always)]
@@ -344,6 +350,11 @@ unsafe impl<T, L: Local, const N: usize> Guard<T, L> for SlotsGuard<'_, T, L, N>
         if self.has_surplus() {
             self.inside().free_surplus();
         }
+    }
+
+    #[inline(always)]
+    fn retired(&mut self) -> usize {
+        self.private().retired.len()
     }
 
     #[inline(always)]

@@ -85,7 +85,7 @@ impl<T> Spares<T> {
         // Unchecked: below zero it is too high a number, see `take`.
         self.nodes.fetch_add(count, Relaxed);
         // SAFETY: the caller's contract.
-        while !unsafe { self.head.try_push(self.head.top(), first, last) } {}
+        while unsafe { self.head.try_push(self.head.top(), first, last) }.is_err() {}
     }
 
     /// Takes at most `limit` nodes out. Frees of the others what is more than `keep`.
