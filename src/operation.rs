@@ -73,6 +73,9 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
         value: T,
         recent: Option<&mut Recent<T>>,
     ) -> O {
+        if recent.is_some() {
+            guard.keep(node);
+        }
         // SAFETY: the node is ours and has no value.
         unsafe { Node::put(node, value) };
         let Some(recent) = recent else {
@@ -92,38 +95,21 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
         if recent.detour {
             return self.push_detour(guard, node, recent);
         }
-        guard.keep(node);
         let top = self.head.top();
+        if top != recent.top {
+            return self.push_above(guard, node, top, recent);
+        }
         // SAFETY: the node is ours.
         if unsafe { self.head.try_push(top, node, node) }.is_err() {
             return self.push_node(guard, node, Past::LostRace, Some(recent));
-        }
-        // Not asked before, for the exchange would wait for the answer: 0.5 ns of 12.
-        if top != recent.top {
-            return self.pushed_above(guard, node, recent);
         }
         recent.top = node.as_ptr();
         pushed_in(guard)
     }
 
     slow_path! {
-        /// The end of a push of a `node` that is kept above what others had made the top.
-        fn pushed_above<'a, G: Stay<'a, T, R, B>, O: Outcome<T>>(
-            &'a self,
-            mut guard: G,
-            node: NodePtr<T>,
-            recent: &mut Recent<T>,
-        ) -> O {
-            recent.balance.interleaved(guard.retired());
-            recent.top = node.as_ptr();
-            recent.prepare::<R, B>(&mut guard);
-            pushed_in(guard)
-        }
-    }
-
-    slow_path! {
-        /// Pushes, through a handle, a node with a value through an exchange; or above what the handle has left at the head, if
-        /// that is the top.
+        /// Pushes a node that is kept (contract 5), through an exchange; or above what the handle has left at the head, if that
+        /// is the top.
         fn push_detour<'a, G: Stay<'a, T, R, B>, O: Outcome<T>>(
             &'a self,
             mut guard: G,
@@ -131,9 +117,9 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
             recent: &mut Recent<T>,
         ) -> O {
             if exchanges_first::<T, R, B>(&mut guard) {
+                guard.unprotect();
                 return self.push_exchanging(guard, node, Some(recent));
             }
-            guard.keep(node);
             // SAFETY: the node is ours.
             if let Err(top) = unsafe { self.head.try_push(recent.top, node, node) } {
                 return self.push_above(guard, node, top, recent);
@@ -147,7 +133,7 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
         /// Pushes a node that is kept (contract 5) above what others have made the `top`.
         fn push_above<'a, G: Stay<'a, T, R, B>, O: Outcome<T>>(
             &'a self,
-            guard: G,
+            mut guard: G,
             node: NodePtr<T>,
             top: *mut Node<T>,
             recent: &mut Recent<T>,
@@ -156,7 +142,10 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
             if unsafe { self.head.try_push(top, node, node) }.is_err() {
                 return self.push_node(guard, node, Past::LostRace, Some(recent));
             }
-            self.pushed_above(guard, node, recent)
+            recent.balance.interleaved(guard.retired());
+            recent.top = node.as_ptr();
+            recent.prepare::<R, B>(&mut guard);
+            pushed_in(guard)
         }
     }
 

@@ -76,11 +76,6 @@ fn meet_each_way() {
     let stack: &'static Meeting = Box::leak(Box::new(Stack::custom()));
     // A batch for each of the three, and then some.
     stack.reserve(4 * Slots::<8>::BATCH).expect("memory");
-    // The slot that this thread chooses stays free for the operations through `Stack`.
-    let keep_free = stack.handle();
-    let leak = |handle| ptr::from_mut(Box::leak(Box::new(handle)));
-    let mut subject = Subject { stack, handle: leak(stack.handle()), intruder: leak(stack.handle()), second: NOTHING };
-    drop(keep_free);
     trap_after_each_step();
     for (first, second, names) in [
         (STACK_PUSH, HANDLE_POP, ["stack waiting_push", "handle answering_pop"]),
@@ -88,9 +83,10 @@ fn meet_each_way() {
         (HANDLE_PUSH, STACK_POP, ["handle waiting_push", "stack answering_pop"]),
         (HANDLE_POP, STACK_PUSH, ["handle waiting_pop", "stack answering_push"]),
     ] {
-        let (first_count, second_count) = meet(&mut subject, first, second);
+        let (first_count, second_count) = meet(stack, first, second);
         println!("{} {first_count}\n{} {second_count}", names[0], names[1]);
     }
+    let subject = Subject { stack, handle: ptr::null_mut(), intruder: ptr::null_mut(), second: NOTHING };
     set_trap_flag();
     counted(&subject, NOTHING, FIRST);
     clear_trap_flag();
@@ -100,13 +96,18 @@ fn meet_each_way() {
 }
 
 /// Has the second operation come while the first one waits. The instructions of both.
-fn meet(subject: &mut Subject, first: Operation, second: Operation) -> (u64, u64) {
-    prepare(subject);
-    subject.second = second;
+fn meet(stack: &'static Meeting, first: Operation, second: Operation) -> (u64, u64) {
+    // The slot that this thread chooses stays free for the operations through `Stack`.
+    let keep_free = stack.handle();
+    // New handles wait after the first race that they lose.
+    let (mut handle, mut intruder) = (stack.handle(), stack.handle());
+    drop(keep_free);
+    let mut subject = Subject { stack, handle: &raw mut handle, intruder: &raw mut intruder, second };
+    prepare(&subject);
     WAITED.store(0, Relaxed);
-    SUBJECT.store(subject, Relaxed);
+    SUBJECT.store(&raw mut subject, Relaxed);
     set_trap_flag();
-    counted(subject, first, FIRST);
+    counted(&subject, first, FIRST);
     clear_trap_flag();
     assert_eq!(WAITED.load(Relaxed), 1, "the first one's offer is answered at once");
     let take = |who: usize| COUNTS[who].swap(0, Relaxed);
