@@ -109,7 +109,8 @@ fn title(workload: &str) -> &'static str {
 
 /// Every contender at every workload.
 fn contenders(results: &Results) -> String {
-    let timed: Vec<Workload> = workload::ALL.into_iter().filter(|workload| workload.kind != Kind::Latency).collect();
+    let timed: Vec<Workload> =
+        workload::ALL.into_iter().filter(|workload| !matches!(workload.kind, Kind::Latency { .. })).collect();
     let mut text = format!(
         "{}\n\nNanoseconds for each pair of a push and a pop (for each value, or operation, where the column says so), of all \
          threads together: the median, and in brackets the least and the most.\n\n",
@@ -119,12 +120,16 @@ fn contenders(results: &Results) -> String {
     table(&mut text, heads, |name| {
         timed.iter().map(|workload| cell(results.spread(workload.name, name, "ns"))).collect()
     });
-    text += "\nNanoseconds of one operation with 2 threads, by percentile; the slowest thread's part of its fair share; and \
-             kibibytes that 8 threads' pairs add to the resident memory.\n\n";
-    let heads = PERCENTILES.iter().map(|percentile| percentile.0.to_owned());
+    text += "\nNanoseconds of one operation with 2 threads, by percentile, with 1 of 16 pairs timed and with each operation timed; \
+             the slowest thread's part of its fair share; and kibibytes that 8 threads' pairs add to the resident memory.\n\n";
+    const LATENCIES: [(&str, &str); 2] = [("latency", "1 of 16"), ("latency-each", "each")];
+    let heads =
+        LATENCIES.iter().flat_map(|(_, timed)| PERCENTILES.iter().map(move |(name, _)| format!("{name}, {timed}")));
     let heads = heads.chain(["share, 2 threads", "share, 8 threads", "resident memory"].map(str::to_owned));
     table(&mut text, heads, |name| {
-        let percentiles = PERCENTILES.iter().map(|percentile| cell(results.spread("latency", name, percentile.0)));
+        let percentiles = LATENCIES.iter().flat_map(|(workload, _)| {
+            PERCENTILES.iter().map(|percentile| cell(results.spread(workload, name, percentile.0)))
+        });
         let share = |workload: &str| {
             results.spread(workload, name, "share").map(|share| format!("{:.2}", share.median)).unwrap_or_default()
         };

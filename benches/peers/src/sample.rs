@@ -104,10 +104,10 @@ fn measure<A: Access<T>, T: Value>(worker: &mut Worker<'_, A, T>, plan: &Plan, s
         Kind::Pairs | Kind::Large => worker.pairs(warm_up.time),
         Kind::Memory => worker.some_pairs(warm_up.values),
         Kind::OwnWork => worker.pairs_with(warm_up.time, |state| work(state, steps)),
-        Kind::Latency => {
+        Kind::Latency { untimed } => {
             // Up to a minute; does not grow, for it would call the allocator.
             let mut histogram = Histogram::new_with_bounds(1, 60_000_000_000, 3).expect("valid bounds");
-            worker.timed_pairs(warm_up.time, &mut histogram);
+            worker.timed_pairs(warm_up.time, &mut histogram, untimed);
             histogram.reset();
             latencies = Some(histogram);
         }
@@ -129,7 +129,7 @@ fn measure<A: Access<T>, T: Value>(worker: &mut Worker<'_, A, T>, plan: &Plan, s
         Kind::Pairs | Kind::Large => worker.pairs(time),
         Kind::Memory => worker.some_pairs(values),
         Kind::OwnWork => worker.pairs_with(time, |state| work(state, steps)),
-        Kind::Latency => worker.timed_pairs(time, latencies.as_mut().expect("made above")),
+        Kind::Latency { untimed } => worker.timed_pairs(time, latencies.as_mut().expect("made above"), untimed),
         Kind::Bursts => worker.bursts(time),
         Kind::Bulk => worker.bulk(time),
         Kind::OneWay => worker.one_way(values),

@@ -33,7 +33,7 @@ const fn target(workload: &'static str, ours: &'static str, goal: Goal) -> Targe
     Target { workload, ours, goal }
 }
 
-const TARGETS: [Target; 25] = [
+const TARGETS: [Target; 27] = [
     target("pairs-1", HANDLE, Goal::Faster(&[EPOCH], 5.0)),
     target("pairs-1", HANDLE, Goal::Faster(&[HAPHAZARD], 5.0)),
     target("pairs-1", HANDLE, Goal::Faster(&[STD], 1.0)),
@@ -60,6 +60,9 @@ const TARGETS: [Target; 25] = [
     target("latency", DIRECT, Goal::Latency("p99.9", STD)),
     // What waits least, at the price of time.
     target("latency", NO_BACKOFF, Goal::Latency("p99.9", STD)),
+    // With own work in between, here the clock, nobody waits through a handle either.
+    target("latency-each", HANDLE, Goal::Latency("p99.9", STD)),
+    target("latency-each", DIRECT, Goal::Latency("p99.9", STD)),
 ];
 
 /// One line of the report.

@@ -136,12 +136,15 @@ impl<'a, A: Access<T>, T: Value> Worker<'a, A, T> {
         black_box(self.state);
     }
 
-    pub fn timed_pairs(&mut self, time: Duration, latencies: &mut Histogram<u32>) {
+    /// To read the clock takes about as long as two operations. So `untimed` pairs go before each one that is timed: else the
+    /// clock would be own work between all operations.
+    pub fn timed_pairs(&mut self, time: Duration, latencies: &mut Histogram<u32>, untimed: u32) {
         let mut record = |begin: Instant| {
             let nanoseconds = u64::try_from(begin.elapsed().as_nanos()).unwrap_or(u64::MAX);
             latencies.saturating_record(nanoseconds);
         };
         self.until(time, |worker| {
+            worker.some_pairs(untimed.into());
             let begin = Instant::now();
             worker.push();
             record(begin);
