@@ -132,7 +132,7 @@ impl sealed::Strategy for NoBackoff {
 initial! { impl[] () = () }
 
 /// Exponential back-off: waiting after each lost race, longer if it is lost again, or after many pops without one, shorter
-/// once it is won. A wait is at most 512 steps long.
+/// once it is won; but see [`Handle`](crate::Handle). A wait is at most 512 steps long.
 ///
 /// `Relax` says what one step of waiting is: [`Spin`] is the processor's hint for spinning. It must not panic.
 pub struct Exponential<Relax = Spin>(PhantomData<Relax>);

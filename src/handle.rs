@@ -16,6 +16,8 @@ use core::ptr;
 /// Its methods do what those of the stack do, without claiming a slot each time. It counts as a context that is
 /// inside all the time, see [`Slots`]. It can be sent to another thread, but not shared.
 ///
+/// Where others' operations fit in between its own, because there is other work in between, it does not wait after a lost race.
+///
 /// It may keep the node of its last push from reuse until it pushes or pops another value, wherever the first one has gone.
 ///
 /// Leaking a handle loses its slot, and the spare nodes in it, until the stack is dropped.

@@ -25,7 +25,7 @@ pub(crate) const HAPHAZARD_SLOTS: usize = 2;
 pub(crate) const HAPHAZARD_SPARE: usize = 1;
 /// Steps of a wait or a pause: in one of them every other thread may do all that it has to do.
 pub(crate) const RELAXES: u16 = 1;
-/// The balance of a new handle: at once, so that its operations begin with a guess, until they lose a race.
+/// The balance of a new handle: its operations begin with a guess, until they lose a race.
 pub(crate) const AT_ONCE: u8 = 0;
 pub(crate) const GUESSES: bool = cfg!(loom);
 /// What a lost race adds to it: all, so that the next one is waited for.

@@ -278,14 +278,13 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
             return self.pop_slowly(guard, top, Past::Nothing, Permit::Allocator, None);
         }
         // SAFETY: `top` is protected, and was the top after that (contract 1).
-        let result = if self.head.is_top(top) { unsafe { self.head.try_pop(top) }.ok() } else { None };
-        let Some(below) = result else {
+        let Some(below) = self.head.is_top(top).then(|| unsafe { self.head.try_pop(top) }).and_then(Result::ok) else {
             return self.pop_slowly(guard, top, past, Permit::Allocator, recent);
         };
         if let Some(recent) = recent {
             recent.top = below;
         }
-        Some(self.popped(guard, top, false))
+        Some(popped::<T, R, B, _>(guard, top, false))
     }
 
     /// Pops through a handle.
@@ -315,7 +314,7 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
                 return self.pop_slowly(guard, top, Past::LostRace, Permit::Allocator, Some(recent));
             };
             recent.top = below;
-            return Some(self.popped(guard, top, true));
+            return Some(popped::<T, R, B, _>(guard, top, true));
         }
         self.pop_other(guard, top, recent)
     }
@@ -349,21 +348,11 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
             match result {
                 Ok(below) => {
                     recent.top = below;
-                    Some(self.popped(guard, top, true))
+                    Some(popped::<T, R, B, _>(guard, top, true))
                 }
                 Err(top) => self.pop_interleaved(guard, top, recent),
             }
         }
-    }
-
-    /// The end of a pop that has won `node` from the list; it may have been `kept` (contract 5).
-    #[inline(always)]
-    fn popped<'a, G: Stay<'a, T, R, B>>(&'a self, mut guard: G, node: NodePtr<T>, kept: bool) -> T {
-        if guard.is_due() {
-            return finish_pop(guard, node, kept, Permit::Allocator);
-        }
-        // SAFETY: the node is ours, from this list; nothing is due.
-        unsafe { take_value(&mut *guard, node, kept) }
     }
 
     slow_path! {
@@ -491,12 +480,22 @@ fn pushed_in<'a, T: 'a, R: Reclaim + 'a, B: Backoff + 'a, O: Outcome<T>>(guard: 
     if guard.has_surplus() { pushed(guard) } else { O::pushed() }
 }
 
-/// What a handle remembers of its last operations.
-///
-/// Its next operation begins with the exchange of what it has left at the head, without a look at it. Most often that is still
-/// the top; and where others use the list at the same time, the exchange brings the head's cache line for writing at once, and
-/// so does not lose it again between a look and an exchange. With 50 ns of own work, 2 threads on 2 cores that do not wait
-/// take 85 instead of 100 ns a pair, and 34 to 38 instead of 51 without (`ci/bench`, medians of 6 samples).
+/// The end of a pop that has won `node` from the list; it may have been `kept` (contract 5).
+#[inline(always)]
+fn popped<'a, T: 'a, R: Reclaim + 'a, B: Backoff + 'a, G: Stay<'a, T, R, B>>(
+    mut guard: G,
+    node: NodePtr<T>,
+    kept: bool,
+) -> T {
+    if guard.is_due() {
+        return finish_pop(guard, node, kept, Permit::Allocator);
+    }
+    // SAFETY: the node is ours, from this list; nothing is due.
+    unsafe { take_value(&mut *guard, node, kept) }
+}
+
+/// What a handle remembers of its last operations: so it knows whether others have come in between, and whether it has to wait
+/// for them, see [`Balance`].
 pub(crate) struct Recent<T> {
     /// What was the top after the last operation; or before, if it was not a common one. It may be in other hands since, or
     /// freed: only its address counts.
@@ -518,7 +517,7 @@ impl<T> Recent<T> {
     }
 }
 
-/// Whether an operation of a handle that lost a race goes on at once.
+/// Whether an operation that lost a race goes on at once; only a handle's may, which remembers something `recent`.
 fn goes_on<T>(recent: &mut Option<&mut Recent<T>>, past: &mut Past) -> bool {
     let goes_on = recent.as_mut().is_some_and(|recent| match *past {
         Past::LostUnpaired => recent.balance.at_once(),
@@ -536,6 +535,7 @@ pub(crate) enum Past {
     Nothing,
     /// A lost race for the head.
     LostRace,
+    /// The same, of a pop through a handle whose last operation was no push: it tells nothing about what fits in.
     LostUnpaired,
     /// An exchange in vain.
     Exchange,

@@ -209,7 +209,7 @@ mod tests {
         balance.interleaved(Balance::AWAY + 1);
         assert_eq!(balance.weight, weight);
         balance.interleaved(2 * Balance::AWAY + 1);
-        assert_eq!(balance.weight, weight + Balance::CLEAR * Balance::CLEARS as u8);
+        assert_eq!(usize::from(balance.weight - weight), usize::from(Balance::CLEAR) * Balance::CLEARS);
     }
 
     /// Nodes that are let go do not disturb the count.

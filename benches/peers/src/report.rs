@@ -109,6 +109,7 @@ fn title(workload: &str) -> &'static str {
 
 /// Every contender at every workload.
 fn contenders(results: &Results) -> String {
+    const LATENCIES: [(&str, &str); 2] = [("latency", "1 of 16"), ("latency-each", "each")];
     let timed: Vec<Workload> =
         workload::ALL.into_iter().filter(|workload| !matches!(workload.kind, Kind::Latency { .. })).collect();
     let mut text = format!(
@@ -122,7 +123,6 @@ fn contenders(results: &Results) -> String {
     });
     text += "\nNanoseconds of one operation with 2 threads, by percentile, with 1 of 16 pairs timed and with each operation timed; \
              the slowest thread's part of its fair share; and kibibytes that 8 threads' pairs add to the resident memory.\n\n";
-    const LATENCIES: [(&str, &str); 2] = [("latency", "1 of 16"), ("latency-each", "each")];
     let heads =
         LATENCIES.iter().flat_map(|(_, timed)| PERCENTILES.iter().map(move |(name, _)| format!("{name}, {timed}")));
     let heads = heads.chain(["share, 2 threads", "share, 8 threads", "resident memory"].map(str::to_owned));
