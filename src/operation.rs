@@ -73,12 +73,9 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
         value: T,
         recent: Option<&mut Recent<T>>,
     ) -> O {
-        if recent.is_some() {
-            guard.keep(node);
-        }
-        // SAFETY: the node is ours and has no value.
-        unsafe { Node::put(node, value) };
         let Some(recent) = recent else {
+            // SAFETY: the node is ours and has no value.
+            unsafe { Node::put(node, value) };
             if exchanges_first::<T, R, B>(&mut guard) {
                 return self.push_exchanging(guard, node, None);
             }
@@ -93,8 +90,11 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
             return pushed_in(guard);
         };
         if recent.detour {
-            return self.push_detour(guard, node, recent);
+            return self.push_detour(guard, node, value, recent);
         }
+        guard.keep(node);
+        // SAFETY: as above.
+        unsafe { Node::put(node, value) };
         let top = self.head.top();
         if top != recent.top {
             return self.push_above(guard, node, top, recent);
@@ -108,24 +108,36 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
     }
 
     slow_path! {
-        /// Pushes a node that is kept (contract 5), through an exchange; or above what the handle has left at the head, if that
-        /// is the top.
+        /// Pushes, through a handle, with a node that is ours and has no value: through an exchange; or above what the handle has
+        /// left at the head, if that is the top.
         fn push_detour<'a, G: Stay<'a, T, R, B>, O: Outcome<T>>(
             &'a self,
             mut guard: G,
             node: NodePtr<T>,
+            value: T,
             recent: &mut Recent<T>,
         ) -> O {
+            // SAFETY: the node is ours and has no value.
+            unsafe { Node::put(node, value) };
             if exchanges_first::<T, R, B>(&mut guard) {
-                guard.unprotect();
                 return self.push_exchanging(guard, node, Some(recent));
             }
+            self.look_unless_guessing(recent);
+            guard.keep(node);
             // SAFETY: the node is ours.
             if let Err(top) = unsafe { self.head.try_push(recent.top, node, node) } {
                 return self.push_above(guard, node, top, recent);
             }
             recent.top = node.as_ptr();
             pushed_in(guard)
+        }
+    }
+
+    /// For a detour that began with an exchange in the array, which is not to be made any more.
+    fn look_unless_guessing(&self, recent: &mut Recent<T>) {
+        if !recent.balance.guesses() {
+            recent.top = self.head.top();
+            recent.detour = false;
         }
     }
 
@@ -335,6 +347,7 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
             if exchanges_first::<T, R, B>(guard) {
                 return self.pop_exchanging(guard, Protecting::<T, R, B>, Some(recent));
             }
+            self.look_unless_guessing(recent);
             if !guard.keeps(recent.top) {
                 let top = NonNull::new(self.head.top())?;
                 return self.pop_other(guard, top, recent);
