@@ -30,8 +30,8 @@ pub(crate) const AT_ONCE: u8 = 0;
 pub(crate) const GUESSES: bool = cfg!(loom);
 /// What a lost race adds to it: all, so that the next one is waited for.
 pub(crate) const LOST: u8 = 100;
-/// Lost races for one wait: none goes without.
-pub(crate) const TURN: u8 = 1;
+/// Lost races for one wait: the first one is waited for, and the next one not.
+pub(crate) const TURN: u8 = 2;
 /// Visits to exchangers in a row: what the next one finds, an operation's next attempt finds as well.
 pub(crate) const VISITS: usize = 1;
 /// Others that an exchanger's visitor can tell: none, for they only make waits longer.
