@@ -14,10 +14,10 @@ use spin::{RelaxStrategy, Spin};
 /// The elimination back-off: a push and a pop that both lost a race meet in one of `W` exchangers and cancel out,
 /// without touching the list.
 ///
-/// Who lost a race (but see [`Handle`](crate::Handle)) picks an exchanger at random within its range, takes the partner that waits there, or waits
-/// itself; that wait is the back-off in time. Whoever finds one of its own kind there, pauses and picks again, up to 128
-/// times. In the end it always goes back to the list. Who was eliminated begins its next operation here, too, so those that
-/// meet here leave the list to those that are faster there.
+/// Who lost a race (but see [`Handle`](crate::Handle)) picks an exchanger at random within its range, takes the partner that waits
+/// there, or waits itself; that wait is the back-off in time. Whoever finds one of its own kind there, pauses and picks again, up
+/// to 128 times. In the end it always goes back to the list. Who was eliminated begins its next operation here, too, so those
+/// that meet here leave the list to those that are faster there.
 ///
 /// The range doubles on a collision and halves after waiting in vain; the wait adapts to the races lost and to the pops
 /// between them, and the pause to how many others are met in the array. All of it stays in the slot from one operation to

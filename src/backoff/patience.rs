@@ -1,4 +1,4 @@
-//! How long an operation waits that lost a race, and whether.
+//! How long an operation waits that lost a race.
 
 use super::Kind;
 use super::sealed::Local;
