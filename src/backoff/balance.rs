@@ -157,6 +157,7 @@ mod tests {
     fn who_fits_in_goes_on_at_once() {
         let mut balance = Balance::NEW;
         assert!(!balance.at_once() && !balance.guesses());
+        assert!(!balance.goes_on(false), "a new handle waits");
         for round in 0..100 {
             interleave(&mut balance, 3);
             let goes_on = balance.goes_on(false);
