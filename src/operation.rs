@@ -167,7 +167,7 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
             &'a self,
             mut guard: G,
             value: T,
-            recent: Option<&mut Recent<T>>,
+            mut recent: Option<&mut Recent<T>>,
         ) -> O {
             let retired = guard.retired();
             let Some(node) = guard.node(Permit::Allocator) else {
@@ -176,9 +176,8 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
                 drop(guard);
                 return O::refused(PushErrorKind::OutOfMemory, value);
             };
-            let mut recent = recent;
             if let Some(recent) = &mut recent {
-                recent.balance.let_go(retired - guard.retired());
+                recent.balance.scanned(retired, guard.retired());
             }
             self.push_with(guard, node, value, recent)
         }

@@ -104,9 +104,10 @@ impl Balance {
         }
     }
 
-    /// Of the nodes that the owner has retired, so many are not its any more.
-    pub(crate) fn let_go(&mut self, nodes: usize) {
-        self.let_go = self.let_go.wrapping_add(nodes);
+    /// The owner had retired so many nodes `before` it may have scanned, and so many `after`: mostly fewer, but one more if all are
+    /// protected, and others have given it one.
+    pub(crate) fn scanned(&mut self, before: usize, after: usize) {
+        self.let_go = self.let_go.wrapping_add(before.wrapping_sub(after));
     }
 
     /// A race is lost; if `again`, by the same operation as the last one. Whether to go on.
@@ -224,14 +225,16 @@ mod tests {
         assert_eq!(usize::from(balance.weight - weight), usize::from(Balance::CLEAR) * Balance::CLEARS);
     }
 
-    /// Nodes that are let go do not disturb the count.
+    /// Nodes that are let go do not disturb the count, nor does one that others have given.
     #[test]
     fn pairs_are_counted_beyond_a_scan() {
-        let mut balance = Balance::NEW;
-        balance.interleaved(20);
-        let weight = balance.weight;
-        balance.let_go(20);
-        balance.interleaved(1);
-        assert_eq!(balance.weight, weight - Balance::BETWEEN);
+        for (before, after) in [(20, 0), (20, 5), (20, 21)] {
+            let mut balance = Balance::NEW;
+            balance.interleaved(before);
+            let weight = balance.weight;
+            balance.scanned(before, after);
+            balance.interleaved(after + 1);
+            assert_eq!(balance.weight, weight - Balance::BETWEEN);
+        }
     }
 }
