@@ -92,8 +92,9 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
         if recent.detour {
             return self.push_detour(guard, node, value, recent);
         }
+        // Before the value, not to load the slot's address once more.
         guard.keep(node);
-        // SAFETY: as above.
+        // SAFETY: the node is ours and has no value.
         unsafe { Node::put(node, value) };
         let top = self.head.top();
         if top != recent.top {
@@ -194,11 +195,7 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
             if !self.exchange_push(&mut guard, false, node) {
                 return self.push_node(guard, node, Past::Exchange, recent);
             }
-            guard.counters().pushes(1);
-            if let Some(recent) = recent {
-                recent.prepare::<R, B>(&mut guard);
-            }
-            pushed(guard)
+            pushed_slowly(guard, recent)
         }
     }
 
@@ -224,7 +221,7 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
             }
             // Unchecked: one more try before the wait for the race that was lost only takes time.
             // SAFETY: the node is ours.
-            while past == Past::LostRace || unsafe { self.head.try_push(self.head.top(), node, node) }.is_err() {
+            while past.is_lost_race() || unsafe { self.head.try_push(self.head.top(), node, node) }.is_err() {
                 guard.counters().lost_races(1);
                 if goes_on(&mut recent, &mut past) {
                     continue;
@@ -234,11 +231,7 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
                 }
                 past = Past::Exchange;
             }
-            guard.counters().pushes(1);
-            if let Some(recent) = recent {
-                recent.prepare::<R, B>(&mut guard);
-            }
-            pushed(guard)
+            pushed_slowly(guard, recent)
         }
     }
 
@@ -285,9 +278,6 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
         recent: Option<&mut Recent<T>>,
         past: Past,
     ) -> Option<T> {
-        if !FAST_PATHS {
-            return self.pop_slowly(guard, top, Past::Nothing, Permit::Allocator, None);
-        }
         // SAFETY: `top` is protected, and was the top after that (contract 1).
         let Some(below) = self.head.is_top(top).then(|| unsafe { self.head.try_pop(top) }).and_then(Result::ok) else {
             return self.pop_slowly(guard, top, past, Permit::Allocator, recent);
@@ -306,12 +296,10 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
         recent: Option<&mut Recent<T>>,
     ) -> Option<T> {
         let Some(recent) = recent else {
-            if exchanges_first::<T, R, B>(guard) {
-                return self.pop_exchanging(guard, Protecting::<T, R, B>, None);
-            }
+            // Then there are only the general functions.
             let top = NonNull::new(self.head.top())?;
             guard.protect(top);
-            return self.pop_in(Protecting::<T, R, B>(guard), top, None, Past::LostUnpaired);
+            return self.pop_slowly(Protecting::<T, R, B>(guard), top, Past::Nothing, Permit::Allocator, None);
         };
         if recent.detour {
             return self.pop_detour(guard, recent);
@@ -436,7 +424,7 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
         ) -> Option<T> {
             // Unchecked: one more try before the wait for the race that was lost only takes time.
             // SAFETY: `top` is protected, and was the top after that (contract 1).
-            while matches!(past, Past::LostRace | Past::LostUnpaired) || !(self.head.is_top(top) && unsafe { self.head.try_pop(top) }.is_ok()) {
+            while past.is_lost_race() || !(self.head.is_top(top) && unsafe { self.head.try_pop(top) }.is_ok()) {
                 guard.counters().lost_races(1);
                 if !goes_on(&mut recent, &mut past) && permit == Permit::Allocator {
                     if FAST_PATHS {
@@ -483,6 +471,19 @@ slow_path! {
         guard.settle(permit);
         value
     }
+}
+
+/// The end of a push that has left the common case.
+#[inline(always)]
+fn pushed_slowly<'a, T: 'a, R: Reclaim + 'a, B: Backoff + 'a, O: Outcome<T>>(
+    mut guard: impl Stay<'a, T, R, B>,
+    recent: Option<&mut Recent<T>>,
+) -> O {
+    guard.counters().pushes(1);
+    if let Some(recent) = recent {
+        recent.prepare::<R, B>(&mut guard);
+    }
+    pushed(guard)
 }
 
 /// The end of a push from within a slot.
@@ -535,7 +536,7 @@ fn goes_on<T>(recent: &mut Option<&mut Recent<T>>, past: &mut Past) -> bool {
         Past::LostUnpaired => recent.balance.at_once(),
         past => recent.balance.goes_on(past != Past::LostRace),
     });
-    if goes_on && matches!(*past, Past::LostRace | Past::LostUnpaired) {
+    if goes_on && past.is_lost_race() {
         *past = Past::Nothing;
     }
     goes_on
@@ -551,6 +552,12 @@ pub(crate) enum Past {
     LostUnpaired,
     /// An exchange in vain.
     Exchange,
+}
+
+impl Past {
+    fn is_lost_race(self) -> bool {
+        matches!(self, Self::LostRace | Self::LostUnpaired)
+    }
 }
 
 /// Whether the next operation from within a slot begins with an exchange, and leaves the list alone at first.

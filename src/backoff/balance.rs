@@ -42,8 +42,8 @@ use core::mem;
 /// | 300 | 514 | 465 | 481 | | | |
 /// | 600 | 743 | 747 | 779 | | | |
 ///
-/// In `ci/bench` with 50 ns own work ends up at once where a line takes 22, and takes about 90. Without own work the fast path takes
-/// 0.5 ns more than without a balance, as the handle has to remember the top.
+/// In `ci/bench` two threads with 50 ns of it come to work at once where a line takes 22, and take about 90. A pair without own
+/// work takes 0.5 ns more than without a balance, though no more instructions; why is not known.
 pub(crate) struct Balance {
     /// The more, the more they are in each other's way: from `IN_TURN` on they wait.
     weight: u8,
