@@ -106,6 +106,25 @@ fn handle_against_reuse_of_what_it_pushed() {
     });
 }
 
+/// A handle has read what is below the node that it keeps and pops; that one it does not keep, and has to protect as any other
+/// before it takes it for the top.
+#[test]
+fn handle_against_reuse_below_what_it_kept() {
+    check(3, || {
+        let pop_push = |stack: &Plain<2>| {
+            let values = pop(stack);
+            stack.push(3);
+            values
+        };
+        let done = race(Plain::<2>::custom(), [pop_push], |stack| {
+            let mut handle = stack.handle();
+            (1..=2).for_each(|value| handle.push(value));
+            [handle.pop(), handle.pop()].into_iter().flatten().collect()
+        });
+        assert_all(done, &[1, 2, 3]);
+    });
+}
+
 /// The same with `try_pop`, which after a lost race publishes its next hazard by itself.
 #[test]
 fn try_pop_against_reuse_of_the_node() {
