@@ -121,7 +121,7 @@ fn measure<A: Access<T>, T: Value>(worker: &mut Worker<'_, A, T>, plan: &Plan, s
         Kind::PopHeavy => worker.mixed(values, 9),
     }
     start.wait();
-    let before = worker.counted;
+    let before = worker.counted();
     #[cfg(feature = "count")]
     let calls = crate::allocator::Count::of_thread().calls;
     let begin = Instant::now();
@@ -138,8 +138,8 @@ fn measure<A: Access<T>, T: Value>(worker: &mut Worker<'_, A, T>, plan: &Plan, s
     }
     let end = Instant::now();
     Done {
-        tally: worker.tally,
-        counted: worker.counted - before,
+        tally: worker.tally(),
+        counted: worker.counted() - before,
         begin,
         end,
         latencies,
