@@ -3,7 +3,7 @@
 use crate::Stack;
 use crate::backoff::{Backoff, Elimination};
 use crate::error::{PushError, PushErrorKind};
-use crate::operation::Recent;
+use crate::operation::{Lent, Recent};
 use crate::reclaim::{Domain, Guard, Permit, Reclaim, Slots};
 use crate::stack::GuardOf;
 use crate::sync::FAST_PATHS;
@@ -61,7 +61,7 @@ impl<'a, T, R: Reclaim, B: Backoff> Handle<'a, T, R, B> {
     /// Without memory it does what `Box::new` does.
     #[inline]
     pub fn push(&mut self, value: T) {
-        self.stack.push_in::<_, ()>(&mut self.guard, value, self.recent.first_mut());
+        self.stack.push_in::<_, ()>(Lent::<T, R, B>::of(&mut self.guard), value, self.recent.first_mut());
     }
 
     /// As [`Stack::try_push`].
@@ -71,7 +71,7 @@ impl<'a, T, R: Reclaim, B: Backoff> Handle<'a, T, R, B> {
     /// [`PushErrorKind::OutOfMemory`]; the value is in the error.
     #[inline]
     pub fn try_push(&mut self, value: T) -> Result<(), PushError<T>> {
-        self.stack.push_in(&mut self.guard, value, self.recent.first_mut())
+        self.stack.push_in(Lent::<T, R, B>::of(&mut self.guard), value, self.recent.first_mut())
     }
 
     /// As [`Stack::push_spare`]; but if more contexts than `N` of `Slots<N>` are inside, and neither the handle's slot
@@ -123,7 +123,7 @@ impl<'a, T, R: Reclaim, B: Backoff> Handle<'a, T, R, B> {
     /// As [`Stack::pop`], except that it never waits for a slot.
     #[inline]
     pub fn pop(&mut self) -> Option<T> {
-        self.stack.pop_recent(&mut self.guard, self.recent.first_mut())
+        self.stack.pop_recent(Lent::<T, R, B>::of(&mut self.guard), self.recent.first_mut())
     }
 }
 

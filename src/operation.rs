@@ -18,6 +18,8 @@ use crate::reclaim::{Domain, Guard, Permit, Reclaim};
 use crate::stack::GuardOf;
 use crate::sync::{FAST_PATHS, slow_path};
 use crate::treiber::{Node, NodePtr};
+use core::marker::PhantomData;
+use core::mem::ManuallyDrop;
 use core::ops::{Deref, DerefMut};
 use core::ptr::{self, NonNull};
 
@@ -73,9 +75,9 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
         value: T,
         recent: Option<&mut Recent<T>>,
     ) -> O {
+        // SAFETY: the node is ours and has no value.
+        unsafe { Node::put(node, value) };
         let Some(recent) = recent else {
-            // SAFETY: the node is ours and has no value.
-            unsafe { Node::put(node, value) };
             if exchanges_first::<T, R, B>(&mut guard) {
                 return self.push_exchanging(guard, node, None);
             }
@@ -90,12 +92,9 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
             return pushed_in(guard);
         };
         if recent.detour {
-            return self.push_detour(guard, node, value, recent);
+            return self.push_detour(guard, node, recent);
         }
-        // Before the value, not to load the slot's address once more.
         guard.keep(node);
-        // SAFETY: the node is ours and has no value.
-        unsafe { Node::put(node, value) };
         let top = self.head.top();
         if top != recent.top {
             return self.push_above(guard, node, top, recent);
@@ -109,21 +108,21 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
     }
 
     slow_path! {
-        /// Pushes, through a handle, with a node that is ours and has no value: through an exchange; or above what the handle has
+        /// Pushes, through a handle, a node with a value: through an exchange; or above what the handle has
         /// left at the head, if that is the top.
         fn push_detour<'a, G: Stay<'a, T, R, B>, O: Outcome<T>>(
             &'a self,
             mut guard: G,
             node: NodePtr<T>,
-            value: T,
             recent: &mut Recent<T>,
         ) -> O {
-            // SAFETY: the node is ours and has no value.
-            unsafe { Node::put(node, value) };
             if exchanges_first::<T, R, B>(&mut guard) {
                 return self.push_exchanging(guard, node, Some(recent));
             }
-            self.look_unless_guessing(recent);
+            recent.detour = recent.balance.guesses();
+            if !recent.detour {
+                recent.top = self.head.top();
+            }
             guard.keep(node);
             // SAFETY: the node is ours.
             if let Err(top) = unsafe { self.head.try_push(recent.top, node, node) } {
@@ -131,14 +130,6 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
             }
             recent.top = node.as_ptr();
             pushed_in(guard)
-        }
-    }
-
-    /// For a detour that began with an exchange in the array, which is not to be made any more.
-    fn look_unless_guessing(&self, recent: &mut Recent<T>) {
-        if !recent.balance.guesses() {
-            recent.top = self.head.top();
-            recent.detour = false;
         }
     }
 
@@ -292,66 +283,57 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
     #[inline(always)]
     pub(crate) fn pop_recent<'a>(
         &'a self,
-        guard: &mut GuardOf<'a, T, R, B>,
+        mut guard: Lent<'_, 'a, T, R, B>,
         recent: Option<&mut Recent<T>>,
     ) -> Option<T> {
         let Some(recent) = recent else {
             // Then there are only the general functions.
             let top = NonNull::new(self.head.top())?;
             guard.protect(top);
-            return self.pop_slowly(Protecting::<T, R, B>(guard), top, Past::Nothing, Permit::Allocator, None);
+            return self.pop_slowly(Protecting(guard), top, Past::Nothing, Permit::Allocator, None);
         };
         if recent.detour {
             return self.pop_detour(guard, recent);
         }
-        let top = NonNull::new(self.head.top())?;
-        // Unchecked: without what is kept there is a hazard to publish, which only takes longer.
-        if guard.keeps(top.as_ptr()) {
-            let guard = Protecting::<T, R, B>(guard);
-            // SAFETY: contract 5.
-            let Ok(below) = (unsafe { self.head.try_pop(top) }) else {
-                return self.pop_slowly(guard, top, Past::LostRace, Permit::Allocator, Some(recent));
-            };
-            recent.top = below;
-            return Some(popped::<T, R, B, _>(guard, top, true));
-        }
-        self.pop_other(guard, top, recent)
+        self.pop_listed(guard, recent)
     }
 
-    /// Pops, through a handle, a node that it does not keep.
+    /// Pops, through a handle, from the list. It takes what it keeps for the top, without a look: the hazard is shown already, and if
+    /// the guess is wrong, the exchange still brings the line for writing.
     #[inline(always)]
-    fn pop_other<'a>(&'a self, guard: &mut GuardOf<'a, T, R, B>, top: NodePtr<T>, recent: &mut Recent<T>) -> Option<T> {
-        if guard.keeps_any() {
-            return self.pop_interleaved(Protecting::<T, R, B>(guard), top.as_ptr(), recent);
+    fn pop_listed<'a>(&'a self, guard: Lent<'_, 'a, T, R, B>, recent: &mut Recent<T>) -> Option<T> {
+        // Unchecked: without what is kept there is a hazard to publish, which only takes longer.
+        let Some(node) = guard.kept() else {
+            return self.pop_other(guard, NonNull::new(self.head.top())?, recent);
+        };
+        let guard = Protecting(guard);
+        // SAFETY: contract 5.
+        match unsafe { self.head.try_pop(node) } {
+            Ok(below) => {
+                recent.top = below;
+                Some(popped::<T, R, B, _>(guard, node, true))
+            }
+            Err(top) => self.pop_interleaved(guard, top, recent),
         }
+    }
+
+    /// Pops, through a handle that keeps nothing. Out of line, so that a pop is short enough to be in line where pushes and pops
+    /// alternate: pairs take 0.2 to 0.3 ns less.
+    #[inline(never)]
+    fn pop_other<'a>(&'a self, guard: Lent<'_, 'a, T, R, B>, top: NodePtr<T>, recent: &mut Recent<T>) -> Option<T> {
+        let mut guard = Protecting(guard);
         guard.protect(top);
-        self.pop_in(Protecting::<T, R, B>(guard), top, Some(recent), Past::LostUnpaired)
+        self.pop_in(guard, top, Some(recent), Past::LostUnpaired)
     }
 
     slow_path! {
-        /// Pops, through a handle, by an exchange; or what the handle has left at the head, if that is the top.
-        fn pop_detour<'a>(&'a self, guard: &mut GuardOf<'a, T, R, B>, recent: &mut Recent<T>) -> Option<T> {
-            if exchanges_first::<T, R, B>(guard) {
-                return self.pop_exchanging(guard, Protecting::<T, R, B>, Some(recent));
+        /// Pops, through a handle, by an exchange in the array, if operations begin with one; or from the list.
+        fn pop_detour<'a>(&'a self, mut guard: Lent<'_, 'a, T, R, B>, recent: &mut Recent<T>) -> Option<T> {
+            if exchanges_first::<T, R, B>(&mut guard) {
+                return self.pop_exchanging(guard, Protecting, Some(recent));
             }
-            self.look_unless_guessing(recent);
-            if !guard.keeps(recent.top) {
-                let top = NonNull::new(self.head.top())?;
-                return self.pop_other(guard, top, recent);
-            }
-            // SAFETY: it is a node that is kept, and contract 5.
-            let (top, result) = unsafe {
-                let top = NonNull::new_unchecked(recent.top);
-                (top, self.head.try_pop(top))
-            };
-            let guard = Protecting::<T, R, B>(guard);
-            match result {
-                Ok(below) => {
-                    recent.top = below;
-                    Some(popped::<T, R, B, _>(guard, top, true))
-                }
-                Err(top) => self.pop_interleaved(guard, top, recent),
-            }
+            recent.detour = recent.balance.guesses();
+            self.pop_listed(guard, recent)
         }
     }
 
@@ -594,22 +576,53 @@ impl<G> DerefMut for Own<G> {
     }
 }
 
+/// The stay of one operation through a handle, which stays in the slot. By value: so a guard need not be read from memory again
+/// after each exchange.
+pub(crate) struct Lent<'g, 'a, T: 'a, R: Reclaim + 'a, B: Backoff + 'a> {
+    guard: ManuallyDrop<GuardOf<'a, T, R, B>>,
+    lender: PhantomData<&'g mut GuardOf<'a, T, R, B>>,
+}
+
+impl<'g, 'a, T, R: Reclaim, B: Backoff> Lent<'g, 'a, T, R, B> {
+    #[inline(always)]
+    pub(crate) fn of(guard: &'g mut GuardOf<'a, T, R, B>) -> Self {
+        // SAFETY: contract 6. Its owner lends it, so it is not used meanwhile, and this copy is not dropped.
+        Self { guard: ManuallyDrop::new(unsafe { ptr::read(guard) }), lender: PhantomData }
+    }
+}
+
+impl<'a, T, R: Reclaim, B: Backoff> Deref for Lent<'_, 'a, T, R, B> {
+    type Target = GuardOf<'a, T, R, B>;
+
+    #[inline(always)]
+    fn deref(&self) -> &Self::Target {
+        &self.guard
+    }
+}
+
+impl<T, R: Reclaim, B: Backoff> DerefMut for Lent<'_, '_, T, R, B> {
+    #[inline(always)]
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.guard
+    }
+}
+
 /// The stay of a pop through a handle: protects nothing any more when it ends.
-pub(crate) struct Protecting<'g, 'a, T: 'a, R: Reclaim + 'a, B: Backoff + 'a>(pub(crate) &'g mut GuardOf<'a, T, R, B>);
+pub(crate) struct Protecting<'g, 'a, T: 'a, R: Reclaim + 'a, B: Backoff + 'a>(Lent<'g, 'a, T, R, B>);
 
 impl<'a, T, R: Reclaim, B: Backoff> Deref for Protecting<'_, 'a, T, R, B> {
     type Target = GuardOf<'a, T, R, B>;
 
     #[inline(always)]
     fn deref(&self) -> &Self::Target {
-        self.0
+        &self.0
     }
 }
 
 impl<T, R: Reclaim, B: Backoff> DerefMut for Protecting<'_, '_, T, R, B> {
     #[inline(always)]
     fn deref_mut(&mut self) -> &mut Self::Target {
-        self.0
+        &mut self.0
     }
 }
 

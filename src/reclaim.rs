@@ -13,9 +13,10 @@
 //!    or not.
 //! 4. No method runs code of the user's (the allocator apart), and none unwinds.
 //! 5. After [`Guard::keep`] with `node`, which the caller then pushes, it is protected as by 1 for as long as
-//!    [`Guard::keeps`] says so. No barrier is needed, and no second look at the head: whoever unlinks the node has seen
+//!    [`Guard::kept`] says so. No barrier is needed, and no second look at the head: whoever unlinks the node has seen
 //!    it linked, and with it the hazard, which was shown before. So while the hazard is there, the node is the top only
 //!    as what was pushed then.
+//! 6. A guard has no state of its own: a copy of its bytes does the same, if only one of them is used at a time, and dropped.
 //!
 //! [`Head::is_top`]: crate::treiber::Head::is_top
 
@@ -29,7 +30,7 @@ pub(crate) mod slots;
 use crate::OutOfMemory;
 use crate::stats::Counters;
 use crate::sync::Initial;
-use crate::treiber::{Node, NodePtr};
+use crate::treiber::NodePtr;
 use chain::Chain;
 
 #[cfg(target_has_atomic = "ptr")]
@@ -137,11 +138,8 @@ pub unsafe trait Guard<T, L> {
     /// Protects `node`, which the caller owns and pushes next (5), instead of what was protected before.
     fn keep(&mut self, node: NodePtr<T>);
 
-    /// Whether the node at this address is protected by 5; none is at null.
-    fn keeps(&self, address: *mut Node<T>) -> bool;
-
-    /// Whether any node is protected by 5.
-    fn keeps_any(&self) -> bool;
+    /// The node that is protected by 5, if there is one; for a guard that does not protect another one instead.
+    fn kept(&self) -> Option<NodePtr<T>>;
 
     /// Protects nothing any more; for a guard that stays.
     fn unprotect(&mut self);

@@ -288,13 +288,8 @@ unsafe impl<T, L: Local, const RECLAIM_AT: usize> Guard<T, L> for HaphazardGuard
     }
 
     #[inline(always)]
-    fn keeps(&self, _: *mut Node<T>) -> bool {
-        false
-    }
-
-    #[inline(always)]
-    fn keeps_any(&self) -> bool {
-        false
+    fn kept(&self) -> Option<NodePtr<T>> {
+        None
     }
 
     fn unprotect(&mut self) {

@@ -161,19 +161,14 @@ impl<T, P> Owner<'_, T, P> {
         self.0.word.store(node.as_ptr(), Release);
     }
 
-    /// Whether the node at this address is kept. None is at null, which the word of a slot with an owner is not.
+    /// The node that is kept, if there is one; while no pop protects one.
     #[inline(always)]
-    pub(crate) fn keeps(&self, address: *mut Node<T>) -> bool {
+    pub(crate) fn kept(&self) -> Option<NodePtr<T>> {
         // Relaxed: nobody else writes the word (invariant 1).
-        // Unchecked: a no makes the pop publish the hazard once more, which only takes longer.
-        self.0.word.load(Relaxed) == address
-    }
-
-    /// Whether any node is kept, while no pop protects one.
-    #[inline(always)]
-    pub(crate) fn keeps_any(&self) -> bool {
-        // Relaxed: as above.
-        self.0.word.load(Relaxed) != claimed()
+        let word = self.0.word.load(Relaxed);
+        // Unchecked: without one the pop publishes the hazard once more, which only takes longer.
+        // SAFETY: the slot has an owner, so the word is not null.
+        (word != claimed()).then(|| unsafe { NonNull::new_unchecked(word) })
     }
 
     /// Protects nothing any more.

@@ -280,15 +280,9 @@ unsafe impl<T, L: Local, const N: usize> Guard<T, L> for SlotsGuard<'_, T, L, N>
     }
 
     #[inline(always)]
-    fn keeps(&self, address: *mut Node<T>) -> bool {
-        // Unchecked: a no makes the pop publish the hazard once more, which only takes longer.
-        self.claim.0.keeps(address)
-    }
-
-    #[inline(always)]
-    fn keeps_any(&self) -> bool {
-        // Unchecked: it only decides who waits.
-        self.claim.0.keeps_any()
+    fn kept(&self) -> Option<NodePtr<T>> {
+        // Unchecked: without one the pop publishes the hazard once more, which only takes longer.
+        self.claim.0.kept()
     }
 
     #[inline(always)]
