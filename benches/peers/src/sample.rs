@@ -7,7 +7,7 @@ use crate::workload::{Kind, Workload};
 use hdrhistogram::Histogram;
 use std::process;
 use std::sync::Barrier;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::AtomicI64;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -63,7 +63,7 @@ pub fn sample<S: Contender<T>, T: Value>(plan: &Plan) -> Sample {
     }
     let start = Barrier::new(threads + 1);
     let end = Barrier::new(threads + 1);
-    let popped = AtomicU64::new(0);
+    let popped = AtomicI64::new(0);
     let mut resident = (Resident::now(), Resident::now());
     let done: Vec<Done> = thread::scope(|scope| {
         let spawn = |index| {

@@ -5,7 +5,7 @@ use hdrhistogram::Histogram;
 use std::hint::{black_box, spin_loop};
 use std::marker::PhantomData;
 use std::ops::Add;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 /// Rounds between two looks at the clock, which costs about 25 ns.
@@ -13,35 +13,33 @@ const ROUNDS: u32 = 128;
 /// Values of a burst.
 const BURST: usize = 64;
 /// How far ahead of the pops a push may be when calls of the allocator are counted, so that there is a steady state.
-const AHEAD: u64 = 128;
+const AHEAD: i64 = 128;
 
-/// What went in and what came out. The sum of the ids tells whether a value was lost or doubled: no two are the same, and
-/// their differences are those of a random sequence.
+/// What went in, less what came out: how many values, and the sum of their ids. The sum tells whether a value was lost or doubled:
+/// no two ids are the same, and their differences are those of a random sequence.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Tally {
-    pushed: u64,
-    pushed_sum: u64,
-    popped: u64,
-    popped_sum: u64,
+    values: i64,
+    sum: u64,
 }
 
 impl Tally {
     #[inline]
     fn pushed(&mut self, id: u64) {
-        self.pushed += 1;
-        self.pushed_sum = self.pushed_sum.wrapping_add(id);
+        self.values += 1;
+        self.sum = self.sum.wrapping_add(id);
     }
 
     #[inline]
     pub fn popped(&mut self, id: u64) {
-        self.popped += 1;
-        self.popped_sum = self.popped_sum.wrapping_add(id);
+        self.values -= 1;
+        self.sum = self.sum.wrapping_sub(id);
     }
 
     /// Whether all that went in came out.
     #[must_use]
     pub fn is_even(&self) -> bool {
-        (self.pushed, self.pushed_sum) == (self.popped, self.popped_sum)
+        (self.values, self.sum) == (0, 0)
     }
 }
 
@@ -49,12 +47,7 @@ impl Add for Tally {
     type Output = Self;
 
     fn add(self, other: Self) -> Self {
-        Self {
-            pushed: self.pushed + other.pushed,
-            pushed_sum: self.pushed_sum.wrapping_add(other.pushed_sum),
-            popped: self.popped + other.popped,
-            popped_sum: self.popped_sum.wrapping_add(other.popped_sum),
-        }
+        Self { values: self.values + other.values, sum: self.sum.wrapping_add(other.sum) }
     }
 }
 
@@ -70,15 +63,17 @@ struct Record {
 }
 
 impl Record {
+    /// Odd, so that the sequence comes back after 2^64 ids.
+    const STEP: u64 = 0x9E37_79B9_7F4A_7C15;
+
     fn new(index: u64) -> Self {
-        Self { tally: Tally::default(), counted: 0, index, id: index << 48, state: index }
+        Self { tally: Tally::default(), counted: 0, index, id: Self::STEP.wrapping_mul(index << 48), state: index }
     }
 
-    /// An id that no other value has: of a Weyl sequence, within the thread's own range.
+    /// An id that no other value has: of one Weyl sequence, in which each thread begins 2^48 ids after the last one.
     #[inline]
     fn next_id(&mut self) -> u64 {
-        let low = self.id.wrapping_add(0x9E37_79B9_7F4B) & ((1 << 48) - 1);
-        self.id = self.index << 48 | low;
+        self.id = self.id.wrapping_add(Self::STEP);
         self.id
     }
 
@@ -115,12 +110,12 @@ pub struct Worker<'a, A, T> {
     access: A,
     record: Record,
     /// Values that came out of a `one_way`.
-    received: &'a AtomicU64,
+    received: &'a AtomicI64,
     values: PhantomData<T>,
 }
 
 impl<'a, A: Access<T>, T: Value> Worker<'a, A, T> {
-    pub fn new(access: A, index: u64, received: &'a AtomicU64) -> Self {
+    pub fn new(access: A, index: u64, received: &'a AtomicI64) -> Self {
         Self { access, record: Record::new(index), received, values: PhantomData }
     }
 
@@ -224,7 +219,7 @@ impl<'a, A: Access<T>, T: Value> Worker<'a, A, T> {
                 for _ in 0..values {
                     record.push(access);
                     // The other one may be ahead: it pops what this one has piled, too.
-                    while cfg!(feature = "count") && record.tally.pushed > received.load(Relaxed) + AHEAD {
+                    while cfg!(feature = "count") && record.tally.values > received.load(Relaxed) + AHEAD {
                         std::thread::yield_now();
                     }
                 }
@@ -234,7 +229,7 @@ impl<'a, A: Access<T>, T: Value> Worker<'a, A, T> {
                         spin_loop();
                     }
                     if cfg!(feature = "count") {
-                        received.store(record.tally.popped, Relaxed);
+                        received.store(-record.tally.values, Relaxed);
                     }
                 }
                 record.counted += values;
