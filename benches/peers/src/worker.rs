@@ -128,8 +128,8 @@ impl<'a, A: Access<T>, T: Value> Worker<'a, A, T> {
         self.record.counted
     }
 
-    /// Gives `action` the record as a variable of its own, which can be in registers: in memory, to write it took a tenth of the
-    /// fastest stacks' pairs.
+    /// Gives `action` the record as a variable of its own, which can be in registers: in memory, to write it took 0.4 ns of each
+    /// pair, where the fastest ones take 12.
     #[inline]
     fn work(&mut self, action: impl FnOnce(&mut A, &mut Record)) {
         let mut record = self.record;
