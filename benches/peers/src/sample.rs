@@ -7,7 +7,7 @@ use crate::workload::{Kind, Workload};
 use hdrhistogram::Histogram;
 use std::process;
 use std::sync::Barrier;
-use std::sync::atomic::AtomicI64;
+use std::sync::atomic::AtomicU64;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -63,7 +63,7 @@ pub fn sample<S: Contender<T>, T: Value>(plan: &Plan) -> Sample {
     }
     let start = Barrier::new(threads + 1);
     let end = Barrier::new(threads + 1);
-    let popped = AtomicI64::new(0);
+    let popped = AtomicU64::new(0);
     let mut resident = (Resident::now(), Resident::now());
     let done: Vec<Done> = thread::scope(|scope| {
         let spawn = |index| {
@@ -113,7 +113,7 @@ fn measure<A: Access<T>, T: Value>(worker: &mut Worker<'_, A, T>, plan: &Plan, s
         }
         Kind::Bursts => worker.bursts(warm_up.time),
         Kind::Bulk => worker.bulk(warm_up.time),
-        Kind::OneWay => worker.one_way(warm_up.values),
+        Kind::OneWay => worker.one_way(warm_up.values, 0),
         Kind::PushHeavy => {
             worker.mixed(warm_up.values, 9);
             worker.mixed(warm_up.values, 1);
@@ -132,7 +132,7 @@ fn measure<A: Access<T>, T: Value>(worker: &mut Worker<'_, A, T>, plan: &Plan, s
         Kind::Latency { untimed } => worker.timed_pairs(time, latencies.as_mut().expect("made above"), untimed),
         Kind::Bursts => worker.bursts(time),
         Kind::Bulk => worker.bulk(time),
-        Kind::OneWay => worker.one_way(values),
+        Kind::OneWay => worker.one_way(values, warm_up.values),
         Kind::PushHeavy => worker.mixed(values, 9),
         Kind::PopHeavy => worker.mixed(values, 1),
     }

@@ -5,7 +5,7 @@ use hdrhistogram::Histogram;
 use std::hint::{black_box, spin_loop};
 use std::marker::PhantomData;
 use std::ops::Add;
-use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 /// Rounds between two looks at the clock, which costs about 25 ns.
@@ -13,7 +13,7 @@ const ROUNDS: u32 = 128;
 /// Values of a burst.
 const BURST: usize = 64;
 /// How far ahead of the pops a push may be when calls of the allocator are counted, so that there is a steady state.
-const AHEAD: i64 = 128;
+const AHEAD: u64 = 128;
 
 /// What went in, less what came out: how many values, and the sum of their ids. The sum tells whether a value was lost or doubled:
 /// no two ids are the same, and their differences are those of a random sequence.
@@ -110,12 +110,12 @@ pub struct Worker<'a, A, T> {
     access: A,
     record: Record,
     /// Values that came out of a `one_way`.
-    received: &'a AtomicI64,
+    received: &'a AtomicU64,
     values: PhantomData<T>,
 }
 
 impl<'a, A: Access<T>, T: Value> Worker<'a, A, T> {
-    pub fn new(access: A, index: u64, received: &'a AtomicI64) -> Self {
+    pub fn new(access: A, index: u64, received: &'a AtomicU64) -> Self {
         Self { access, record: Record::new(index), received, values: PhantomData }
     }
 
@@ -211,25 +211,26 @@ impl<'a, A: Access<T>, T: Value> Worker<'a, A, T> {
         });
     }
 
-    /// The first thread pushes so many values, the other one pops as many.
-    pub fn one_way(&mut self, values: u64) {
+    /// The first thread pushes so many values, the other one pops as many; `before` as many as that have gone the same way.
+    pub fn one_way(&mut self, values: u64, before: u64) {
         let received = self.received;
         self.work(|access, record| {
+            let numbers = before + 1..=before + values;
             if record.index == 0 {
-                for _ in 0..values {
+                for number in numbers {
                     record.push(access);
-                    // The other one may be ahead: it pops what this one has piled, too.
-                    while cfg!(feature = "count") && record.tally.values > received.load(Relaxed) + AHEAD {
+                    // The other one may be ahead: it pops what was piled, too.
+                    while cfg!(feature = "count") && number > received.load(Relaxed) + AHEAD {
                         std::thread::yield_now();
                     }
                 }
             } else {
-                for _ in 0..values {
+                for number in numbers {
                     while !record.pop(access) {
                         spin_loop();
                     }
                     if cfg!(feature = "count") {
-                        received.store(-record.tally.values, Relaxed);
+                        received.store(number, Relaxed);
                     }
                 }
                 record.counted += values;
