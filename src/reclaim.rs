@@ -16,7 +16,8 @@
 //!    [`Guard::kept`] says so. No barrier is needed, and no second look at the head: whoever unlinks the node has seen
 //!    it linked, and with it the hazard, which was shown before. So while the hazard is there, the node is the top only
 //!    as what was pushed then.
-//! 6. A guard has no state of its own: a copy of its bytes does the same, if only one of them is used at a time, and dropped.
+//! 6. A guard has no state of its own: a copy of its bytes does the same, if one of the two alone is
+//!    used at a time, and one alone is dropped.
 //!
 //! [`Head::is_top`]: crate::treiber::Head::is_top
 

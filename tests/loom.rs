@@ -73,16 +73,18 @@ fn pop_against_reuse_of_the_node() {
     });
 }
 
+/// Pops, then pushes 3: with the node that was popped, if the scan let it go.
+fn pop_push<const N: usize>(stack: &Plain<N>) -> Vec<u32> {
+    let values = pop(stack);
+    stack.push(3);
+    values
+}
+
 /// Two contexts take turns in popping and reusing a node, so that it can come back to the top by way of another slot,
 /// while a third one still looks at it.
 #[test]
 fn pop_against_reuse_by_two_others() {
     check(1, || {
-        let pop_push = |stack: &Plain<3>| {
-            let values = pop(stack);
-            stack.push(3);
-            values
-        };
         assert_all(race(Plain::<3>::from_iter([1, 2]), [pop_push, pop_push], pop), &[1, 2, 3, 3]);
     });
 }
@@ -106,31 +108,26 @@ fn handle_against_reuse_of_what_it_pushed() {
     });
 }
 
-/// A handle has read what is below the node that it keeps and pops; that one it does not keep, and has to protect as any other
-/// before it takes it for the top.
-#[test]
-fn handle_against_reuse_below_what_it_kept() {
-    check(3, || {
-        let pop_push = |stack: &Plain<2>| {
-            let values = pop(stack);
-            stack.push(3);
-            values
-        };
-        let done = race(Plain::<2>::custom(), [pop_push], |stack| {
-            let mut handle = stack.handle();
-            (1..=2).for_each(|value| handle.push(value));
-            [handle.pop(), handle.pop()].into_iter().flatten().collect()
-        });
-        assert_all(done, &[1, 2, 3]);
-    });
-}
-
 /// The same with `try_pop`, which after a lost race publishes its next hazard by itself.
 #[test]
 fn try_pop_against_reuse_of_the_node() {
     check(3, || {
         let try_pop = |stack: &Plain<2>| stack.try_pop().ok().flatten().into_iter().collect();
         let done = race(Plain::<2>::from_iter([1, 2]), [try_pop], reuse::<3, _, _>);
+        assert_all(done, &[1, 2, 3]);
+    });
+}
+
+/// A handle has read what is below the node that it keeps and pops; that one it does not keep, and has to protect as any other
+/// before it takes it for the top.
+#[test]
+fn handle_against_reuse_below_what_it_kept() {
+    check(3, || {
+        let done = race(Plain::<2>::custom(), [pop_push], |stack| {
+            let mut handle = stack.handle();
+            (1..=2).for_each(|value| handle.push(value));
+            [handle.pop(), handle.pop()].into_iter().flatten().collect()
+        });
         assert_all(done, &[1, 2, 3]);
     });
 }

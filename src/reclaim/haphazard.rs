@@ -166,7 +166,7 @@ unsafe fn free_shared<T>(shared: NonNull<Shared<T>>) {
 
 // SAFETY: contract 1 is haphazard's: its hazard is published before the barrier in `protect`, its domain
 // has a full barrier before it reads the hazards. 2 is invariant 3. 3: `retire_ptr` takes any node that is
-// not reachable. 4: nothing here calls a closure of the user's.
+// not reachable. 4: nothing here calls a closure of the user's. 6: a guard is two references.
 unsafe impl<T, L: Local, const RECLAIM_AT: usize> Domain<T, L> for HaphazardDomain<T, L, RECLAIM_AT> {
     type Guard<'a>
         = HaphazardGuard<'a, T, L, RECLAIM_AT>

@@ -144,7 +144,7 @@ pub struct SlotsGuard<'a, T, L, const N: usize> {
 }
 
 // SAFETY: contract 1 is `Inside::scan`'s, see there. 2 is invariant 1 of this module and rule 1 of the depot. 3 is
-// invariant 2. 4: nothing here calls a closure of the user's or panics.
+// invariant 2. 4: nothing here calls a closure of the user's or panics. 6: a guard is two references.
 unsafe impl<T, L: Local, const N: usize> Domain<T, L> for SlotsDomain<T, L, N> {
     type Guard<'a>
         = SlotsGuard<'a, T, L, N>
