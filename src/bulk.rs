@@ -7,7 +7,7 @@
 
 use crate::backoff::{Backoff, Elimination};
 use crate::error::{Outcome, PushErrorKind};
-use crate::reclaim::{Domain, Guard, Permit, Reclaim, Slots, chain::Chain};
+use crate::reclaim::{Domain, Guard, Permit, Reclaim, Slots, chain::Chain, chain::List};
 use crate::stack::GuardOf;
 use crate::sync::{Relaxed, initial};
 use crate::treiber::{Node, NodePtr};
@@ -53,7 +53,7 @@ struct Pending<'a, T: 'a, R: Reclaim + 'a, B: Backoff + 'a, E: Enter<'a, T, R, B
     last: *mut Node<T>,
     count: usize,
     /// Nodes for values to come.
-    empty: Chain<T>,
+    empty: List<T>,
     stack: &'a Stack<T, R, B>,
 }
 
@@ -81,12 +81,16 @@ impl<'a, T: 'a, R: Reclaim + 'a, B: Backoff + 'a, E: Enter<'a, T, R, B>> Pending
         let empty = &mut self.empty;
         let node = self.enter.enter(|guard| {
             let node = guard.node(Permit::Allocator)?;
-            let most = more.min(R::BATCH - 1);
-            *empty = guard.spares(most);
-            while empty.len() < most {
-                let Some(other) = guard.node(Permit::Allocator) else { break };
-                // SAFETY: the node is ours.
-                unsafe { empty.push(other) };
+            // Unchecked: to get them one by one takes longer.
+            if more >= R::BATCH {
+                *empty = guard.spares();
+            }
+            if empty.is_empty() {
+                for _ in 0..more.min(R::BATCH - 1) {
+                    let Some(other) = guard.node(Permit::Allocator) else { break };
+                    // SAFETY: the node is ours.
+                    unsafe { empty.push(other) };
+                }
             }
             Some(node)
         });
@@ -121,7 +125,7 @@ impl<'a, T: 'a, R: Reclaim + 'a, B: Backoff + 'a, E: Enter<'a, T, R, B>> Drop fo
         let (enter, empty) = (&mut self.enter, &mut self.empty);
         // Unchecked: to retire none does nothing.
         // SAFETY: the nodes are ours, from this stack, and have no values.
-        while empty.len() > 0 && enter.enter(|guard| unsafe { guard.retire_all(empty.take()) }).is_none() {
+        while !empty.is_empty() && enter.enter(|guard| unsafe { guard.retire_all(empty.take()) }).is_none() {
             B::relax();
         }
     }
@@ -132,12 +136,12 @@ fn push_all<'a, T: 'a, R: Reclaim + 'a, B: Backoff + 'a, E: Enter<'a, T, R, B>>(
     values: impl IntoIterator<Item = T>,
 ) {
     let stack = enter.stack();
-    let (first, last, empty) = (ptr::null_mut(), ptr::null_mut(), initial!(Chain<T>));
+    let (first, last, empty) = (ptr::null_mut(), ptr::null_mut(), initial!(List<T>));
     let mut pending = Pending { enter, first, last, count: 0, empty, stack };
     let mut values = values.into_iter();
     while let Some(value) = values.next() {
         // Unchecked: the hint of each value, where only that of some is looked at, takes time.
-        let more = if pending.empty.len() == 0 { values.size_hint().0 } else { 0 };
+        let more = if pending.empty.is_empty() { values.size_hint().0 } else { 0 };
         pending.add(value, more);
     }
     drop(values);
@@ -215,9 +219,9 @@ unsafe impl<T: Send, R: Reclaim, B: Backoff> Send for TakeAll<'_, T, R, B> {}
 unsafe impl<T: Send, R: Reclaim, B: Backoff> Sync for TakeAll<'_, T, R, B> {}
 
 impl<T, R: Reclaim, B: Backoff> TakeAll<'_, T, R, B> {
-    /// Lets the emptied nodes go.
+    /// Lets the emptied nodes go, down to the `last` one.
     #[cold]
-    fn retire(&mut self) {
+    fn retire(&mut self, last: NodePtr<T>) {
         let mut guard = loop {
             match self.stack.domain.enter(Permit::Nothing) {
                 Some(guard) => break guard,
@@ -226,7 +230,10 @@ impl<T, R: Reclaim, B: Backoff> TakeAll<'_, T, R, B> {
         };
         guard.counters().pops(self.count);
         // SAFETY: the nodes are ours since they were detached, came from this stack, and have no values.
-        unsafe { guard.retire_all(Chain::from_linked(self.emptied, self.count)) };
+        unsafe {
+            let rest = guard.retire_whole(Chain::from_linked(self.emptied, last, self.count));
+            guard.retire_all(rest);
+        }
         (self.emptied, self.count) = (self.first, 0);
     }
 }
@@ -245,7 +252,7 @@ impl<T, R: Reclaim, B: Backoff> Iterator for TakeAll<'_, T, R, B> {
         self.count += 1;
         // Unchecked: to let each node go by itself takes time only.
         if self.count == R::BATCH || self.first.is_null() {
-            self.retire();
+            self.retire(node);
         }
         Some(value)
     }

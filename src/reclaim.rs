@@ -32,7 +32,7 @@ use crate::OutOfMemory;
 use crate::stats::Counters;
 use crate::sync::Initial;
 use crate::treiber::NodePtr;
-use chain::Chain;
+use chain::{Chain, List};
 
 #[cfg(target_has_atomic = "ptr")]
 pub use haphazard::Haphazard;
@@ -122,8 +122,8 @@ pub unsafe trait Guard<T, L> {
     /// A node for a push (2): a spare one of the slot.
     fn spare(&mut self) -> Option<NodePtr<T>>;
 
-    /// Nodes for pushes (2): at most `most` spare ones of the slot.
-    fn spares(&mut self, most: usize) -> Chain<T>;
+    /// Nodes for pushes (2): all spare ones of the slot, at most [`Engine::BATCH`](sealed::Engine::BATCH).
+    fn spares(&mut self) -> List<T>;
 
     /// A node for a push (2), for a slot without a spare one: of the depot, or, if permitted, from the allocator.
     fn refill(&mut self, permit: Permit) -> Option<NodePtr<T>>;
@@ -159,18 +159,16 @@ pub unsafe trait Guard<T, L> {
     /// # Safety
     ///
     /// As [`Guard::retire`], of each node that is not returned.
-    unsafe fn retire_whole(&mut self, nodes: Chain<T>) -> Chain<T> {
-        nodes
+    unsafe fn retire_whole(&mut self, nodes: Chain<T>) -> List<T> {
+        nodes.into_list()
     }
 
-    /// Lets a chain of nodes go, and settles; may call the allocator.
+    /// Lets nodes go, and settles; may call the allocator.
     ///
     /// # Safety
     ///
     /// As [`Guard::retire`], of each node.
-    unsafe fn retire_all(&mut self, nodes: Chain<T>) {
-        // SAFETY: the caller's contract.
-        let mut nodes = unsafe { self.retire_whole(nodes) };
+    unsafe fn retire_all(&mut self, mut nodes: List<T>) {
         while let Some(node) = nodes.pop() {
             // SAFETY: the caller's contract.
             unsafe { self.retire(node, false) };

@@ -19,7 +19,7 @@
 //! `excess` is added to before a batch is put and taken from after a batch was taken, so each node that it counts
 //! exists. It may exceed the limit after any put; then the next operation that may free gives back as much.
 
-use super::chain::Chain;
+use super::chain::{Chain, List};
 use crate::sync::{AtomicIsize, Relaxed, initial};
 use crate::treiber::{Head, Node, NodePtr};
 use core::ptr::NonNull;
@@ -54,10 +54,10 @@ impl<T> Depot<T> {
     #[inline(never)]
     pub(crate) unsafe fn put(&self, batch: Chain<T>) {
         self.excess.fetch_add(signed(batch.len()), Relaxed);
-        // SAFETY: no batch is empty.
-        let (first, rest) = unsafe { batch.into_linked() };
+        let mut rest = batch.into_list();
+        let Some(first) = rest.pop() else { return };
         // SAFETY: the node is ours and holds no value.
-        unsafe { Node::set_link(first, rest) };
+        unsafe { Node::set_link(first, rest.into_raw()) };
         // SAFETY: the nodes are ours; the list's from now on.
         while unsafe { self.head.try_push(self.head.top(), first, first) }.is_err() {}
     }
@@ -71,7 +71,7 @@ impl<T> Depot<T> {
     /// Takes a batch of `count` nodes: the first one, see rule 1, and the others, see rule 2.
     /// `protect` publishes a hazard.
     #[inline]
-    pub(crate) fn take(&self, count: usize, mut protect: impl FnMut(NodePtr<T>)) -> Option<(NodePtr<T>, Chain<T>)> {
+    pub(crate) fn take(&self, count: usize, mut protect: impl FnMut(NodePtr<T>)) -> Option<(NodePtr<T>, List<T>)> {
         loop {
             let first = NonNull::new(self.head.top())?;
             protect(first);
@@ -83,10 +83,10 @@ impl<T> Depot<T> {
     }
 
     /// Stops accounting for the batch of `first`, which is ours; the others of it.
-    fn taken(&self, first: NodePtr<T>, count: usize) -> Chain<T> {
+    fn taken(&self, first: NodePtr<T>, count: usize) -> List<T> {
         self.excess.fetch_sub(signed(count), Relaxed);
-        // SAFETY: the node is ours; `put` has set the link, and linked as many nodes.
-        unsafe { Chain::from_linked(Node::link(first), count - 1) }
+        // SAFETY: the node is ours; `put` has set the link to the rest of a list.
+        unsafe { List::from_raw(Node::link(first)) }
     }
 
     /// Ends every reservation.
@@ -95,7 +95,7 @@ impl<T> Depot<T> {
     }
 
     /// Takes all batches, of `count` nodes each; `visit` gets each.
-    pub(crate) fn take_all(&self, count: usize, mut visit: impl FnMut(NodePtr<T>, Chain<T>)) {
+    pub(crate) fn take_all(&self, count: usize, mut visit: impl FnMut(NodePtr<T>, List<T>)) {
         let mut next = self.head.detach();
         while let Some(first) = NonNull::new(next) {
             // SAFETY: the batches are ours since they were detached.

@@ -17,7 +17,7 @@
 mod shared;
 
 use self::shared::{Empty, Family, Recycle, Shared};
-use super::chain::Chain;
+use super::chain::{Chain, List};
 use super::pool::{Claim, Pool};
 use super::{Domain, Guard, Permit, sealed};
 use crate::OutOfMemory;
@@ -73,7 +73,7 @@ const SLOTS: usize = Haphazard::<0>::SLOTS;
 pub struct Private<T, L> {
     /// Borrows from the domain, which outlives it (invariant 1).
     hazard: Option<HazardPointer<'static, Family>>,
-    spare: Chain<T>,
+    spare: List<T>,
     /// Nodes retired since this slot reclaimed last.
     retired: usize,
     local: L,
@@ -81,7 +81,7 @@ pub struct Private<T, L> {
 
 initial! { impl[T, L: Local] Private<T, L> = Private {
     hazard: None,
-    spare: initial!(Chain<T>),
+    spare: initial!(List<T>),
     retired: 0,
     local: initial!(L),
 } }
@@ -248,8 +248,8 @@ unsafe impl<T, L: Local, const RECLAIM_AT: usize> Guard<T, L> for HaphazardGuard
         self.claim.0.private().spare.pop_exclusive()
     }
 
-    fn spares(&mut self, most: usize) -> Chain<T> {
-        self.claim.0.private().spare.take_front(most)
+    fn spares(&mut self) -> List<T> {
+        self.claim.0.private().spare.take()
     }
 
     fn refill(&mut self, permit: Permit) -> Option<NodePtr<T>> {
@@ -257,9 +257,10 @@ unsafe impl<T, L: Local, const RECLAIM_AT: usize> Guard<T, L> for HaphazardGuard
             Permit::Allocator => self.domain.make_shared(),
             Permit::Nothing => self.domain.shared(),
         };
-        let (mut chain, _) = shared?.spares.take(Haphazard::<RECLAIM_AT>::SPARE_LIMIT, usize::MAX);
-        let node = chain.pop_exclusive();
-        self.claim.0.private().spare = chain;
+        let (chain, _) = shared?.spares.take(Haphazard::<RECLAIM_AT>::SPARE_LIMIT, usize::MAX);
+        let mut spare = chain.into_list();
+        let node = spare.pop_exclusive();
+        self.claim.0.private().spare = spare;
         if node.is_none() && permit == Permit::Allocator {
             self.counters().allocator_calls(1);
             return Node::allocate();

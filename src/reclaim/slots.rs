@@ -50,7 +50,7 @@
 mod inside;
 
 use self::inside::Inside;
-use super::chain::{Chain, Retired};
+use super::chain::{Chain, List, Retired};
 use super::depot::Depot;
 use super::pool::{Claim, FEW, Pool, PrivateRef};
 use super::{Domain, Guard, Permit, sealed};
@@ -115,13 +115,13 @@ impl<const N: usize> sealed::Engine for Slots<N> {
 /// What the owner of a slot alone touches.
 pub struct Private<T, L> {
     retired: Retired<T>,
-    spare: Chain<T>,
+    spare: List<T>,
     local: L,
 }
 
 initial! { impl[T, L: Local] Private<T, L> = Private {
     retired: initial!(Retired<T>),
-    spare: initial!(Chain<T>),
+    spare: initial!(List<T>),
     local: initial!(L),
 } }
 
@@ -192,7 +192,7 @@ unsafe impl<T, L: Local, const N: usize> Domain<T, L> for SlotsDomain<T, L, N> {
         let mut made = Chain::allocate(nodes)?;
         let Some(mut guard) = self.enter(Permit::Allocator) else {
             // SAFETY: nobody has seen these nodes.
-            unsafe { made.free() };
+            unsafe { made.into_list().free() };
             return Err(OutOfMemory);
         };
         guard.counters().allocator_calls(nodes);
@@ -260,8 +260,8 @@ unsafe impl<T, L: Local, const N: usize> Guard<T, L> for SlotsGuard<'_, T, L, N>
     }
 
     #[inline(always)]
-    fn spares(&mut self, most: usize) -> Chain<T> {
-        self.private().spare.take_front(most)
+    fn spares(&mut self) -> List<T> {
+        self.private().spare.take()
     }
 
     #[inline(always)]
@@ -302,10 +302,10 @@ unsafe impl<T, L: Local, const N: usize> Guard<T, L> for SlotsGuard<'_, T, L, N>
         self.counters().set_retired(len);
     }
 
-    unsafe fn retire_whole(&mut self, nodes: Chain<T>) -> Chain<T> {
+    unsafe fn retire_whole(&mut self, nodes: Chain<T>) -> List<T> {
         // Unchecked: nodes that are retired one by one come to the same, and take longer.
         if N <= FEW || nodes.len() != Slots::<N>::BATCH {
-            return nodes;
+            return nodes.into_list();
         }
         // Scanned as they are, mostly without a look at one of them. What was retired before waits meanwhile.
         let before = mem::replace(&mut self.private().retired, Retired::foreign(nodes));
@@ -314,7 +314,7 @@ unsafe impl<T, L: Local, const N: usize> Guard<T, L> for SlotsGuard<'_, T, L, N>
         let waiting = before.len();
         let mut protected = mem::replace(&mut self.private().retired, before);
         self.counters().set_retired(waiting);
-        protected.take()
+        protected.take().into_list()
     }
 
     #[inline(always)]
@@ -391,7 +391,7 @@ impl<T, L, const N: usize> Drop for SlotsDomain<T, L, N> {
     fn drop(&mut self) {
         // SAFETY: `&mut self`: nobody is in a slot, so nobody protects anything.
         self.pool.for_each_private(|private, given| unsafe {
-            private.retired.take().free();
+            private.retired.take().into_list().free();
             private.spare.free();
             if let Some(node) = given {
                 Node::free(node);

@@ -83,12 +83,12 @@ impl<T, L: Local, const N: usize> Inside<'_, T, L, N> {
             let private = &mut *private;
             let before = private.retired.len();
             // With few slots it is not asked, to keep the code short.
-            let used_up = N <= FEW || private.spare.len() == 0;
+            let used_up = N <= FEW || private.spare.is_empty();
             // Mostly nobody protects anything, and no look at each node is needed: either there are no spare nodes, or,
             // as pops outnumber pushes here, there is a batch for others.
             // Unchecked: where this is left out, sorting them one by one comes to the same, and takes longer.
             if N > FEW && filter == 0 && used_up {
-                private.spare = private.retired.take();
+                private.spare = private.retired.take().into_list();
             } else if N > FEW && filter == 0 && private.retired.len() == Slots::<N>::BATCH {
                 // SAFETY: nobody protects the nodes.
                 unsafe { self.domain.depot.put(private.retired.take()) };
@@ -141,6 +141,7 @@ impl<T, L: Local, const N: usize> SlotsDomain<T, L, N> {
     fn sort(&self, private: &mut Private<T, L>, filter: usize) {
         let foreign = private.retired.is_foreign();
         let mut retired = private.retired.take();
+        let mut spare = private.spare.take().into_counted();
         while let Some(node) = retired.pop() {
             // SAFETY: the nodes were in our chain, or we have got them for some that were; invariants 1 and 4.
             unsafe {
@@ -150,13 +151,14 @@ impl<T, L: Local, const N: usize> SlotsDomain<T, L, N> {
                         private.retired.push(node, foreign);
                     }
                 } else {
-                    if private.spare.len() == Slots::<N>::BATCH {
-                        self.depot.put(private.spare.take());
+                    if spare.len() == Slots::<N>::BATCH {
+                        self.depot.put(spare.take());
                     }
-                    private.spare.push(node);
+                    spare.push(node);
                 }
             }
         }
+        private.spare = spare.into_list();
     }
 }
 
