@@ -94,16 +94,15 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
         if recent.detour {
             return self.push_detour(guard, node, recent);
         }
-        guard.keep(node);
         let top = self.head.top();
-        if top != recent.top {
+        if top != recent.base {
             return self.push_above(guard, node, top, recent);
         }
+        guard.keep(node);
         // SAFETY: the node is ours.
         if unsafe { self.head.try_push(top, node, node) }.is_err() {
             return self.push_node(guard, node, Past::LostRace, Some(recent));
         }
-        recent.top = node.as_ptr();
         pushed_in(guard)
     }
 
@@ -120,21 +119,19 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
                 return self.push_exchanging(guard, node, Some(recent));
             }
             recent.detour = recent.balance.guesses();
-            if !recent.detour {
-                recent.top = self.head.top();
-            }
+            recent.base = if recent.detour { recent.top(guard.kept()) } else { self.head.top() };
             guard.keep(node);
             // SAFETY: the node is ours.
-            if let Err(top) = unsafe { self.head.try_push(recent.top, node, node) } {
+            if let Err(top) = unsafe { self.head.try_push(recent.base, node, node) } {
                 return self.push_above(guard, node, top, recent);
             }
-            recent.top = node.as_ptr();
             pushed_in(guard)
         }
     }
 
     slow_path! {
-        /// Pushes a node that is kept (contract 5) above what others have made the `top`.
+        /// Pushes, through a handle, a node with a value above `top`: what the handle has pushed last, or what others have
+        /// made the top.
         fn push_above<'a, G: Stay<'a, T, R, B>, O: Outcome<T>>(
             &'a self,
             mut guard: G,
@@ -142,13 +139,17 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
             top: *mut Node<T>,
             recent: &mut Recent<T>,
         ) -> O {
+            let alone = top == recent.top(guard.kept());
+            recent.base = top;
+            guard.keep(node);
             // SAFETY: the node is ours.
             if unsafe { self.head.try_push(top, node, node) }.is_err() {
                 return self.push_node(guard, node, Past::LostRace, Some(recent));
             }
-            recent.balance.interleaved(guard.retired());
-            recent.top = node.as_ptr();
-            recent.prepare::<R, B>(&mut guard);
+            if !alone {
+                recent.balance.interleaved(guard.retired());
+                recent.prepare::<R, B>(&mut guard);
+            }
             pushed_in(guard)
         }
     }
@@ -274,7 +275,7 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
             return self.pop_slowly(guard, top, past, Permit::Allocator, recent);
         };
         if let Some(recent) = recent {
-            recent.top = below;
+            recent.base = below;
         }
         Some(popped::<T, R, B, _>(guard, top, false))
     }
@@ -307,12 +308,9 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
             return self.pop_other(guard, NonNull::new(self.head.top())?, recent);
         };
         let guard = Protecting(guard);
-        // SAFETY: contract 5.
-        match unsafe { self.head.try_pop(node) } {
-            Ok(below) => {
-                recent.top = below;
-                Some(popped::<T, R, B, _>(guard, node, true))
-            }
+        // SAFETY: contract 5, and what `base` says.
+        match unsafe { self.head.try_pop_above(recent.base, node) } {
+            Ok(()) => Some(popped::<T, R, B, _>(guard, node, true)),
             Err(top) => self.pop_interleaved(guard, top, recent),
         }
     }
@@ -492,16 +490,24 @@ fn popped<'a, T: 'a, R: Reclaim + 'a, B: Backoff + 'a, G: Stay<'a, T, R, B>>(
 /// What a handle remembers of its last operations: so it knows whether others have come in between, and whether it has to wait
 /// for them, see [`Balance`].
 pub(crate) struct Recent<T> {
-    /// What was the top after the last operation; or before, if it was not a common one. It may be in other hands since, or
-    /// freed: only its address counts.
-    top: *mut Node<T>,
+    /// What is below the node that the handle keeps, for as long as it keeps it. If it keeps none, what was the top after the
+    /// last operation; or before, if it was not a common one. It may be in other hands since, or freed: only its address counts.
+    ///
+    /// So pushes and pops in turn leave it as it is, and the pop need not read the node's link: 0.6 ns of 11.5 (medians of 8
+    /// samples).
+    base: *mut Node<T>,
     /// The next operation begins with an exchange in the array; or, if it is a push, with one of the head, without a look.
     detour: bool,
     balance: Balance,
 }
 
 impl<T> Recent<T> {
-    pub(crate) const NOTHING: Self = Self { top: ptr::null_mut(), detour: model::GUESSES, balance: Balance::NEW };
+    pub(crate) const NOTHING: Self = Self { base: ptr::null_mut(), detour: model::GUESSES, balance: Balance::NEW };
+
+    /// What was the top after the last operation, of a handle that has `kept` a node or none.
+    fn top(&self, kept: Option<NodePtr<T>>) -> *mut Node<T> {
+        kept.map_or(self.base, NonNull::as_ptr)
+    }
 
     /// Decides how the next operation begins.
     fn prepare<'a, R: Reclaim + 'a, B: Backoff + 'a>(&mut self, guard: &mut GuardOf<'a, T, R, B>)

@@ -179,7 +179,20 @@ impl<T> Head<T> {
         // SAFETY: the node is protected, so it is not freed. What this reads is either what the push wrote, visible since
         // `is_top` or our own, or not used, since the exchange then fails (invariant 3).
         let below = unsafe { node.as_ref() }.below();
-        self.0.compare_exchange_weak(node.as_ptr(), below, UNLINK, Relaxed).map(|_| below)
+        // SAFETY: as said; a node that is the top has the link that it was pushed with.
+        unsafe { self.try_pop_above(below, node) }.map(|()| below)
+    }
+
+    /// As [`Head::try_pop`], for a caller who knows what is below the node.
+    ///
+    /// # Safety
+    ///
+    /// As there; and if `node` is the top, `below` is the address in its link.
+    #[inline(always)]
+    pub(crate) unsafe fn try_pop_above(&self, below: *mut Node<T>, node: NodePtr<T>) -> Result<(), *mut Node<T>> {
+        // The provenance is as in `Node::below`.
+        let below = ptr::with_exposed_provenance_mut(below.addr());
+        self.0.compare_exchange_weak(node.as_ptr(), below, UNLINK, Relaxed).map(|_| ())
     }
 
     /// Unlinks all nodes; the caller owns them (invariant 2).
