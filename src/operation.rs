@@ -9,19 +9,21 @@
 //!
 //! Where [`FAST_PATHS`] is not set, on microcontrollers, there are only the general functions, in line.
 
+mod recent;
+mod stay;
+
+use self::recent::goes_on;
 use crate::Stack;
 use crate::backoff::Backoff;
-use crate::backoff::balance::Balance;
 use crate::error::{Outcome, PushErrorKind};
-use crate::model;
 use crate::reclaim::{Domain, Guard, Permit, Reclaim};
 use crate::stack::GuardOf;
 use crate::sync::{FAST_PATHS, slow_path};
 use crate::treiber::{Node, NodePtr};
-use core::marker::PhantomData;
-use core::mem::ManuallyDrop;
-use core::ops::{Deref, DerefMut};
-use core::ptr::{self, NonNull};
+use core::ptr::NonNull;
+
+pub(crate) use recent::Recent;
+pub(crate) use stay::{Lent, Own, Stay};
 
 impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
     /// Pushes from within the slot that this context tries first; or from another one.
@@ -91,67 +93,7 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
             }
             return pushed_in(guard);
         };
-        if recent.detour {
-            return self.push_detour(guard, node, recent);
-        }
-        let top = self.head.top();
-        if top != recent.base {
-            return self.push_above(guard, node, top, recent);
-        }
-        guard.keep(node);
-        // SAFETY: the node is ours.
-        if unsafe { self.head.try_push(top, node, node) }.is_err() {
-            return self.push_node(guard, node, Past::LostRace, Some(recent));
-        }
-        pushed_in(guard)
-    }
-
-    slow_path! {
-        /// Pushes, through a handle, a node with a value: through an exchange; or above what the handle has
-        /// left at the head, if that is the top.
-        fn push_detour<'a, G: Stay<'a, T, R, B>, O: Outcome<T>>(
-            &'a self,
-            mut guard: G,
-            node: NodePtr<T>,
-            recent: &mut Recent<T>,
-        ) -> O {
-            if exchanges_first::<T, R, B>(&mut guard) {
-                return self.push_exchanging(guard, node, Some(recent));
-            }
-            recent.detour = recent.balance.guesses();
-            recent.base = if recent.detour { recent.top(guard.kept()) } else { self.head.top() };
-            guard.keep(node);
-            // SAFETY: the node is ours.
-            if let Err(top) = unsafe { self.head.try_push(recent.base, node, node) } {
-                return self.push_above(guard, node, top, recent);
-            }
-            pushed_in(guard)
-        }
-    }
-
-    slow_path! {
-        /// Pushes, through a handle, a node with a value above `top`: what the handle has pushed last, or what others have
-        /// made the top.
-        fn push_above<'a, G: Stay<'a, T, R, B>, O: Outcome<T>>(
-            &'a self,
-            mut guard: G,
-            node: NodePtr<T>,
-            top: *mut Node<T>,
-            recent: &mut Recent<T>,
-        ) -> O {
-            let alone = top == recent.top(guard.kept());
-            recent.base = top;
-            guard.keep(node);
-            // SAFETY: the node is ours.
-            if unsafe { self.head.try_push(top, node, node) }.is_err() {
-                return self.push_node(guard, node, Past::LostRace, Some(recent));
-            }
-            if !alone {
-                recent.balance.interleaved(guard.retired());
-                recent.prepare::<R, B>(&mut guard);
-            }
-            pushed_in(guard)
-        }
+        self.push_recent(guard, node, recent)
     }
 
     slow_path! {
@@ -278,77 +220,6 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
             recent.base = below;
         }
         Some(popped::<T, R, B, _>(guard, top, false))
-    }
-
-    /// Pops through a handle.
-    #[inline(always)]
-    pub(crate) fn pop_recent<'a>(
-        &'a self,
-        mut guard: Lent<'_, 'a, T, R, B>,
-        recent: Option<&mut Recent<T>>,
-    ) -> Option<T> {
-        let Some(recent) = recent else {
-            // Then there are only the general functions.
-            let top = NonNull::new(self.head.top())?;
-            guard.protect(top);
-            return self.pop_slowly(Protecting(guard), top, Past::Nothing, Permit::Allocator, None);
-        };
-        if recent.detour {
-            return self.pop_detour(guard, recent);
-        }
-        self.pop_listed(guard, recent)
-    }
-
-    /// Pops, through a handle, from the list. It takes what it keeps for the top, without a look: the hazard is shown already, and if
-    /// the guess is wrong, the exchange still brings the line for writing.
-    #[inline(always)]
-    fn pop_listed<'a>(&'a self, guard: Lent<'_, 'a, T, R, B>, recent: &mut Recent<T>) -> Option<T> {
-        // Unchecked: without what is kept there is a hazard to publish, which only takes longer.
-        let Some(node) = guard.kept() else {
-            return self.pop_other(guard, NonNull::new(self.head.top())?, recent);
-        };
-        let guard = Protecting(guard);
-        // SAFETY: contract 5, and what `base` says.
-        match unsafe { self.head.try_pop_above(recent.base, node) } {
-            Ok(()) => Some(popped::<T, R, B, _>(guard, node, true)),
-            Err(top) => self.pop_interleaved(guard, top, recent),
-        }
-    }
-
-    /// Pops, through a handle that keeps nothing. Out of line, so that a pop is short enough to be in line where pushes and pops
-    /// alternate: pairs take 0.2 to 0.3 ns less.
-    #[inline(never)]
-    fn pop_other<'a>(&'a self, guard: Lent<'_, 'a, T, R, B>, top: NodePtr<T>, recent: &mut Recent<T>) -> Option<T> {
-        let mut guard = Protecting(guard);
-        guard.protect(top);
-        self.pop_in(guard, top, Some(recent), Past::LostUnpaired)
-    }
-
-    slow_path! {
-        /// Pops, through a handle, by an exchange in the array, if operations begin with one; or from the list.
-        fn pop_detour<'a>(&'a self, mut guard: Lent<'_, 'a, T, R, B>, recent: &mut Recent<T>) -> Option<T> {
-            if exchanges_first::<T, R, B>(&mut guard) {
-                return self.pop_exchanging(guard, Protecting, Some(recent));
-            }
-            recent.detour = recent.balance.guesses();
-            self.pop_listed(guard, recent)
-        }
-    }
-
-    slow_path! {
-        /// Pops from within a slot what others have made the `top`.
-        fn pop_interleaved<'a, G: Stay<'a, T, R, B>>(
-            &'a self,
-            mut guard: G,
-            top: *mut Node<T>,
-            recent: &mut Recent<T>,
-        ) -> Option<T> {
-            recent.balance.interleaved(guard.retired());
-            recent.prepare::<R, B>(&mut guard);
-            let top = NonNull::new(top)?;
-            guard.protect(top);
-            self.pop_in(guard, top, Some(recent), Past::LostRace)
-        }
     }
 
     slow_path! {
@@ -487,49 +358,6 @@ fn popped<'a, T: 'a, R: Reclaim + 'a, B: Backoff + 'a, G: Stay<'a, T, R, B>>(
     unsafe { take_value(&mut *guard, node, kept) }
 }
 
-/// What a handle remembers of its last operations: so it knows whether others have come in between, and whether it has to wait
-/// for them, see [`Balance`].
-pub(crate) struct Recent<T> {
-    /// What is below the node that the handle keeps, for as long as it keeps it. If it keeps none, what was the top after the
-    /// last operation; or before, if it was not a common one. It may be in other hands since, or freed: only its address counts.
-    ///
-    /// So pushes and pops in turn leave it as it is, and the pop need not read the node's link: 0.6 ns of 11.5 (medians of 8
-    /// samples).
-    base: *mut Node<T>,
-    /// The next operation begins with an exchange in the array; or, if it is a push, with one of the head, without a look.
-    detour: bool,
-    balance: Balance,
-}
-
-impl<T> Recent<T> {
-    pub(crate) const NOTHING: Self = Self { base: ptr::null_mut(), detour: model::GUESSES, balance: Balance::NEW };
-
-    /// What was the top after the last operation, of a handle that has `kept` a node or none.
-    fn top(&self, kept: Option<NodePtr<T>>) -> *mut Node<T> {
-        kept.map_or(self.base, NonNull::as_ptr)
-    }
-
-    /// Decides how the next operation begins.
-    fn prepare<'a, R: Reclaim + 'a, B: Backoff + 'a>(&mut self, guard: &mut GuardOf<'a, T, R, B>)
-    where
-        T: 'a,
-    {
-        self.detour = self.balance.guesses() || exchanges_first::<T, R, B>(guard);
-    }
-}
-
-/// Whether an operation that lost a race goes on at once; only a handle's may, which remembers something `recent`.
-fn goes_on<T>(recent: &mut Option<&mut Recent<T>>, past: &mut Past) -> bool {
-    let goes_on = recent.as_mut().is_some_and(|recent| match *past {
-        Past::LostUnpaired => recent.balance.at_once(),
-        past => recent.balance.goes_on(past != Past::LostRace),
-    });
-    if goes_on && past.is_lost_race() {
-        *past = Past::Nothing;
-    }
-    goes_on
-}
-
 /// What an operation has behind it when it comes to the general functions.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Past {
@@ -553,91 +381,6 @@ impl Past {
 pub(crate) fn exchanges_first<'a, T: 'a, R: Reclaim + 'a, B: Backoff + 'a>(guard: &mut GuardOf<'a, T, R, B>) -> bool {
     // Unchecked: it only decides what is tried first.
     FAST_PATHS && guard.with_local(|local, _| B::exchanges_first(local))
-}
-
-/// A context's stay in a slot for the time of one operation. Dropping it ends the stay, or what it protects.
-pub(crate) trait Stay<'a, T: 'a, R: Reclaim + 'a, B: Backoff + 'a>:
-    DerefMut<Target = GuardOf<'a, T, R, B>>
-{
-}
-
-impl<'a, T: 'a, R: Reclaim + 'a, B: Backoff + 'a, G: DerefMut<Target = GuardOf<'a, T, R, B>>> Stay<'a, T, R, B> for G {}
-
-/// The stay of an operation on the stack: leaves the slot.
-pub(crate) struct Own<G>(pub(crate) G);
-
-impl<G> Deref for Own<G> {
-    type Target = G;
-
-    #[inline(always)]
-    fn deref(&self) -> &G {
-        &self.0
-    }
-}
-
-impl<G> DerefMut for Own<G> {
-    #[inline(always)]
-    fn deref_mut(&mut self) -> &mut G {
-        &mut self.0
-    }
-}
-
-/// The stay of one operation through a handle, which stays in the slot. By value: so a guard need not be read from memory again
-/// after each exchange.
-pub(crate) struct Lent<'g, 'a, T: 'a, R: Reclaim + 'a, B: Backoff + 'a> {
-    guard: ManuallyDrop<GuardOf<'a, T, R, B>>,
-    lender: PhantomData<&'g mut GuardOf<'a, T, R, B>>,
-}
-
-impl<'g, 'a, T, R: Reclaim, B: Backoff> Lent<'g, 'a, T, R, B> {
-    #[inline(always)]
-    pub(crate) fn of(guard: &'g mut GuardOf<'a, T, R, B>) -> Self {
-        // SAFETY: contract 6. Its owner lends it, so it is not used meanwhile, and this copy is not dropped.
-        Self { guard: ManuallyDrop::new(unsafe { ptr::read(guard) }), lender: PhantomData }
-    }
-}
-
-impl<'a, T, R: Reclaim, B: Backoff> Deref for Lent<'_, 'a, T, R, B> {
-    type Target = GuardOf<'a, T, R, B>;
-
-    #[inline(always)]
-    fn deref(&self) -> &Self::Target {
-        &self.guard
-    }
-}
-
-impl<T, R: Reclaim, B: Backoff> DerefMut for Lent<'_, '_, T, R, B> {
-    #[inline(always)]
-    fn deref_mut(&mut self) -> &mut Self::Target {
-        &mut self.guard
-    }
-}
-
-/// The stay of a pop through a handle: protects nothing any more when it ends.
-pub(crate) struct Protecting<'g, 'a, T: 'a, R: Reclaim + 'a, B: Backoff + 'a>(Lent<'g, 'a, T, R, B>);
-
-impl<'a, T, R: Reclaim, B: Backoff> Deref for Protecting<'_, 'a, T, R, B> {
-    type Target = GuardOf<'a, T, R, B>;
-
-    #[inline(always)]
-    fn deref(&self) -> &Self::Target {
-        &self.0
-    }
-}
-
-impl<T, R: Reclaim, B: Backoff> DerefMut for Protecting<'_, '_, T, R, B> {
-    #[inline(always)]
-    fn deref_mut(&mut self) -> &mut Self::Target {
-        &mut self.0
-    }
-}
-
-impl<T, R: Reclaim, B: Backoff> Drop for Protecting<'_, '_, T, R, B> {
-    #[inline(always)]
-    fn drop(&mut self) {
-        // Unchecked: left as it is, the hazard costs others time, but no more nodes than the bound says.
-        self.0.unprotect();
-    }
 }
 
 /// Moves the value out of a node that a pop has won, and lets the node go.

@@ -136,8 +136,8 @@ pub unsafe trait Guard<T, L> {
     /// Protects `node` (1) instead of what was protected before.
     fn protect(&mut self, node: NodePtr<T>);
 
-    /// Protects `node`, which the caller owns and pushes next (5), instead of what was protected before.
-    fn keep(&mut self, node: NodePtr<T>);
+    /// Protects `node`, which the caller owns and pushes next (5), instead of what was protected before. Or says that it does not.
+    fn keep(&mut self, node: NodePtr<T>) -> bool;
 
     /// The node that is protected by 5, if there is one; for a guard that does not protect another one instead.
     fn kept(&self) -> Option<NodePtr<T>>;

@@ -284,8 +284,9 @@ unsafe impl<T, L: Local, const RECLAIM_AT: usize> Guard<T, L> for HaphazardGuard
     }
 
     #[inline(always)]
-    fn keep(&mut self, _: NodePtr<T>) {
-        // Nothing, and nothing is said of it then: each pop has haphazard show its hazard.
+    fn keep(&mut self, _: NodePtr<T>) -> bool {
+        // Each pop has haphazard show its hazard.
+        false
     }
 
     #[inline(always)]

@@ -275,8 +275,9 @@ unsafe impl<T, L: Local, const N: usize> Guard<T, L> for SlotsGuard<'_, T, L, N>
     }
 
     #[inline(always)]
-    fn keep(&mut self, node: NodePtr<T>) {
+    fn keep(&mut self, node: NodePtr<T>) -> bool {
         self.claim.0.keep(node);
+        true
     }
 
     #[inline(always)]
