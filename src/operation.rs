@@ -20,7 +20,7 @@ use crate::reclaim::{Domain, Guard, Permit, Reclaim};
 use crate::stack::GuardOf;
 use crate::sync::{FAST_PATHS, slow_path};
 use crate::treiber::{Node, NodePtr};
-use core::ptr::NonNull;
+use core::ptr::{self, NonNull};
 
 pub(crate) use recent::Recent;
 pub(crate) use stay::{Lent, Own, Stay};
@@ -105,6 +105,7 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
             mut recent: Option<&mut Recent<T>>,
         ) -> O {
             let retired = guard.retired();
+            let top = recent.as_ref().map_or(ptr::null_mut(), |recent| recent.top(guard.kept()));
             let Some(node) = guard.node(Permit::Allocator) else {
                 // Unchecked: if no memory is a panic, as without `std` it may be, the value is dropped outside of the slot;
                 // where the suites run, the process ends.
@@ -112,6 +113,10 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
                 return O::refused(PushErrorKind::OutOfMemory, value);
             };
             if let Some(recent) = &mut recent {
+                // To get one may have taken the hazard.
+                if guard.kept().is_none() {
+                    recent.base = top;
+                }
                 recent.balance.scanned(retired, guard.retired());
             }
             self.push_with(guard, node, value, recent)

@@ -31,7 +31,7 @@ pub(crate) mod slots;
 use crate::OutOfMemory;
 use crate::stats::Counters;
 use crate::sync::Initial;
-use crate::treiber::NodePtr;
+use crate::treiber::{Node, NodePtr};
 use chain::{Chain, List};
 
 #[cfg(target_has_atomic = "ptr")]
@@ -141,6 +141,11 @@ pub unsafe trait Guard<T, L> {
 
     /// The node that is protected by 5, if there is one; for a guard that does not protect another one instead.
     fn kept(&self) -> Option<NodePtr<T>>;
+
+    /// Whether that is `top`, the top of a list.
+    fn keeps(&self, top: *mut Node<T>) -> bool {
+        self.kept().is_some_and(|kept| kept.as_ptr() == top)
+    }
 
     /// Protects nothing any more; for a guard that stays.
     fn unprotect(&mut self);

@@ -30,6 +30,11 @@ pub(crate) struct Recent<T> {
 impl<T> Recent<T> {
     pub(crate) const NOTHING: Self = Self { base: ptr::null_mut(), detour: model::GUESSES, balance: Balance::NEW };
 
+    /// What was the top after the last operation, of a handle that has `kept` a node or none.
+    pub(super) fn top(&self, kept: Option<NodePtr<T>>) -> *mut Node<T> {
+        kept.map_or(self.base, NonNull::as_ptr)
+    }
+
     /// Has `guard` keep `node`, which is pushed next, above the base. If no node is kept, it is the next one's base.
     #[inline(always)]
     fn keep<'a, R: Reclaim + 'a, B: Backoff + 'a>(&mut self, guard: &mut GuardOf<'a, T, R, B>, node: NodePtr<T>)
@@ -77,7 +82,7 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
         }
         let top = self.head.top();
         if top != recent.base {
-            if guard.kept().map(NonNull::as_ptr) != Some(top) {
+            if !guard.keeps(top) {
                 return self.push_above(guard, node, top, recent);
             }
             recent.base = top;
@@ -102,7 +107,7 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
                 return self.push_exchanging(guard, node, Some(recent));
             }
             recent.detour = recent.balance.guesses();
-            let top = if recent.detour { guard.kept().map_or(recent.base, NonNull::as_ptr) } else { self.head.top() };
+            let top = if recent.detour { recent.top(guard.kept()) } else { self.head.top() };
             recent.base = top;
             recent.keep::<R, B>(&mut guard, node);
             // SAFETY: the node is ours.
