@@ -42,17 +42,18 @@ pub struct Local {
     patience: Patience,
     /// Exchangers considered now, less one.
     range: u16,
-    crowd: Crowd,
+    /// None where code is short, as for the other.
+    crowd: [Crowd; FAST_PATHS as usize],
     /// The last operation was eliminated, so the next one begins with its exchange.
-    eliminated: bool,
+    eliminated: [bool; FAST_PATHS as usize],
 }
 
 initial! { impl[] Local = Local {
     random: 0,
     patience: initial!(Patience),
     range: 0,
-    crowd: initial!(Crowd),
-    eliminated: false,
+    crowd: array_of!(initial!(Crowd)),
+    eliminated: array_of!(false),
 } }
 
 impl sealed::Local for Local {
@@ -82,7 +83,12 @@ impl Local {
         /// microsecond: 62 and 66 without own work, 8 and 13 with 1000 cycles of it. 1 gives 63 and 67, 8 and 15, but only
         /// 75 instead of 88 on 256 cores in clusters; 3 gives 62 and 69, but 7 and 13, and on 128 in clusters 86 instead of 87.
         const ALONE: u16 = limit(2, model::RELAXES);
-        ALONE * self.crowd.with_self()
+        ALONE * self.crowd.first().map_or(1, |crowd| crowd.with_self())
+    }
+
+    /// Nobody was in the way.
+    fn missed(&mut self) {
+        self.crowd.iter_mut().for_each(Crowd::missed);
     }
 
     /// How long to wait before the next visit to an exchanger: from half of the mean to one and a half.
@@ -104,15 +110,13 @@ initial! { impl[] Crowd = Crowd(0) }
 impl Crowd {
     /// The most that is distinguished. On the simulated machine (pairs, 8, 64 and 256 cores, operations per microsecond)
     /// 127 gives 62, 66 and 62 on one socket and 85, 85 and 88 in clusters; 63 gives 74 on 256 cores in clusters, and 255 gives
-    /// 82 instead of 87 on 128. None where code is short.
-    const MOST: u8 = limit(if FAST_PATHS { 127 } else { 0 }, model::CROWD);
+    /// 82 instead of 87 on 128.
+    const MOST: u8 = limit(127, model::CROWD);
 
-    /// Somebody else was there.
     fn met(&mut self) {
         self.0 = (2 * self.0 + 1) & Self::MOST;
     }
 
-    /// Nobody was in the way.
     fn missed(&mut self) {
         self.0 /= 2;
     }
@@ -197,7 +201,8 @@ impl<const W: usize, Relax: RelaxStrategy> Elimination<W, Relax> {
         visit: &Visit<T>,
     ) -> Result<Option<NodePtr<T>>, Alone> {
         const { assert!(W > 0 && W < 1 << 16, "Elimination<W>: W is at least 1 and below 65536") };
-        let patience = if mem::take(&mut local.eliminated) {
+        let eliminated = mem::replace(&mut local.eliminated, array_of!(false));
+        let patience = if eliminated.contains(&true) {
             // It has lost no race yet.
             local.patience.last().max(Self::STANDS * local.mean_pause())
         } else {
@@ -210,17 +215,17 @@ impl<const W: usize, Relax: RelaxStrategy> Elimination<W, Relax> {
             let result = array.0[index].visit::<Relax>(visit, patience);
             match result {
                 Ok(_) => {
-                    local.crowd.missed();
-                    local.eliminated = FAST_PATHS;
+                    local.missed();
+                    local.eliminated.fill(true);
                 }
                 Err(Alone::Withdrew) => {
-                    local.crowd.missed();
+                    local.missed();
                     local.range /= 2;
                     counters.withdrawals(1);
                 }
                 Err(Alone::Collided) => {
                     if visits <= Self::NOTICED {
-                        local.crowd.met();
+                        local.crowd.iter_mut().for_each(Crowd::met);
                     }
                     #[expect(clippy::cast_possible_truncation, reason = "W is below 65536")]
                     let most = (W - 1) as u16;
@@ -266,7 +271,7 @@ impl<const W: usize, Relax: RelaxStrategy> sealed::Strategy for Elimination<W, R
     #[inline(always)]
     fn exchanges_first(local: &Local) -> bool {
         // Unchecked: to begin with the list comes to the same, and takes longer where many contend.
-        local.eliminated || W == limit(0, model::EXCHANGES_FIRST)
+        local.eliminated.contains(&true) || W == limit(0, model::EXCHANGES_FIRST)
     }
 
     #[cold]

@@ -63,11 +63,10 @@ impl<T> List<T> {
         mem::replace(self, initial!(Self))
     }
 
-    /// The same nodes, counted one by one.
-    pub(crate) fn into_counted(self) -> Chain<T> {
+    /// How many nodes there are, counted one by one.
+    pub(crate) fn count(&self) -> usize {
         let mut rest = Self { first: self.first };
-        let len = iter::from_fn(|| rest.pop()).count();
-        Chain { list: self, len }
+        iter::from_fn(|| rest.pop()).count()
     }
 
     /// Frees all nodes and returns how many they were.

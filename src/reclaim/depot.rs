@@ -19,7 +19,7 @@
 //! `excess` is added to before a batch is put and taken from after a batch was taken, so each node that it counts
 //! exists. It may exceed the limit after any put; then the next operation that may free gives back as much.
 
-use super::chain::{Chain, List};
+use super::chain::List;
 use crate::sync::{AtomicIsize, Relaxed, initial};
 use crate::treiber::{Head, Node, NodePtr};
 use core::ptr::NonNull;
@@ -46,18 +46,17 @@ impl<T> Depot<T> {
         self.excess.fetch_sub(signed(nodes), Relaxed);
     }
 
-    /// Puts a batch here.
+    /// Puts a batch of `count` nodes here.
     ///
     /// # Safety
     ///
     /// It has as many nodes as all batches have. Nobody protects the nodes (rule 3), and they hold no values.
     #[inline(never)]
-    pub(crate) unsafe fn put(&self, batch: Chain<T>) {
-        self.excess.fetch_add(signed(batch.len()), Relaxed);
-        let mut rest = batch.into_list();
-        let Some(first) = rest.pop() else { return };
+    pub(crate) unsafe fn put(&self, mut batch: List<T>, count: usize) {
+        self.excess.fetch_add(signed(count), Relaxed);
+        let Some(first) = batch.pop() else { return };
         // SAFETY: the node is ours and holds no value.
-        unsafe { Node::set_link(first, rest.into_raw()) };
+        unsafe { Node::set_link(first, batch.into_raw()) };
         // SAFETY: the nodes are ours; the list's from now on.
         while unsafe { self.head.try_push(self.head.top(), first, first) }.is_err() {}
     }

@@ -203,7 +203,7 @@ unsafe impl<T, L: Local, const N: usize> Domain<T, L> for SlotsDomain<T, L, N> {
             unsafe {
                 batch.push(node);
                 if batch.len() == Slots::<N>::BATCH {
-                    self.depot.put(batch.take());
+                    self.depot.put(batch.take().into_list(), Slots::<N>::BATCH);
                 }
             }
         }

@@ -91,7 +91,7 @@ impl<T, L: Local, const N: usize> Inside<'_, T, L, N> {
                 private.spare = private.retired.take().into_list();
             } else if N > FEW && filter == 0 && private.retired.len() == Slots::<N>::BATCH {
                 // SAFETY: nobody protects the nodes.
-                unsafe { self.domain.depot.put(private.retired.take()) };
+                unsafe { self.domain.depot.put(private.retired.take().into_list(), Slots::<N>::BATCH) };
             } else {
                 self.domain.sort(private, filter);
             }
@@ -141,7 +141,7 @@ impl<T, L: Local, const N: usize> SlotsDomain<T, L, N> {
     fn sort(&self, private: &mut Private<T, L>, filter: usize) {
         let foreign = private.retired.is_foreign();
         let mut retired = private.retired.take();
-        let mut spare = private.spare.take().into_counted();
+        let mut spares = private.spare.count();
         while let Some(node) = retired.pop() {
             // SAFETY: the nodes were in our chain, or we have got them for some that were; invariants 1 and 4.
             unsafe {
@@ -151,14 +151,15 @@ impl<T, L: Local, const N: usize> SlotsDomain<T, L, N> {
                         private.retired.push(node, foreign);
                     }
                 } else {
-                    if spare.len() == Slots::<N>::BATCH {
-                        self.depot.put(spare.take());
+                    if spares == Slots::<N>::BATCH {
+                        self.depot.put(private.spare.take(), Slots::<N>::BATCH);
+                        spares = 0;
                     }
-                    spare.push(node);
+                    private.spare.push(node);
+                    spares += 1;
                 }
             }
         }
-        private.spare = spare.into_list();
     }
 }
 
