@@ -114,6 +114,7 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
             };
             if let Some(recent) = &mut recent {
                 // To get one may have taken the hazard.
+                // Unchecked: without this it takes its own node for one of others, and waits if it need not.
                 if guard.kept().is_none() {
                     recent.base = top;
                 }

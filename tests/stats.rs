@@ -11,6 +11,7 @@ use std::thread;
 for_each_stack! { one_thread, many_threads, scans_when_due }
 for_each_slots_stack! {
     scans_for_a_node_if_that_is_worth_it, whole_batches_are_reserved_without_a_scan, handles_that_rest_make_no_scan_due,
+    looks_at_some_nodes_of_others_at_a_time,
 }
 
 fn one_thread<R: Engine, B: Backoff>() {
@@ -92,6 +93,34 @@ fn handles_that_rest_make_no_scan_due<R: Engine, B: Backoff>() {
     let stats = stack.stats();
     assert!(stats.scans - scans <= pairs / (2 * R::SLOTS), "{stats:?}");
     assert!(stats.retired <= R::RETIRED, "{stats:?}");
+}
+
+/// If somebody protects a node, and some retired ones were pushed by others, a scan looks at as many as there are slots; the next
+/// one at all, if no others have come. To reclaim is to look at all. With few slots each scan does.
+fn looks_at_some_nodes_of_others_at_a_time<R: Engine, B: Backoff>() {
+    let some = if R::SLOTS > 2 { R::SLOTS } else { R::RETIRED };
+    for reclaims in [false, true] {
+        let stack = Stack::<usize, R, B>::custom();
+        let (mut resting, mut handle) = (stack.handle(), stack.handle());
+        resting.push(0);
+        stack.push_all(0..R::RETIRED);
+        for _ in 0..R::RETIRED {
+            handle.pop();
+        }
+        let stats = stack.stats();
+        assert_eq!((stats.scans, stats.retired), (1, R::RETIRED - some));
+        if reclaims {
+            drop(handle);
+            assert_eq!(stack.reclaim(), R::RETIRED);
+        } else {
+            for value in 0..some {
+                handle.push(value);
+                handle.pop();
+            }
+            assert_eq!(stack.stats().scans, 2);
+        }
+        assert_eq!(stack.stats().retired, 0);
+    }
 }
 
 fn many_threads<R: Engine, B: Backoff>() {

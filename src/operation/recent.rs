@@ -19,8 +19,8 @@ pub(crate) struct Recent<T> {
     /// What is below the node that the handle keeps, for as long as it keeps it. If it keeps none, what was the top after the
     /// last operation; or before, if it was not a common one. It may be in other hands since, or freed: only its address counts.
     ///
-    /// So pushes and pops in turn leave it as it is, and the pop need not read the node's link: 0.6 ns of 11.5 (medians of 8
-    /// samples).
+    /// So pushes and pops in turn leave it as it is, and the pop need not read the node's link. Together with spare nodes that
+    /// are not counted that saves 0.6 ns of 11.5; each of the two alone saves 0.1 at most (medians of 8 samples).
     pub(super) base: *mut Node<T>,
     /// The next operation begins with an exchange in the array; or, if it is a push, with one of the head, without a look.
     detour: bool,

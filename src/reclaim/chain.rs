@@ -8,6 +8,8 @@ use core::mem;
 use core::ptr::{self, NonNull};
 
 /// Nodes linked through `next`, which is null in the last one. What it holds is leaked when it is dropped.
+///
+/// The spare nodes are one, as nobody needs their number but a scan that sorts. To count them takes 3 instructions of each push.
 pub struct List<T> {
     first: *mut Node<T>,
 }
@@ -162,18 +164,28 @@ pub struct Retired<T> {
     list: List<T>,
     /// A slot scans before it has as many, or as there are slots.
     len: u32,
-    /// Whether others may keep some of them. Where nobody keeps any, it is not noted.
-    foreign: [bool; FAST_PATHS as usize],
+    /// Where nobody keeps any, it is not noted.
+    foreign: [Foreign; FAST_PATHS as usize],
 }
 
-initial! { impl[T] Retired<T> = Retired { list: initial!(List<T>), len: 0, foreign: array_of!(false) } }
+/// Whether others may keep some of the nodes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Foreign {
+    None,
+    /// Some that a scan has left.
+    Left,
+    /// Some that have come since the last scan.
+    New,
+}
+
+initial! { impl[T] Retired<T> = Retired { list: initial!(List<T>), len: 0, foreign: array_of!(Foreign::None) } }
 
 impl<T> Retired<T> {
     /// The nodes of a chain, which others may keep.
     pub(crate) fn foreign(chain: Chain<T>) -> Self {
         #[expect(clippy::cast_possible_truncation, reason = "as said at `len`")]
         let len = chain.len as u32;
-        Self { list: chain.list, len, foreign: array_of!(true) }
+        Self { list: chain.list, len, foreign: array_of!(Foreign::New) }
     }
 
     #[inline(always)]
@@ -185,7 +197,12 @@ impl<T> Retired<T> {
     #[inline(always)]
     pub(crate) fn is_foreign(&self) -> bool {
         // Unchecked: after a yes a scan heeds hazards that it need not, which only takes longer.
-        self.foreign.first().is_none_or(|foreign| *foreign)
+        self.foreign.first().is_none_or(|foreign| *foreign != Foreign::None)
+    }
+
+    /// Whether some of these have come since the last scan; if that is noted.
+    pub(crate) fn is_newly_foreign(&self) -> bool {
+        self.foreign.contains(&Foreign::New)
     }
 
     /// # Safety
@@ -197,8 +214,15 @@ impl<T> Retired<T> {
         unsafe { self.list.push(node) };
         self.len += 1;
         if foreign {
-            self.foreign.fill(true);
+            self.foreign.fill(Foreign::New);
         }
+    }
+
+    /// Notes that a scan has left these.
+    pub(crate) fn leave(&mut self) {
+        // Unchecked: as new ones the next scan looks at few of them, and heeds the same hazards.
+        let left = if self.len > 0 && self.is_foreign() { Foreign::Left } else { Foreign::None };
+        self.foreign.fill(left);
     }
 
     /// Takes everything out.

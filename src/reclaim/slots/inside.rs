@@ -3,9 +3,11 @@
 use super::{Private, Slots, SlotsDomain};
 use crate::backoff::sealed::Local;
 use crate::reclaim::Permit;
+use crate::reclaim::chain::Retired;
 use crate::reclaim::pool::{FEW, Owner};
 use crate::sync::{hash, scan_barrier};
 use crate::treiber::{Node, NodePtr};
+use core::mem;
 use core::ops::BitOr;
 
 /// A [`SlotsGuard`](super::SlotsGuard), lent for a while. Two words, passed by value: so a guard need not be in memory.
@@ -44,7 +46,7 @@ impl<T, L: Local, const N: usize> Inside<'_, T, L, N> {
 
     /// A node of this slot, which has no spare one, if a scan finds a retired one unprotected.
     pub(super) fn own_retired(mut self) -> Option<NodePtr<T>> {
-        self.lend().scan();
+        self.lend().scan(Extent::Part);
         self.owner.private().spare.pop_exclusive()
     }
 
@@ -61,14 +63,15 @@ impl<T, L: Local, const N: usize> Inside<'_, T, L, N> {
         Some(first)
     }
 
-    /// Scans the hazards and makes every retired node that nobody protects a spare one, in this slot or in the depot.
+    /// Scans the hazards and makes retired nodes that nobody protects spare ones, in this slot or in the depot: all, or some if
+    /// there are many to look at.
     ///
     /// A retired node was unlinked by a read-modify-write of the head. After the barrier, for each slot, either
     /// its owner's hazard is seen here, or the owner finds the head changed when it looks again (contract 1). A
     /// node seen unprotected stays so, because it is no longer the head for anybody to protect.
     #[cold]
     #[inline(never)]
-    pub(super) fn scan(mut self) {
+    pub(super) fn scan(mut self, extent: Extent) {
         // Our own hazard, if any, is on a node that this context is done with.
         self.owner.unprotect();
         self.owner.counters().scans(1);
@@ -93,7 +96,7 @@ impl<T, L: Local, const N: usize> Inside<'_, T, L, N> {
                 // SAFETY: nobody protects the nodes.
                 unsafe { self.domain.depot.put(private.retired.take().into_list(), Slots::<N>::BATCH) };
             } else {
-                self.domain.sort(private, filter);
+                self.domain.sort(private, filter, extent);
             }
             let left = private.retired.len();
             private.local.worked(before - left, used_up);
@@ -115,7 +118,7 @@ impl<T, L: Local, const N: usize> Inside<'_, T, L, N> {
             let Some(node) = self.lend().take_batch() else { break };
             // SAFETY: rule 1 of the depot.
             unsafe { self.owner.private().retired.push(node, false) };
-            self.lend().scan();
+            self.lend().scan(Extent::Part);
             if !self.domain.depot.exceeds(Slots::<N>::SURPLUS) {
                 break;
             }
@@ -136,19 +139,23 @@ impl<T, L: Local, const N: usize> SlotsDomain<T, L, N> {
         self.pool.hazards(kept).map(filter_bit).fold(0, BitOr::bitor)
     }
 
-    /// Sorts the retired nodes one by one, and passes what is too much of spare ones on to the depot.
+    /// Sorts retired nodes one by one, and passes what is too much of spare ones on to the depot.
     #[inline(always)]
-    fn sort(&self, private: &mut Private<T, L>, filter: usize) {
-        let foreign = private.retired.is_foreign();
-        let mut retired = private.retired.take();
+    fn sort(&self, private: &mut Private<T, L>, filter: usize, extent: Extent) {
+        let retired = &mut private.retired;
+        let foreign = retired.is_foreign();
+        // Unchecked: to look at all takes longer at a time.
+        let part = N > FEW && extent == Extent::Part && retired.is_newly_foreign();
+        let mut more = if part { self.pool.iter().count() } else { 0 };
+        let mut nodes = retired.take();
         let mut spares = private.spare.count();
-        while let Some(node) = retired.pop() {
-            // SAFETY: the nodes were in our chain, or we have got them for some that were; invariants 1 and 4.
+        while let Some(node) = nodes.pop() {
+            // SAFETY: the nodes were in our lists, or we have got them for some that were; invariants 1 and 4.
             unsafe {
                 // Unchecked: without the filter the look at all hazards says the same, and takes longer.
                 if filter & filter_bit(node.as_ptr()) != 0 && self.pool.protects(node) {
                     if let Some(node) = self.pool.give(node) {
-                        private.retired.push(node, foreign);
+                        retired.push(node, foreign);
                     }
                 } else {
                     if spares == Slots::<N>::BATCH {
@@ -157,10 +164,35 @@ impl<T, L: Local, const N: usize> SlotsDomain<T, L, N> {
                     }
                     private.spare.push(node);
                     spares += 1;
+                    if part {
+                        more -= 1;
+                        if more == 0 {
+                            break;
+                        }
+                    }
                 }
             }
         }
+        if part {
+            let mut protected = mem::replace(retired, Retired::foreign(nodes)).take();
+            while let Some(node) = protected.pop() {
+                // SAFETY: as above.
+                unsafe { retired.push(node, true) };
+            }
+        }
+        retired.leave();
     }
+}
+
+/// How many nodes a scan sorts one by one.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Extent {
+    All,
+    /// As many as there are slots, where other threads' nodes are among them: so each hazard read is for one of them at least.
+    ///
+    /// Such nodes may be in another core's cache, see "Whole chains" at [`Slots`](super); so all at once take long, and are the slowest of a
+    /// thousand operations.
+    Part,
 }
 
 /// One of a word's bits, chosen by a node's address.
