@@ -101,7 +101,11 @@ fn looks_at_some_nodes_of_others_at_a_time<R: Engine, B: Backoff>() {
     let some = if R::SLOTS > 2 { R::SLOTS } else { R::RETIRED };
     for reclaims in [false, true] {
         let stack = Stack::<usize, R, B>::custom();
-        let (mut resting, mut handle) = (stack.handle(), stack.handle());
+        let mut resting = stack.handle();
+        // To reclaim looks twice at the slot that it enters itself: this one.
+        let entered = stack.handle();
+        let mut handle = stack.handle();
+        drop(entered);
         resting.push(0);
         stack.push_all(0..R::RETIRED);
         for _ in 0..R::RETIRED {
@@ -110,8 +114,10 @@ fn looks_at_some_nodes_of_others_at_a_time<R: Engine, B: Backoff>() {
         let stats = stack.stats();
         assert_eq!((stats.scans, stats.retired), (1, R::RETIRED - some));
         if reclaims {
+            stack.push(0);
+            handle.pop();
             drop(handle);
-            assert_eq!(stack.reclaim(), R::RETIRED);
+            assert_eq!(stack.reclaim(), R::RETIRED + 1);
         } else {
             for value in 0..some {
                 handle.push(value);
