@@ -188,10 +188,8 @@ impl<T, L: Local, const N: usize> SlotsDomain<T, L, N> {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Extent {
     All,
-    /// As many as there are slots, where other threads' nodes are among them: so each hazard read is for one of them at least.
-    ///
-    /// Such nodes may be in another core's cache, see "Whole chains" at [`Slots`](super); so all at once take long, and are the slowest of a
-    /// thousand operations.
+    /// As many as there are slots, if others' nodes have come since the last one, see "Whole chains" in [`slots`](super). So each
+    /// hazard is read for one of them at least.
     Part,
 }
 
