@@ -47,12 +47,7 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
     }
 
     /// Pushes from within a slot. All that is not the common case goes to functions of its own, as the last step: so
-    /// this one keeps nothing in memory for their return.
-    ///
-    /// For a handle, which remembers something `recent`, it leaves the node protected (contract 5), so that a pop which finds it
-    /// on top has nothing to publish. In turn they make two read-modify-writes then, as the list alone does, and not three:
-    /// pairs on 1, 2 and 8 threads take 0.84, 0.85 and 0.83 of the time where each takes 8 ns (x86-64, 2 cores, medians of 15
-    /// samples).
+    /// this one keeps nothing in memory for their return. A handle remembers something `recent`.
     #[inline(always)]
     pub(crate) fn push_in<'a, G: Stay<'a, T, R, B>, O: Outcome<T>>(
         &'a self,
