@@ -1,0 +1,194 @@
+//! One slot: its word, which says who owns it and what its owner protects, and what the owner alone may touch.
+//!
+//! # States of a slot's word
+//!
+//! ```text
+//!                 claim(CLAIMED)               protect(node), keep(node)
+//!          FREE ----------------> CLAIMED (sentinel) --------------> node (protected)
+//!           ^ ^                      |   ^                            |   |  ^
+//!           | +----- leave ----------+   +------- unprotect ----------+   |  | protect(other), keep(other)
+//!           +------------------------------- leave -----------------------+--+
+//!          FREE ----------------- claim(node) -----------------------> node
+//! ```
+//!
+//! A node is protected by a pop that found it on top, which the tag `FOUND` says; or, without a tag, it is kept by the owner,
+//! who has pushed it. A scan that knows that nobody can keep a node of its list need not heed the latter.
+//!
+//! The invariants are the [`pool`](super)'s.
+
+use crate::stats::Counters;
+use crate::sync::{
+    Acquire, AtomicPtr, CLAIM, FAST_PATHS, Initial, MutPtr, Relaxed, Release, UnsafeCell, array_of, initial, publish,
+};
+use crate::treiber::{Node, NodePtr};
+use core::marker::PhantomData;
+use core::ops::{Deref, DerefMut};
+use core::ptr::{self, NonNull};
+
+/// Nobody owns the slot.
+pub(super) const fn free<T>() -> *mut Node<T> {
+    ptr::null_mut()
+}
+
+/// Somebody owns the slot, and protects nothing. No node has this address, for nodes are aligned.
+pub(super) const fn claimed<T>() -> *mut Node<T> {
+    ptr::without_provenance_mut(1)
+}
+
+/// The tag of a hazard on a node that its owner found on top, as opposed to one that it has pushed. None where nobody keeps any.
+pub(super) const FOUND: usize = if FAST_PATHS { 2 } else { 0 };
+
+/// The word that says that a pop protects `node`.
+pub(super) fn found<T>(node: NodePtr<T>) -> *mut Node<T> {
+    node.as_ptr().map_addr(|address| address | FOUND)
+}
+
+/// One hazard, plus what its owner alone may touch.
+#[cfg_attr(any(target_pointer_width = "64", not(target_os = "none")), repr(C))]
+pub struct Slot<T, P> {
+    pub(super) word: AtomicPtr<Node<T>>,
+    /// Written by the owner, read by everybody.
+    pub(crate) counters: Counters,
+    pub(super) private: UnsafeCell<P>,
+    /// A retired node that the owner keeps, or kept: for the owner's next scan. Whoever takes it out owns it.
+    pub(super) given: [AtomicPtr<Node<T>>; FAST_PATHS as usize],
+}
+
+initial! { impl[T, P: Initial] Slot<T, P> = Slot {
+    word: AtomicPtr::new(free()),
+    counters: initial!(Counters),
+    private: UnsafeCell::new(initial!(P)),
+    given: array_of!(AtomicPtr::new(ptr::null_mut())),
+} }
+
+impl<T, P> Slot<T, P> {
+    /// Takes the slot if it is free; `word` is [`claimed`] or a node to protect.
+    #[inline(always)]
+    pub(super) fn try_claim(&self, word: *mut Node<T>) -> Option<Claim<'_, T, P>> {
+        // Weak: who fails for no reason comes back.
+        self.word.compare_exchange_weak(free(), word, CLAIM, Relaxed).ok()?;
+        Some(Claim(Owner(self)))
+    }
+
+    /// Takes this slot, if it is free.
+    pub(crate) fn claim(&self) -> Option<Claim<'_, T, P>> {
+        // Unchecked: the exchange alone says the same, but takes the cache line from who is inside.
+        if self.word.load(Relaxed).is_null() { self.try_claim(claimed()) } else { None }
+    }
+}
+
+/// The right of a slot's owner to the slot (invariants 1 and 2).
+pub struct Owner<'a, T, P>(pub(super) &'a Slot<T, P>);
+
+/// A slot's private part, while its owner looks at it.
+pub(crate) struct PrivateRef<'a, P> {
+    pointer: MutPtr<P>,
+    owner: PhantomData<&'a mut P>,
+}
+
+impl<P> Deref for PrivateRef<'_, P> {
+    type Target = P;
+
+    #[inline(always)]
+    fn deref(&self) -> &P {
+        // SAFETY: as in `deref_mut`.
+        unsafe { self.pointer.deref() }
+    }
+}
+
+impl<P> DerefMut for PrivateRef<'_, P> {
+    #[inline(always)]
+    fn deref_mut(&mut self) -> &mut P {
+        // SAFETY: made by the slot's owner, who alone may touch this (invariant 2) and is borrowed as long.
+        unsafe { self.pointer.deref() }
+    }
+}
+
+impl<T, P> Owner<'_, T, P> {
+    /// The same right, for a while.
+    #[inline(always)]
+    pub(crate) fn lend(&mut self) -> Owner<'_, T, P> {
+        Owner(self.0)
+    }
+
+    /// What the owner alone may touch.
+    #[inline(always)]
+    pub(crate) fn private(&mut self) -> PrivateRef<'_, P> {
+        PrivateRef { pointer: self.0.private.get_mut(), owner: PhantomData }
+    }
+
+    /// The slot's counters.
+    #[inline(always)]
+    pub(crate) fn counters(&self) -> &Counters {
+        &self.0.counters
+    }
+
+    /// Both at once.
+    #[inline(always)]
+    pub(crate) fn split(&mut self) -> (PrivateRef<'_, P>, &Counters) {
+        let counters = &self.0.counters;
+        (self.private(), counters)
+    }
+
+    /// Protects `node` instead of what was protected before.
+    #[inline(always)]
+    pub(crate) fn protect(&mut self, node: NodePtr<T>) {
+        publish(&self.0.word, found(node));
+    }
+
+    /// Keeps `node`, which is ours, protected instead of what was protected before.
+    #[inline(always)]
+    pub(crate) fn keep(&mut self, node: NodePtr<T>) {
+        // Release pairs with `READ_HAZARD`, as in `publish`: a pop that lost the race for the node protected before has read it.
+        // Unchecked: in a model a slot with a spare node got it since such a pop, behind a full barrier.
+        self.0.word.store(node.as_ptr(), Release);
+    }
+
+    /// The node that is kept, if there is one; while no pop protects one.
+    #[inline(always)]
+    pub(crate) fn kept(&self) -> Option<NodePtr<T>> {
+        // Relaxed: nobody else writes the word (invariant 1).
+        let word = self.0.word.load(Relaxed);
+        // Unchecked: without one the pop publishes the hazard once more, which only takes longer.
+        // SAFETY: the slot has an owner, so the word is not null.
+        (word != claimed()).then(|| unsafe { NonNull::new_unchecked(word) })
+    }
+
+    /// Whether that is `top`, the top of a list.
+    #[inline(always)]
+    pub(crate) fn keeps(&self, top: *mut Node<T>) -> bool {
+        // Relaxed: as above. No slot with an owner has null as its word, and no node has the address that says that there is none.
+        self.0.word.load(Relaxed) == top
+    }
+
+    /// Protects nothing any more.
+    #[inline(always)]
+    pub(crate) fn unprotect(&mut self) {
+        // Release pairs with `READ_HAZARD`, as in leaving.
+        self.0.word.store(claimed(), Release);
+    }
+
+    /// The node that others have given to this slot, if there is one: it is retired, and ours from now on.
+    pub(crate) fn take_given(&mut self) -> Option<NodePtr<T>> {
+        let given = self.0.given.first()?;
+        // Unchecked: the swap alone says the same, but takes longer.
+        if given.load(Relaxed).is_null() {
+            return None;
+        }
+        // Acquire pairs with the Release of `give`: the node was unlinked, and its link written, before what we do.
+        // Unchecked: in the form of the barrier that loom checks, the scan's fence follows, and is an Acquire as well.
+        NonNull::new(given.swap(ptr::null_mut(), Acquire))
+    }
+}
+
+/// A claimed slot. Dropping it leaves the slot.
+pub struct Claim<'a, T, P>(pub(crate) Owner<'a, T, P>);
+
+impl<T, P> Drop for Claim<'_, T, P> {
+    #[inline(always)]
+    fn drop(&mut self) {
+        // Release pairs with the Acquire of the next claim (invariant 2), and with `READ_HAZARD`: what this
+        // context read of the node it protected happens before the node's reuse.
+        self.0.0.word.store(free(), Release);
+    }
+}
