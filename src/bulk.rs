@@ -85,6 +85,7 @@ impl<'a, T: 'a, R: Reclaim + 'a, B: Backoff + 'a, E: Enter<'a, T, R, B>> Pending
             if more >= R::BATCH {
                 *empty = guard.spares();
             }
+            // Unchecked: to enter a slot for each value takes longer.
             if empty.is_empty() {
                 for _ in 0..more.min(R::BATCH - 1) {
                     let Some(other) = guard.node(Permit::Allocator) else { break };

@@ -144,6 +144,7 @@ pub unsafe trait Guard<T, L> {
 
     /// Whether that is `top`, the top of a list.
     fn keeps(&self, top: *mut Node<T>) -> bool {
+        // Unchecked: as in `Slots`.
         self.kept().is_some_and(|kept| kept.as_ptr() == top)
     }
 

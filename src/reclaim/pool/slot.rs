@@ -158,6 +158,7 @@ impl<T, P> Owner<'_, T, P> {
     #[inline(always)]
     pub(crate) fn keeps(&self, top: *mut Node<T>) -> bool {
         // Relaxed: as above. No slot with an owner has null as its word, and no node has the address that says that there is none.
+        // Unchecked: it only decides whether a push takes its own node for one of others, and waits if it need not.
         self.0.word.load(Relaxed) == top
     }
 
