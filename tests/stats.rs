@@ -11,7 +11,7 @@ use std::thread;
 for_each_stack! { one_thread, many_threads, scans_when_due }
 for_each_slots_stack! {
     scans_for_a_node_if_that_is_worth_it, whole_batches_are_reserved_without_a_scan, handles_that_rest_make_no_scan_due,
-    looks_at_some_nodes_of_others_at_a_time,
+    looks_at_some_nodes_of_others_at_a_time, push_all_gets_no_more_nodes_than_values,
 }
 
 fn one_thread<R: Engine, B: Backoff>() {
@@ -127,6 +127,26 @@ fn looks_at_some_nodes_of_others_at_a_time<R: Engine, B: Backoff>() {
         }
         assert_eq!(stack.stats().retired, 0);
     }
+}
+
+/// The slot's other spare nodes stay there for whoever comes in between, and none is made in vain.
+fn push_all_gets_no_more_nodes_than_values<R: Engine, B: Backoff>() {
+    let stack = Stack::<usize, R, B>::custom();
+    stack.push_all(0..R::RETIRED);
+    while stack.pop().is_some() {}
+    assert_eq!(stack.stats().retired, 0, "all are spare");
+    stack.push_all([0, 1].into_iter().inspect(|value| {
+        if *value == 1 {
+            stack.push_spare(2).expect("a spare node");
+        }
+    }));
+    for value in [1, 0, 2] {
+        assert_eq!(stack.pop(), Some(value));
+    }
+    let made = stack.stats().allocator_calls;
+    // Of the spare nodes three are retired now; and for so many values it takes the others at once.
+    stack.push_all(0..=R::RETIRED);
+    assert_eq!(stack.stats().allocator_calls - made, 1 + 3);
 }
 
 fn many_threads<R: Engine, B: Backoff>() {
