@@ -118,7 +118,7 @@ fn try_pop_against_reuse_of_the_node() {
     });
 }
 
-/// A handle has read what is below the node that it keeps and pops; that one it does not keep, and has to protect as any other
+/// A handle knows what is below the node that it keeps and pops; that one it does not keep, and has to protect as any other
 /// before it takes it for the top.
 #[test]
 fn handle_against_reuse_below_what_it_kept() {

@@ -42,9 +42,9 @@ pub struct Local {
     patience: Patience,
     /// Exchangers considered now, less one.
     range: u16,
-    /// None where code is short, as for the other.
+    /// None where code is short.
     crowd: [Crowd; FAST_PATHS as usize],
-    /// The last operation was eliminated, so the next one begins with its exchange.
+    /// The last operation was eliminated, so the next one begins with its exchange. Not noted where code is short.
     eliminated: [bool; FAST_PATHS as usize],
 }
 
@@ -86,7 +86,7 @@ impl Local {
         ALONE * self.crowd.first().map_or(1, |crowd| crowd.with_self())
     }
 
-    /// Nobody was in the way.
+    /// As [`Crowd::missed`], if that is noted.
     fn missed(&mut self) {
         self.crowd.iter_mut().for_each(Crowd::missed);
     }
@@ -113,10 +113,12 @@ impl Crowd {
     /// 82 instead of 87 on 128.
     const MOST: u8 = limit(127, model::CROWD);
 
+    /// Somebody else was there.
     fn met(&mut self) {
         self.0 = (2 * self.0 + 1) & Self::MOST;
     }
 
+    /// Nobody was in the way.
     fn missed(&mut self) {
         self.0 /= 2;
     }
