@@ -88,8 +88,9 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
     /// The most nodes that `N` slots and the depot hold back at once, for [`Stack::reserve`].
     ///
     /// A stack never has more nodes than its values, or, after calls for interrupt handlers and until the next push or
-    /// pop of another kind that succeeds, the most values it ever had at once; plus `IDLE_NODES`, plus [`SLOT_NODES`](Stack::SLOT_NODES) for each slot
-    /// beyond `N`, plus the reserved ones. See [`TakeAll`](crate::TakeAll) for which values count.
+    /// pop of another kind that succeeds, the most values it ever had at once; plus `IDLE_NODES`, plus
+    /// [`SLOT_NODES`](Stack::SLOT_NODES) for each slot beyond `N`, plus the reserved ones. See [`TakeAll`](crate::TakeAll)
+    /// for which values count, and [`Haphazard`](crate::Haphazard) for what it needs more of.
     pub const IDLE_NODES: usize = R::IDLE_NODES;
 
     /// The most nodes that each further slot beyond `N` holds back.

@@ -42,8 +42,8 @@ use haphazard::raw::{self, HazardPointer};
 /// * Retiring boxes a record, so `pop` allocates, and so does reclaiming, which builds a `BTreeSet`. Without
 ///   memory both end as `Box::new` does, in `try_pop` too. `try_push` never does.
 /// * An operation that reclaims may call the allocator and free, so none is fit for an interrupt handler.
-/// * A context that stalls while it reclaims holds back all nodes that were retired until then. While none does,
-///   [`IDLE_NODES`](crate::Stack::IDLE_NODES) holds.
+/// * A context that stalls while it reclaims, or takes spare nodes, holds back all that were retired or spare then. So
+///   [`IDLE_NODES`](crate::Stack::IDLE_NODES) and the reserved nodes count once more for each context that is stalled there.
 /// * After [`reserve`](crate::Stack::reserve), `push_spare` refuses while another context has the spare nodes in hand.
 /// * A push whose slot has no spare node walks over all that are shared, so `reserve` few.
 /// * Taking a hazard record spins on a lock bit. So each slot keeps its record, and takes one only once.
