@@ -29,7 +29,7 @@ fn calls_end_as_box_new<R: Engine, B: Backoff>() {
 
 /// The bound on nodes holds whatever thread stalls wherever, and whoever does not stall goes on.
 ///
-/// (`Haphazard` promises that only while nobody stalls.)
+/// (`Haphazard` holds back more then, and a context that takes a hazard record may stop the others.)
 fn others_go_on<R: Engine, B: Backoff>() {
     // In the last case those who go on have no slot in place, and the stack adds one.
     let mut cases = [1, 2, R::SLOTS.max(2) - 1, R::SLOTS];
