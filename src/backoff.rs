@@ -134,7 +134,7 @@ initial! { impl[] () = () }
 /// Exponential back-off: waiting after each lost race, longer if it is lost again, or after many pops without one, shorter
 /// once it is won; but see [`Handle`](crate::Handle). A wait is at most 512 steps long.
 ///
-/// `Relax` says what one step of waiting is: [`Spin`] is the processor's hint for spinning. It must not panic.
+/// `Relax` says what one step of waiting is: [`Spin`] is the processor's hint for spinning. A panic in it aborts.
 pub struct Exponential<Relax = Spin>(PhantomData<Relax>);
 
 impl<Relax: RelaxStrategy> sealed::Strategy for Exponential<Relax> {
@@ -161,13 +161,13 @@ impl<Relax: RelaxStrategy> sealed::Strategy for Exponential<Relax> {
 
     #[inline]
     fn relax() {
-        relax(Relax::relax);
+        relax::<Relax>();
     }
 }
 
 /// As many steps of waiting.
 pub(crate) fn relax_for<Relax: RelaxStrategy>(relaxes: u16) {
     for _ in 0..relaxes {
-        relax(Relax::relax);
+        relax::<Relax>();
     }
 }

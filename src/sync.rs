@@ -95,11 +95,14 @@ mod imp {
     pub(crate) use alloc::alloc::{alloc, dealloc};
     pub(crate) use core::hint::spin_loop;
     pub(crate) use portable_atomic::{AtomicIsize, AtomicPtr, AtomicUsize};
+    use spin::RelaxStrategy;
 
     /// One step of waiting.
+    ///
+    /// `extern "C"` so that a panic aborts: the caller, whose offer stands or was answered, could not go on.
     #[inline(always)]
-    pub(crate) fn relax(step: impl FnOnce()) {
-        step();
+    pub(crate) extern "C" fn relax<Relax: RelaxStrategy>() {
+        Relax::relax();
     }
 
     /// A full barrier by itself.
@@ -153,7 +156,7 @@ mod imp {
     pub(crate) use loom::thread::yield_now as spin_loop;
 
     /// Others have to run, whatever the program would do.
-    pub(crate) fn relax(_: impl FnOnce()) {
+    pub(crate) fn relax<Relax>() {
         spin_loop();
     }
 
@@ -186,7 +189,7 @@ mod imp {
     pub(crate) use machine::{AtomicIsize, AtomicPtr, Uncounted as AtomicUsize, alloc, dealloc, spin_loop};
 
     /// One step of waiting on the simulated processor, whatever it would be on this one.
-    pub(crate) fn relax(_: impl FnOnce()) {
+    pub(crate) fn relax<Relax>() {
         spin_loop();
     }
 

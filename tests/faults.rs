@@ -1,5 +1,5 @@
 //! What goes wrong around a stack: threads that stop for good in the middle of a call, no memory where a call cannot
-//! say so, stacks dropped beside others of their type.
+//! say so, waits that panic, stacks dropped beside others of their type.
 //!
 //! A failing allocator where calls can say so is in `allocator.rs`.
 
@@ -25,6 +25,11 @@ for_each_slots_stack! { others_go_on }
 
 fn calls_end_as_box_new<R: Engine, B: Backoff>() {
     aborts::check::<R, B>();
+}
+
+#[test]
+fn a_panic_while_waiting_aborts() {
+    with_watchdog(aborts::check_waits);
 }
 
 /// The bound on nodes holds whatever thread stalls wherever, and whoever does not stall goes on.

@@ -25,7 +25,7 @@ use spin::{RelaxStrategy, Spin};
 ///
 /// `W` is at least 1 and below 65536; each exchanger is one word, on a cache line of its own where there are caches.
 /// `Relax` says what one step of waiting is: [`Spin`] is the processor's hint for spinning; an embedder may put
-/// `WFE` there, or a scheduler's yield. It must not panic: it runs while the operation's offer stands.
+/// `WFE` there, or a scheduler's yield. A panic in it aborts: it runs while the operation's offer stands.
 ///
 /// From D. Hendler, N. Shavit and L. Yerushalmi, *A scalable lock-free stack algorithm*, SPAA 2004.
 pub struct Elimination<const W: usize, Relax = Spin>(PhantomData<Relax>);
@@ -283,6 +283,6 @@ impl<const W: usize, Relax: RelaxStrategy> sealed::Strategy for Elimination<W, R
 
     #[inline]
     fn relax() {
-        relax(Relax::relax);
+        relax::<Relax>();
     }
 }

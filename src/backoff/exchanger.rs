@@ -110,7 +110,7 @@ impl<T> Exchanger<T> {
             if self.0.load(Relaxed) != offer {
                 break;
             }
-            relax(Relax::relax);
+            relax::<Relax>();
         }
         // Invariant 1: the offer stands, or was answered. Acquire: a pop takes the node of the answer.
         match self.0.compare_exchange(offer, empty, Relaxed, Acquire) {

@@ -1,6 +1,6 @@
 //! Calls that cannot say that there is no memory end as `Box::new` does: the process prints what it could not allocate,
-//! and aborts. So each runs in a process of its own: this very test again, told by a variable in the environment which
-//! call to make.
+//! and aborts. So it does when a step of waiting panics. So each runs in a process of its own: this very test again, told by a
+//! variable in the environment what to do.
 
 use crate::common::*;
 use crate::ledger::*;
@@ -9,9 +9,10 @@ use std::env;
 use std::mem;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{self, Command, Output};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread;
 
-/// Which call, and how many of its allocations succeed: "NAME COUNT".
+/// Which call, and how many of its allocations succeed: "NAME COUNT"; or which back-off.
 const ORDER: &str = "ELIMINATION_STACK_FAULT";
 
 /// What a process does that makes a call and lives on.
@@ -39,27 +40,82 @@ pub fn check<R: Engine, B: Backoff>() {
     let node = Layout::new::<(usize, Block)>().size();
     for (name, _, nodes) in calls::<R, B>() {
         for successes in 0..nodes.unwrap_or(1) {
-            let order = format!("{name} {successes}");
-            let output = this_test_again(&order);
-            let message = String::from_utf8_lossy(&output.stderr);
-            assert_eq!(output.status.signal(), Some(libc::SIGABRT), "{order}: {}, {message}", output.status);
             let expected = nodes.map_or_else(String::new, |_| format!("{node} bytes"));
-            assert!(message.contains(&format!("memory allocation of {expected}")), "{order}: {message}");
+            assert_aborts(&format!("{name} {successes}"), &format!("memory allocation of {expected}"));
         }
     }
+}
+
+/// A step of waiting that panics.
+enum Panics {}
+
+impl spin::RelaxStrategy for Panics {
+    fn relax() {
+        panic!("a step of waiting");
+    }
+}
+
+pub fn check_waits() {
+    let waits: [(&str, fn()); 2] =
+        [("Elimination", lose_a_race::<Elimination<1, Panics>>), ("Exponential", lose_a_race::<Exponential<Panics>>)];
+    if let Ok(order) = env::var(ORDER) {
+        let (_, lose_a_race) = waits.into_iter().find(|wait| wait.0 == order).unwrap();
+        without_core_file();
+        lose_a_race();
+        process::exit(SURVIVED);
+    }
+    for (name, _) in waits {
+        assert_aborts(name, "a step of waiting");
+    }
+}
+
+/// Returns if a thread that waits panics, and that is all.
+fn lose_a_race<B: Backoff>() {
+    struct Ended<'a>(&'a AtomicBool);
+    impl Drop for Ended<'_> {
+        fn drop(&mut self) {
+            self.0.store(true, Relaxed);
+        }
+    }
+    let (stack, ended) = (Stack::<_, Slots<8>, B>::custom(), AtomicBool::new(false));
+    thread::scope(|scope| {
+        let work = || {
+            let _ended = Ended(&ended);
+            while !ended.load(Relaxed) {
+                stack.push(0);
+                stack.pop();
+            }
+        };
+        let threads = [scope.spawn(work), scope.spawn(work)];
+        for thread in threads {
+            drop(thread.join());
+        }
+    });
+}
+
+/// Runs the test again with `order`; fails unless that process aborts and says `message`.
+fn assert_aborts(order: &str, message: &str) {
+    let output = this_test_again(order);
+    let printed = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.signal(), Some(libc::SIGABRT), "{order}: {}, {printed}", output.status);
+    assert!(printed.contains(message), "{order}: {printed}");
 }
 
 /// Makes the call, after which this process should not live.
 fn obey<R: Engine, B: Backoff>(order: &str) -> ! {
     let (name, successes) = order.split_once(' ').unwrap();
     let (_, call, _) = calls::<R, B>().into_iter().find(|call| call.0 == name).unwrap();
-    let none = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-    // SAFETY: the limit is initialised. No core files.
-    unsafe { libc::setrlimit(libc::RLIMIT_CORE, &raw const none) };
+    without_core_file();
     let (ledger, stack) = (ledger(), Stack::custom());
     ledger.fail(successes.parse().unwrap(), usize::MAX);
     ledger.during(|| call(&stack));
     process::exit(SURVIVED);
+}
+
+fn without_core_file() {
+    let none = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: the limit is initialised.
+    unsafe { libc::setrlimit(libc::RLIMIT_CORE, &raw const none) };
 }
 
 fn this_test_again(order: &str) -> Output {
