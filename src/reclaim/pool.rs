@@ -33,6 +33,11 @@ pub(crate) const FEW: usize = limit(2, model::FEW);
 
 /// A further slot, in memory of its own. What a scan reads, the link and the slot's word, is on the first cache line; where there
 /// are none, the compiler's own order of the fields makes shorter code.
+///
+/// An allocator that serves threads from arenas puts the slots that they make at the same place in each arena, so in the same few
+/// lines of a cache. Where that matters most, pairs through `Handle` with 32 threads take 31.8 ns so, and 29.2 with further slots
+/// in blocks of eight (2 cores where a step of waiting takes 46 ns, medians of 41 samples); where a step takes 25 ns, as long. But
+/// one by one there are no more slots than contexts need, and a bound on memory counts slots.
 #[cfg_attr(any(target_pointer_width = "64", not(target_os = "none")), repr(C))]
 struct Extra<T, P> {
     /// Written before the slot is added, never again.

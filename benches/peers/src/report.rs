@@ -72,21 +72,22 @@ fn limits(results: &Results, lines: &[Line]) -> String {
         "\nWhat this machine takes for a compare-exchange that waits for the last one, uncontended: {} ns; for a cache line's \
          way to the other core: {} ns. Each pair needs {LIST_OPERATIONS} of the former, on the one head that all threads share, \
          so in turn; what a program cannot leave out besides is in what the floor takes with one thread, whose head stays \
-         where it is. No list with one head is faster than that, with however many threads: in the elimination array a pair takes two \
-         transfers at least. One thread makes all read-modify-writes of its pairs in turn. Nanoseconds of a pair; a goal is what the other stack takes, divided by the ratio to reach.\n\n\
+         where it is, or a handle, if that is less. No list with one head is faster than that, with however many threads: in the \
+         elimination array a pair takes two transfers at least. One thread makes all read-modify-writes of its pairs in turn. \
+         Nanoseconds of a pair; a goal is what the other stack takes, divided by the ratio to reach.\n\n\
          | workload | ours | against | that takes | goal | read-modify-writes on the head | all of ours | floor, 1 thread | \
-         ours takes | the goal is |\n\
-         |---|---|---|--:|--:|--:|--:|--:|--:|---|\n",
+         `Handle`, 1 thread | ours takes | the goal is |\n\
+         |---|---|---|--:|--:|--:|--:|--:|--:|--:|---|\n",
         cell(Some(locked)),
         cell(Some(transfer)),
     );
     for (line, limit) in missed {
-        let Limit { wanted, peer, ours, floor, operations, .. } = limit;
+        let Limit { wanted, peer, ours, floor, handle, operations, .. } = limit;
         let product = |count: u32| format!("{count} x {:.1} = {:.1}", locked.median, f64::from(count) * locked.median);
         let verdict = if limit.is_beyond() { "below what it needs" } else { "above what it needs" };
         let _ = writeln!(
             text,
-            "| {} | `{}` | {} | {peer:.1} | {:.1} | {} | {} | {floor:.1} | {ours:.1} | {verdict} |",
+            "| {} | `{}` | {} | {peer:.1} | {:.1} | {} | {} | {floor:.1} | {handle:.1} | {ours:.1} | {verdict} |",
             title(line.workload),
             line.ours,
             code(&line.against),

@@ -86,8 +86,8 @@ pub struct Line {
 ///
 /// All pairs, of however many threads, go through one head, one after the other: the compare-exchange of a push, and that
 /// of a pop, each of which has to wait for the one before. So no stack takes less than the floor does with one thread,
-/// whose head never leaves its core; or than ours, which may be as fast. In the elimination array a pair takes no turn at the
-/// head, but two cache lines' transfers at least, which is more.
+/// whose head never leaves its core; or than a handle does so, which may be faster. In the elimination array a pair takes no turn
+/// at the head, but two cache lines' transfers at least, which is more.
 ///
 /// Nor does one thread take less than all read-modify-writes of its pair: the processor executes them one after the other.
 #[derive(Clone, Copy, Debug)]
@@ -95,9 +95,10 @@ pub struct Limit {
     /// How many times as fast as the peer, and what the peer takes, in nanoseconds.
     pub wanted: f64,
     pub peer: f64,
-    /// What ours takes, and the floor with one thread.
+    /// What ours takes; the floor with one thread, and a handle.
     pub ours: f64,
     pub floor: f64,
+    pub handle: f64,
     /// Read-modify-writes that one pair of ours makes, which are locked instructions on x86, and what one takes.
     pub operations: u32,
     pub locked: f64,
@@ -108,7 +109,7 @@ pub struct Limit {
 impl Limit {
     /// What a pair takes at least, in nanoseconds.
     fn least(self) -> f64 {
-        let list = self.floor.min(self.ours);
+        let list = self.floor.min(self.handle);
         if self.alone { list.max(f64::from(self.operations) * self.locked) } else { list }
     }
 
@@ -140,6 +141,7 @@ fn limit(results: &Results, workload: &str, ours: &str, peer: &str, wanted: f64)
         peer: takes(workload, peer)?,
         ours: takes(workload, ours)?,
         floor: takes("pairs-1", FLOOR)?,
+        handle: takes("pairs-1", HANDLE)?,
         operations: operations(ours),
         locked: results.machine(LOCKED)?.median,
         alone: workload::named(workload)?.threads == 1,
