@@ -155,7 +155,8 @@ mod imp {
     pub(crate) use loom::sync::atomic::{AtomicIsize, AtomicPtr, AtomicUsize};
     pub(crate) use loom::thread::yield_now as spin_loop;
 
-    /// Others have to run, whatever the program would do.
+    /// Others have to run.
+    #[expect(clippy::extra_unused_type_parameters, reason = "whatever the program would do")]
     pub(crate) fn relax<Relax>() {
         spin_loop();
     }
@@ -188,7 +189,8 @@ mod imp {
     // The counters are not part of what is simulated: without the feature `stats` there are none.
     pub(crate) use machine::{AtomicIsize, AtomicPtr, Uncounted as AtomicUsize, alloc, dealloc, spin_loop};
 
-    /// One step of waiting on the simulated processor, whatever it would be on this one.
+    /// One step of waiting on the simulated processor.
+    #[expect(clippy::extra_unused_type_parameters, reason = "whatever it would be on this one")]
     pub(crate) fn relax<Relax>() {
         spin_loop();
     }
