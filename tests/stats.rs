@@ -132,6 +132,8 @@ fn looks_at_some_nodes_of_others_at_a_time<R: Engine, B: Backoff>() {
 /// The slot's other spare nodes stay there for whoever comes in between, and none is made in vain.
 fn push_all_gets_no_more_nodes_than_values<R: Engine, B: Backoff>() {
     let stack = Stack::<usize, R, B>::custom();
+    // So that all operations are in the same slot, however deep in the program's stack each is called.
+    let _others: Vec<_> = (1..R::SLOTS).map(|_| stack.handle()).collect();
     stack.push_all(0..R::RETIRED);
     while stack.pop().is_some() {}
     assert_eq!(stack.stats().retired, 0, "all are spare");
