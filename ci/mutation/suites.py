@@ -173,7 +173,7 @@ def suites_of(root, build):
     """The names of the suites: files of tests/, and the unit tests."""
     names = sorted(file.stem for file in pathlib.Path(root, "tests").glob("*.rs"))
     models = [name for name in names if name.startswith("loom")]
-    return [UNIT_TESTS, *models] if build == "loom" else [name for name in names if name not in models]
+    return [UNIT_TESTS, *(name for name in names if (name in models) == (build == "loom"))]
 
 
 def _symptom(output, status, test):
