@@ -1,6 +1,6 @@
 //! Calls that cannot say that there is no memory end as `Box::new` does: the process prints what it could not allocate,
-//! and aborts. So it does when a step of waiting panics. So each runs in a process of its own: this very test again, told by a
-//! variable in the environment what to do.
+//! and aborts. It aborts, too, when a step of waiting panics. So each runs in a process of its own: this very test again, told
+//! by a variable in the environment what to do.
 
 use crate::common::*;
 use crate::ledger::*;
@@ -9,7 +9,6 @@ use std::env;
 use std::mem;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{self, Command, Output};
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread;
 
 /// Which call, and how many of its allocations succeed: "NAME COUNT"; or which back-off.
@@ -60,37 +59,28 @@ pub fn check_waits() {
         [("Elimination", lose_a_race::<Elimination<1, Panics>>), ("Exponential", lose_a_race::<Exponential<Panics>>)];
     if let Ok(order) = env::var(ORDER) {
         let (_, lose_a_race) = waits.into_iter().find(|wait| wait.0 == order).unwrap();
-        without_core_file();
-        lose_a_race();
-        process::exit(SURVIVED);
+        try_to_survive(lose_a_race);
     }
     for (name, _) in waits {
         assert_aborts(name, "a step of waiting");
     }
 }
 
-/// Returns if a thread that waits panics, and that is all.
-fn lose_a_race<B: Backoff>() {
-    struct Ended<'a>(&'a AtomicBool);
-    impl Drop for Ended<'_> {
-        fn drop(&mut self) {
-            self.0.store(true, Relaxed);
-        }
-    }
-    let (stack, ended) = (Stack::<_, Slots<8>, B>::custom(), AtomicBool::new(false));
-    thread::scope(|scope| {
-        let work = || {
-            let _ended = Ended(&ended);
-            while !ended.load(Relaxed) {
-                stack.push(0);
-                stack.pop();
-            }
-        };
-        let threads = [scope.spawn(work), scope.spawn(work)];
-        for thread in threads {
-            drop(thread.join());
+/// Returns, or panics, if a thread that waits panics, and that is all.
+fn lose_a_race<B: Backoff + 'static>() {
+    let stack: &Stack<_, Slots<8>, B> = Box::leak(Box::new(Stack::custom()));
+    let pair = || {
+        stack.push(0);
+        stack.pop();
+    };
+    let other = thread::spawn(move || {
+        loop {
+            pair();
         }
     });
+    while !other.is_finished() {
+        pair();
+    }
 }
 
 /// Runs the test again with `order`; fails unless that process aborts and says `message`.
@@ -105,17 +95,17 @@ fn assert_aborts(order: &str, message: &str) {
 fn obey<R: Engine, B: Backoff>(order: &str) -> ! {
     let (name, successes) = order.split_once(' ').unwrap();
     let (_, call, _) = calls::<R, B>().into_iter().find(|call| call.0 == name).unwrap();
-    without_core_file();
     let (ledger, stack) = (ledger(), Stack::custom());
     ledger.fail(successes.parse().unwrap(), usize::MAX);
-    ledger.during(|| call(&stack));
-    process::exit(SURVIVED);
+    try_to_survive(|| ledger.during(|| call(&stack)));
 }
 
-fn without_core_file() {
+fn try_to_survive(action: impl FnOnce()) -> ! {
     let none = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-    // SAFETY: the limit is initialised.
+    // SAFETY: the limit is initialised. No core files.
     unsafe { libc::setrlimit(libc::RLIMIT_CORE, &raw const none) };
+    action();
+    process::exit(SURVIVED);
 }
 
 fn this_test_again(order: &str) -> Output {

@@ -86,7 +86,7 @@ pub struct Line {
 ///
 /// All pairs, of however many threads, go through one head, one after the other: the compare-exchange of a push, and that
 /// of a pop, each of which has to wait for the one before. So no stack takes less than the floor does with one thread,
-/// whose head never leaves its core; or than a handle does so, which may be faster. In the elimination array a pair takes no turn
+/// whose head never leaves its core; or than a handle takes so, which may be less. In the elimination array a pair takes no turn
 /// at the head, but two cache lines' transfers at least, which is more.
 ///
 /// Nor does one thread take less than all read-modify-writes of its pair: the processor executes them one after the other.
