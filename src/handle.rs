@@ -51,7 +51,7 @@ unsafe impl<T: Send, R: Reclaim, B: Backoff> Send for Handle<'_, T, R, B> {}
 
 impl<'a, T, R: Reclaim, B: Backoff> Handle<'a, T, R, B> {
     pub(crate) fn new(stack: &'a Stack<T, R, B>, guard: GuardOf<'a, T, R, B>) -> Self {
-        Self { stack, guard, recent: [Recent::NOTHING; _] }
+        Self { stack, guard, recent: [Recent::NOTHING; FAST_PATHS as usize] }
     }
 
     /// As [`Stack::push`].

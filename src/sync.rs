@@ -316,11 +316,11 @@ macro_rules! const_fn {
     };
 }
 
-/// An array of `N` times the same initial value, which need not be `Copy`; also under loom.
+/// `array_of!(value; N)` is `[value; N]`, but the initial value need not be `Copy`; also under loom.
 macro_rules! array_of {
-    ($initial:expr) => {{
+    ($initial:expr; $length:expr) => {{
         #[cfg(not(loom))]
-        let array = [const { $initial }; _];
+        let array = [const { $initial }; $length];
         #[cfg(loom)]
         let array = core::array::from_fn(|_| $initial);
         array

@@ -33,7 +33,7 @@ pub struct Elimination<const W: usize, Relax = Spin>(PhantomData<Relax>);
 /// `W` exchangers.
 pub struct Array<T, const W: usize>([Padded<Exchanger<T>>; W]);
 
-initial! { impl[T, const W: usize] Array<T, W> = Array(array_of!(initial!(Padded<Exchanger<T>>))) }
+initial! { impl[T, const W: usize] Array<T, W> = Array(array_of!(initial!(Padded<Exchanger<T>>); W)) }
 
 /// What a slot keeps from one operation to the next.
 pub struct Local {
@@ -52,8 +52,8 @@ initial! { impl[] Local = Local {
     random: 0,
     patience: initial!(Patience),
     range: 0,
-    crowd: array_of!(initial!(Crowd)),
-    eliminated: array_of!(false),
+    crowd: array_of!(initial!(Crowd); FAST_PATHS as usize),
+    eliminated: array_of!(false; FAST_PATHS as usize),
 } }
 
 impl sealed::Local for Local {
@@ -203,7 +203,7 @@ impl<const W: usize, Relax: RelaxStrategy> Elimination<W, Relax> {
         visit: &Visit<T>,
     ) -> Result<Option<NodePtr<T>>, Alone> {
         const { assert!(W > 0 && W < 1 << 16, "Elimination<W>: W is at least 1 and below 65536") };
-        let eliminated = mem::replace(&mut local.eliminated, array_of!(false));
+        let eliminated = mem::replace(&mut local.eliminated, array_of!(false; FAST_PATHS as usize));
         let patience = if eliminated.contains(&true) {
             // It has lost no race yet.
             local.patience.last().max(Self::STANDS * local.mean_pause())

@@ -40,7 +40,7 @@ pub struct Patience {
     work: [Work; FAST_PATHS as usize],
 }
 
-initial! { impl[] Patience = Patience { relaxes: 0, work: array_of!(initial!(Work)) } }
+initial! { impl[] Patience = Patience { relaxes: 0, work: array_of!(initial!(Work); FAST_PATHS as usize) } }
 
 impl Local for Patience {
     #[inline(always)]

@@ -178,14 +178,18 @@ enum Foreign {
     New,
 }
 
-initial! { impl[T] Retired<T> = Retired { list: initial!(List<T>), len: 0, foreign: array_of!(Foreign::None) } }
+initial! { impl[T] Retired<T> = Retired {
+    list: initial!(List<T>),
+    len: 0,
+    foreign: array_of!(Foreign::None; FAST_PATHS as usize),
+} }
 
 impl<T> Retired<T> {
     /// The nodes of a chain, which others may keep.
     pub(crate) fn foreign(chain: Chain<T>) -> Self {
         #[expect(clippy::cast_possible_truncation, reason = "as said at `len`")]
         let len = chain.len as u32;
-        Self { list: chain.list, len, foreign: array_of!(Foreign::New) }
+        Self { list: chain.list, len, foreign: array_of!(Foreign::New; FAST_PATHS as usize) }
     }
 
     #[inline(always)]

@@ -58,7 +58,7 @@ pub struct Pool<T, P, const N: usize> {
 }
 
 initial! { impl[T, P: Initial, const N: usize] Pool<T, P, N> = Pool {
-    slots: array_of!(initial!(Padded<Slot<T, P>>)),
+    slots: array_of!(initial!(Padded<Slot<T, P>>); N),
     extra: AtomicPtr::new(ptr::null_mut()),
     stays: AtomicUsize::new(0),
 } }

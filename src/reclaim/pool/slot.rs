@@ -58,7 +58,7 @@ initial! { impl[T, P: Initial] Slot<T, P> = Slot {
     word: AtomicPtr::new(free()),
     counters: initial!(Counters),
     private: UnsafeCell::new(initial!(P)),
-    given: array_of!(AtomicPtr::new(ptr::null_mut())),
+    given: array_of!(AtomicPtr::new(ptr::null_mut()); FAST_PATHS as usize),
 } }
 
 impl<T, P> Slot<T, P> {
