@@ -253,7 +253,7 @@ fn waits_without_slot_and_memory() {
     /// Lets the other thread go on.
     struct Releasing;
 
-    impl spin::RelaxStrategy for Releasing {
+    impl elimination_stack::RelaxStrategy for Releasing {
         fn relax() {
             RELEASED.store(true, SeqCst);
         }

@@ -126,7 +126,7 @@ impl<const RECLAIM_AT: usize> Engine for Haphazard<RECLAIM_AT> {
 #[derive(Debug)]
 pub struct Yield;
 
-impl spin::RelaxStrategy for Yield {
+impl elimination_stack::RelaxStrategy for Yield {
     fn relax() {
         thread::yield_now();
     }

@@ -48,7 +48,7 @@ pub fn check<R: Engine, B: Backoff>() {
 /// A step of waiting that panics.
 enum Panics {}
 
-impl spin::RelaxStrategy for Panics {
+impl elimination_stack::RelaxStrategy for Panics {
     fn relax() {
         panic!("a step of waiting");
     }
