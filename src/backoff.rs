@@ -29,6 +29,31 @@ pub(crate) enum Kind {
     Pop,
 }
 
+/// How many steps one operation has waited, in all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Waited(u16);
+
+impl Waited {
+    pub(crate) const NOTHING: Self = Self(0);
+
+    /// Whether there was a wait before.
+    pub(crate) fn any(self) -> bool {
+        self.0 > 0
+    }
+
+    /// How many are left of `most`.
+    pub(crate) fn left(self, most: u16) -> u16 {
+        most - self.0
+    }
+
+    /// Waits `steps` more, but no more than `most` in all: how many that are.
+    pub(crate) fn more(&mut self, steps: u16, most: u16) -> u16 {
+        let steps = steps.min(self.left(most));
+        self.0 += steps;
+        steps
+    }
+}
+
 /// A back-off: what an operation does after it lost a race. Implemented by [`NoBackoff`], [`Exponential`] and
 /// [`Elimination`]; sealed.
 pub trait Backoff: sealed::Strategy {}
@@ -38,7 +63,7 @@ impl<B: sealed::Strategy> Backoff for B {}
 pub mod sealed {
     //! The seam itself, out of the users' reach.
 
-    use super::{Counters, Initial, NodePtr};
+    use super::{Counters, Initial, NodePtr, Waited};
 
     /// What a slot keeps for its back-off.
     pub trait Local: Initial {
@@ -56,7 +81,7 @@ pub mod sealed {
         /// What a slot keeps from one operation to the next.
         type Local: Local;
 
-        /// After a push lost a race, for the first time or `again`. `true` if a pop has taken the node.
+        /// After a push lost a race, which has `waited` before. `true` if a pop has taken the node.
         ///
         /// # Safety
         ///
@@ -64,7 +89,7 @@ pub mod sealed {
         unsafe fn push<T>(
             shared: &Self::Shared<T>,
             local: &mut Self::Local,
-            again: bool,
+            waited: &mut Waited,
             counters: &Counters,
             node: NodePtr<T>,
         ) -> bool;
@@ -73,7 +98,7 @@ pub mod sealed {
         fn pop<T>(
             shared: &Self::Shared<T>,
             local: &mut Self::Local,
-            again: bool,
+            waited: &mut Waited,
             counters: &Counters,
         ) -> Option<NodePtr<T>>;
 
@@ -86,7 +111,7 @@ pub mod sealed {
         }
 
         /// After a push that nothing can be exchanged with lost a race.
-        fn wait(local: &mut Self::Local, again: bool);
+        fn wait(local: &mut Self::Local, waited: &mut Waited);
 
         /// One step of waiting for somebody else.
         fn relax();
@@ -104,26 +129,26 @@ impl sealed::Strategy for NoBackoff {
     type Local = ();
 
     #[inline(always)]
-    unsafe fn push<T>(_: &(), _: &mut (), _: bool, _: &Counters, _: NodePtr<T>) -> bool {
+    unsafe fn push<T>(_: &(), _: &mut (), _: &mut Waited, _: &Counters, _: NodePtr<T>) -> bool {
         Self::relax();
         false
     }
 
     #[inline(always)]
-    fn pop<T>(_: &(), _: &mut (), _: bool, _: &Counters) -> Option<NodePtr<T>> {
+    fn pop<T>(_: &(), _: &mut (), _: &mut Waited, _: &Counters) -> Option<NodePtr<T>> {
         Self::relax();
         None
     }
 
     #[inline(always)]
-    fn wait(_: &mut (), _: bool) {
+    fn wait(_: &mut (), _: &mut Waited) {
         Self::relax();
     }
 
     #[inline(always)]
     fn relax() {
         // Nothing, but under loom, where others have to run.
-        if cfg!(loom) {
+        if cfg!(elimination_stack_loom) {
             spin_loop();
         }
     }
@@ -132,31 +157,38 @@ impl sealed::Strategy for NoBackoff {
 initial! { impl[] () = () }
 
 /// Exponential back-off: waiting after each lost race, longer if it is lost again, or after many pops without one, shorter
-/// once it is won; but see [`Handle`](crate::Handle). A wait is at most 512 steps long.
+/// once it is won; but see [`Handle`](crate::Handle). A wait is at most 512 steps long, and one call waits
+/// [`MOST_STEPS`](Exponential::MOST_STEPS) in all at most, however often it loses.
 ///
 /// `Relax` says what one step of waiting is: [`Spin`] is the processor's hint for spinning. A panic in it aborts.
 pub struct Exponential<Relax = Spin>(PhantomData<Relax>);
+
+impl<Relax> Exponential<Relax> {
+    /// The most steps of waiting that one call takes in all, whatever happens; [`Stack::pop`](crate::Stack::pop) besides, if all
+    /// slots are claimed, as many as it takes until one is free.
+    pub const MOST_STEPS: u16 = limit(2048, model::MOST_STEPS);
+}
 
 impl<Relax: RelaxStrategy> sealed::Strategy for Exponential<Relax> {
     type Shared<T> = ();
     type Local = Patience;
 
-    unsafe fn push<T>(_: &(), local: &mut Patience, again: bool, _: &Counters, _: NodePtr<T>) -> bool {
-        Self::wait(local, again);
+    unsafe fn push<T>(_: &(), local: &mut Patience, waited: &mut Waited, _: &Counters, _: NodePtr<T>) -> bool {
+        Self::wait(local, waited);
         false
     }
 
-    fn pop<T>(_: &(), local: &mut Patience, again: bool, _: &Counters) -> Option<NodePtr<T>> {
-        Self::wait(local, again);
+    fn pop<T>(_: &(), local: &mut Patience, waited: &mut Waited, _: &Counters) -> Option<NodePtr<T>> {
+        Self::wait(local, waited);
         None
     }
 
     #[cold]
-    fn wait(local: &mut Patience, again: bool) {
+    fn wait(local: &mut Patience, waited: &mut Waited) {
         /// The longest wait. As nobody can end it early, it is shorter than one for an exchange. With 4096, simulated pairs on
         /// 64 cores rise from 32 to 50 operations per microsecond on one socket, and from 7 to 47 in clusters.
         const MOST: u16 = limit(512, model::RELAXES);
-        relax_for::<Relax>(local.lost(again, MOST));
+        relax_for::<Relax>(waited.more(local.lost(waited.any(), MOST), Self::MOST_STEPS));
     }
 
     #[inline]

@@ -9,7 +9,7 @@ use crate::backoff::{Backoff, Elimination};
 use crate::error::{Outcome, PushErrorKind};
 use crate::reclaim::{Domain, Guard, Permit, Reclaim, Slots, chain::Chain, chain::List};
 use crate::stack::GuardOf;
-use crate::sync::{Relaxed, initial};
+use crate::sync::initial;
 use crate::treiber::{Node, NodePtr};
 use crate::{Handle, Stack};
 use core::fmt;
@@ -31,7 +31,10 @@ impl<'a, T, R: Reclaim + 'a, B: Backoff + 'a> Enter<'a, T, R, B> for &'a Stack<T
     }
 
     fn enter<O>(&mut self, action: impl FnOnce(&mut GuardOf<'a, T, R, B>) -> O) -> Option<O> {
-        self.domain.enter(Permit::Allocator).map(|mut guard| action(&mut guard))
+        let mut guard = self.domain.enter(Permit::Allocator)?;
+        let done = action(&mut guard);
+        guard.leave();
+        Some(done)
     }
 }
 
@@ -61,12 +64,12 @@ impl<'a, T: 'a, R: Reclaim + 'a, B: Backoff + 'a, E: Enter<'a, T, R, B>> Pending
     /// Adds a value, of which at least `more` are still to come.
     fn add(&mut self, value: T, more: usize) {
         let Some(node) = self.empty.pop().or_else(|| self.get_nodes(more)) else {
-            return Outcome::refused(PushErrorKind::OutOfMemory, value);
+            return Outcome::refused(PushErrorKind::OutOfMemory, Node::<T>::LAYOUT, value);
         };
-        // SAFETY: the node is ours and has no value. Relaxed: linking the chain publishes it.
+        // SAFETY: the node is ours and has no value. Linking the chain publishes it.
         unsafe {
             Node::put(node, value);
-            node.as_ref().next.store(self.first, Relaxed);
+            node.as_ref().set_below(self.first);
         }
         if self.first.is_null() {
             self.last = node.as_ptr();
@@ -116,7 +119,7 @@ impl<'a, T: 'a, R: Reclaim + 'a, B: Backoff + 'a, E: Enter<'a, T, R, B>> Drop fo
         while let Some(node) = NonNull::new(self.first) {
             // SAFETY: the chain is ours and holds values; the node has none afterwards.
             let value = unsafe {
-                self.first = node.as_ref().next.load(Relaxed);
+                self.first = node.as_ref().below();
                 let value = Node::take(node);
                 self.empty.push(node);
                 value
@@ -220,6 +223,40 @@ unsafe impl<T: Send, R: Reclaim, B: Backoff> Send for TakeAll<'_, T, R, B> {}
 unsafe impl<T: Send, R: Reclaim, B: Backoff> Sync for TakeAll<'_, T, R, B> {}
 
 impl<T, R: Reclaim, B: Backoff> TakeAll<'_, T, R, B> {
+    /// Goes on to the next node.
+    ///
+    /// # Safety
+    ///
+    /// This `node` is the first one, and has no value any more.
+    unsafe fn pass(&mut self, node: NodePtr<T>) {
+        // SAFETY: the nodes are ours since they were detached.
+        self.first = unsafe { node.as_ref() }.below();
+        self.count += 1;
+        // Unchecked: to let each node go by itself takes time only.
+        if self.count == R::BATCH || self.first.is_null() {
+            self.retire(node);
+        }
+    }
+
+    /// Drops the next value where it is, if there is one.
+    fn drop_next(&mut self) -> bool {
+        struct Emptied<'i, 'a, T, R: Reclaim, B: Backoff>(&'i mut TakeAll<'a, T, R, B>, NodePtr<T>);
+
+        impl<T, R: Reclaim, B: Backoff> Drop for Emptied<'_, '_, T, R, B> {
+            fn drop(&mut self) {
+                // SAFETY: made for the first node, whose value is dropped, even if that has panicked.
+                unsafe { self.0.pass(self.1) };
+            }
+        }
+
+        let Some(node) = NonNull::new(self.first) else { return false };
+        let emptied = Emptied(self, node);
+        // SAFETY: the nodes are ours since they were detached, and this one has a value.
+        unsafe { Node::drop_value(node) };
+        drop(emptied);
+        true
+    }
+
     /// Lets the emptied nodes go, down to the `last` one.
     #[cold]
     fn retire(&mut self, last: NodePtr<T>) {
@@ -235,6 +272,7 @@ impl<T, R: Reclaim, B: Backoff> TakeAll<'_, T, R, B> {
             let rest = guard.retire_whole(Chain::from_linked(self.emptied, last, self.count));
             guard.retire_all(rest);
         }
+        guard.leave();
         (self.emptied, self.count) = (self.first, 0);
     }
 }
@@ -246,15 +284,9 @@ impl<T, R: Reclaim, B: Backoff> Iterator for TakeAll<'_, T, R, B> {
     fn next(&mut self) -> Option<T> {
         let node = NonNull::new(self.first)?;
         // SAFETY: the nodes are ours since they were detached, and this one has a value.
-        let value = unsafe {
-            self.first = node.as_ref().below();
-            Node::take(node)
-        };
-        self.count += 1;
-        // Unchecked: to let each node go by itself takes time only.
-        if self.count == R::BATCH || self.first.is_null() {
-            self.retire(node);
-        }
+        let value = unsafe { Node::take(node) };
+        // SAFETY: it has none any more.
+        unsafe { self.pass(node) };
         Some(value)
     }
 
@@ -267,7 +299,7 @@ impl<T, R: Reclaim, B: Backoff> FusedIterator for TakeAll<'_, T, R, B> {}
 
 impl<T, R: Reclaim, B: Backoff> Drop for TakeAll<'_, T, R, B> {
     fn drop(&mut self) {
-        drop_rest(self);
+        drop_all(|| self.drop_next());
     }
 }
 
@@ -277,18 +309,19 @@ impl<T, R: Reclaim, B: Backoff> fmt::Debug for TakeAll<'_, T, R, B> {
     }
 }
 
-/// Drops what is left in an iterator. If a value's `Drop` panics, the other values are still dropped.
-fn drop_rest<I: Iterator>(iterator: &mut I) {
-    struct Rest<'i, I: Iterator>(&'i mut I);
+/// Drops values, where they are, until `drop_next` says that there are no more. If a value's `Drop` panics, the other values are
+/// still dropped.
+fn drop_all(drop_next: impl FnMut() -> bool) {
+    struct Rest<F: FnMut() -> bool>(F);
 
-    impl<I: Iterator> Drop for Rest<'_, I> {
+    impl<F: FnMut() -> bool> Drop for Rest<F> {
         fn drop(&mut self) {
-            self.0.for_each(drop);
+            while (self.0)() {}
         }
     }
 
-    let rest = Rest(iterator);
-    rest.0.for_each(drop);
+    let mut rest = Rest(drop_next);
+    while (rest.0)() {}
     mem::forget(rest);
 }
 
@@ -351,19 +384,8 @@ impl<T, R: Reclaim, B: Backoff> Extend<T> for Handle<'_, T, R, B> {
     }
 }
 
-/// Pops without slots, for a stack that nobody shares.
-struct Values<'a, T, R: Reclaim, B: Backoff>(&'a mut Stack<T, R, B>);
-
-impl<T, R: Reclaim, B: Backoff> Iterator for Values<'_, T, R, B> {
-    type Item = T;
-
-    fn next(&mut self) -> Option<T> {
-        self.0.pop_mut()
-    }
-}
-
 impl<T, R: Reclaim, B: Backoff> Drop for Stack<T, R, B> {
     fn drop(&mut self) {
-        drop_rest(&mut Values(self));
+        drop_all(|| self.drop_top());
     }
 }

@@ -1,6 +1,6 @@
 //! What can fail, and how it gives back what it was given.
 
-use crate::treiber::Node;
+use crate::operation::Source;
 use ::alloc::alloc::{Layout, handle_alloc_error};
 use core::error::Error;
 use core::fmt;
@@ -28,8 +28,8 @@ pub(crate) trait Outcome<T> {
     /// The value was pushed.
     fn pushed() -> Self;
 
-    /// The value could not be pushed.
-    fn refused(kind: PushErrorKind, value: T) -> Self;
+    /// The value could not be pushed, for want of memory of this `layout`.
+    fn refused(kind: PushErrorKind, layout: Layout, value: impl Source<T>) -> Self;
 }
 
 impl<T> Outcome<T> for Result<(), PushError<T>> {
@@ -38,8 +38,8 @@ impl<T> Outcome<T> for Result<(), PushError<T>> {
         Ok(())
     }
 
-    fn refused(kind: PushErrorKind, value: T) -> Self {
-        Err(PushError { kind, value })
+    fn refused(kind: PushErrorKind, _: Layout, value: impl Source<T>) -> Self {
+        Err(PushError { kind, value: value.into_value() })
     }
 }
 
@@ -48,16 +48,12 @@ impl<T> Outcome<T> for () {
     fn pushed() {}
 
     /// What `Box::new` does without memory.
-    fn refused(_: PushErrorKind, _: T) {
-        handle_alloc_error(Layout::new::<Node<T>>())
+    fn refused(_: PushErrorKind, layout: Layout, _: impl Source<T>) {
+        handle_alloc_error(layout)
     }
 }
 
 impl<T> PushError<T> {
-    pub(crate) const fn new(kind: PushErrorKind, value: T) -> Self {
-        Self { kind, value }
-    }
-
     /// Why the value could not be pushed.
     pub const fn kind(&self) -> PushErrorKind {
         self.kind

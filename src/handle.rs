@@ -2,13 +2,14 @@
 
 use crate::Stack;
 use crate::backoff::{Backoff, Elimination};
-use crate::error::{PushError, PushErrorKind};
-use crate::operation::{Lent, Recent};
-use crate::reclaim::{Domain, Guard, Permit, Reclaim, Slots};
-use crate::stack::GuardOf;
-use crate::sync::FAST_PATHS;
-use crate::treiber::NodePtr;
+use crate::error::{Outcome, PushError, PushErrorKind};
+use crate::layout::FAST_PATHS;
+use crate::operation::{Lent, Recent, Source, parked};
+use crate::reclaim::{Domain, Guard, Own, Permit, Reclaim, Slots};
+use crate::stack::{DomainOf, GuardOf};
+use crate::treiber::{Node, NodePtr};
 use core::fmt;
+use core::mem;
 use core::ptr;
 
 /// One context's access to a [`Stack`], which keeps a slot claimed: the fast path of a worker.
@@ -40,7 +41,7 @@ use core::ptr;
 /// ```
 pub struct Handle<'a, T, R: Reclaim = Slots<8>, B: Backoff = Elimination<4>> {
     pub(crate) stack: &'a Stack<T, R, B>,
-    pub(crate) guard: GuardOf<'a, T, R, B>,
+    pub(crate) guard: Own<GuardOf<'a, T, R, B>>,
     /// Nothing where code is short.
     recent: [Recent<T>; FAST_PATHS as usize],
 }
@@ -50,7 +51,7 @@ pub struct Handle<'a, T, R: Reclaim = Slots<8>, B: Backoff = Elimination<4>> {
 unsafe impl<T: Send, R: Reclaim, B: Backoff> Send for Handle<'_, T, R, B> {}
 
 impl<'a, T, R: Reclaim, B: Backoff> Handle<'a, T, R, B> {
-    pub(crate) fn new(stack: &'a Stack<T, R, B>, guard: GuardOf<'a, T, R, B>) -> Self {
+    pub(crate) fn new(stack: &'a Stack<T, R, B>, guard: Own<GuardOf<'a, T, R, B>>) -> Self {
         Self { stack, guard, recent: [Recent::NOTHING; FAST_PATHS as usize] }
     }
 
@@ -61,7 +62,7 @@ impl<'a, T, R: Reclaim, B: Backoff> Handle<'a, T, R, B> {
     /// Without memory it does what `Box::new` does.
     #[inline]
     pub fn push(&mut self, value: T) {
-        self.stack.push_in::<_, ()>(Lent::<T, R, B>::of(&mut self.guard), value, self.recent.first_mut());
+        parked!(value: T => self.push_in::<()>(value));
     }
 
     /// As [`Stack::try_push`].
@@ -71,7 +72,7 @@ impl<'a, T, R: Reclaim, B: Backoff> Handle<'a, T, R, B> {
     /// [`PushErrorKind::OutOfMemory`]; the value is in the error.
     #[inline]
     pub fn try_push(&mut self, value: T) -> Result<(), PushError<T>> {
-        self.stack.push_in(Lent::<T, R, B>::of(&mut self.guard), value, self.recent.first_mut())
+        parked!(value: T => self.push_in(value))
     }
 
     /// As [`Stack::push_spare`]; but if more contexts than `N` of `Slots<N>` are inside, and neither the handle's slot
@@ -81,6 +82,15 @@ impl<'a, T, R: Reclaim, B: Backoff> Handle<'a, T, R, B> {
     ///
     /// [`PushErrorKind::NoSpareNode`]; the value is in the error.
     pub fn push_spare(&mut self, value: T) -> Result<(), PushError<T>> {
+        parked!(value: T => self.push_without_allocator(value))
+    }
+
+    #[inline(always)]
+    fn push_in<O: Outcome<T>>(&mut self, value: impl Source<T>) -> O {
+        self.stack.push_in(lent::<T, R, B>(&mut self.guard), value, self.recent.first_mut())
+    }
+
+    fn push_without_allocator(&mut self, value: impl Source<T>) -> Result<(), PushError<T>> {
         let node = match self.guard.node(Permit::Nothing) {
             None => self.move_to_spare(),
             node => node,
@@ -90,7 +100,7 @@ impl<'a, T, R: Reclaim, B: Backoff> Handle<'a, T, R, B> {
                 self.stack.push_without_waiting(&self.guard, node, value);
                 Ok(())
             }
-            None => Err(PushError::new(PushErrorKind::NoSpareNode, value)),
+            None => Outcome::refused(PushErrorKind::NoSpareNode, Node::<T>::LAYOUT, value),
         }
     }
 
@@ -99,37 +109,51 @@ impl<'a, T, R: Reclaim, B: Backoff> Handle<'a, T, R, B> {
     #[cold]
     fn move_to_spare(&mut self) -> Option<NodePtr<T>> {
         let domain = &self.stack.domain;
-        // SAFETY: until `write`, nothing here unwinds or looks at the guard.
-        unsafe {
-            ptr::drop_in_place(&raw mut self.guard);
-            let (guard, node) = domain.enter_with_spare().map_or_else(
-                || {
-                    // Unless there are more contexts than slots, one is free.
-                    let guard = loop {
-                        match domain.enter(Permit::Nothing) {
-                            Some(guard) => break guard,
-                            None => B::relax(),
-                        }
-                    };
-                    (guard, None)
-                },
-                |(guard, node)| (guard, Some(node)),
-            );
-            ptr::write(&raw mut self.guard, guard);
-            node
-        }
+        let homeless = Homeless;
+        // SAFETY: written anew below; until then nothing looks at it, for if anything unwinds, that ends the program.
+        unsafe { ptr::read(&raw const self.guard) }.leave();
+        let (guard, node) = match domain.enter_with_spare() {
+            Some((guard, node)) => (guard, Some(node)),
+            None => loop {
+                // Unless there are more contexts than slots, one is free.
+                match domain.enter(Permit::Nothing) {
+                    Some(guard) => break (guard, None),
+                    None => B::relax(),
+                }
+            },
+        };
+        // SAFETY: the field of a reference.
+        unsafe { ptr::write(&raw mut self.guard, guard) };
+        mem::forget(homeless);
+        node
     }
 
     /// As [`Stack::pop`], except that it never waits for a slot.
     #[inline]
     pub fn pop(&mut self) -> Option<T> {
-        self.stack.pop_recent(Lent::<T, R, B>::of(&mut self.guard), self.recent.first_mut())
+        self.stack.pop_recent(lent::<T, R, B>(&mut self.guard), self.recent.first_mut())
     }
 }
 
 impl<T, R: Reclaim, B: Backoff> Drop for Handle<'_, T, R, B> {
     fn drop(&mut self) {
-        self.stack.domain.end_stay();
+        // SAFETY: the handle ends, and with it the field, whose type does nothing then.
+        self.stack.domain.end_stay(unsafe { ptr::read(&raw const self.guard) });
+    }
+}
+
+/// The slot of a handle, for one of its operations.
+#[inline(always)]
+fn lent<'g, T, R: Reclaim, B: Backoff>(guard: &'g mut GuardOf<'_, T, R, B>) -> Lent<GuardOf<'g, T, R, B>> {
+    Lent(<DomainOf<T, R, B> as Domain<T, B::Local>>::lend(guard))
+}
+
+/// Stands for a handle's slot while it has none. If it is dropped, something unwinds: then a panic more ends the program.
+struct Homeless;
+
+impl Drop for Homeless {
+    fn drop(&mut self) {
+        panic!("a handle that changes its slot must not unwind");
     }
 }
 

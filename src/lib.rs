@@ -8,6 +8,7 @@ mod backoff;
 mod bulk;
 mod error;
 mod handle;
+mod layout;
 mod model;
 mod operation;
 mod reclaim;

@@ -6,7 +6,7 @@
 
 /// A limit: `real` in a program, `model` under the model checker.
 pub(crate) const fn limit<T: Copy>(real: T, model: T) -> T {
-    if cfg!(loom) { model } else { real }
+    if cfg!(elimination_stack_loom) { model } else { real }
 }
 
 /// Slots that are few: so models with `Slots<1>` check the short code, those with `Slots<2>` the other.
@@ -25,9 +25,11 @@ pub(crate) const HAPHAZARD_SLOTS: usize = 2;
 pub(crate) const HAPHAZARD_SPARE: usize = 1;
 /// Steps of a wait or a pause: in one of them every other thread may do all that it has to do.
 pub(crate) const RELAXES: u16 = 1;
+/// Steps of waiting of one call: as many as there are attempts, since without a step nobody else would run.
+pub(crate) const MOST_STEPS: u16 = u16::MAX;
 /// The balance of a new handle: its operations begin with a guess, until they lose a race.
 pub(crate) const AT_ONCE: u8 = 0;
-pub(crate) const GUESSES: bool = cfg!(loom);
+pub(crate) const GUESSES: bool = cfg!(elimination_stack_loom);
 /// What a lost race adds to it: all, so that the next one is waited for.
 pub(crate) const LOST: u8 = 100;
 /// Lost races for one wait: the first one is waited for, and the next one not.

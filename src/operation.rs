@@ -9,39 +9,42 @@
 //!
 //! Where [`FAST_PATHS`] is not set, on microcontrollers, there are only the general functions, in line.
 
+mod kept;
 mod recent;
+mod source;
 mod stay;
 
 use self::recent::goes_on;
 use crate::Stack;
-use crate::backoff::Backoff;
+use crate::backoff::{Backoff, Waited};
 use crate::error::{Outcome, PushErrorKind};
+use crate::layout::{FAST_PATHS, slow_path};
 use crate::reclaim::{Domain, Guard, Permit, Reclaim};
 use crate::stack::GuardOf;
-use crate::sync::{FAST_PATHS, slow_path};
 use crate::treiber::{Node, NodePtr};
 use core::ptr::{self, NonNull};
 
 pub(crate) use recent::Recent;
-pub(crate) use stay::{Lent, Own, Stay};
+pub(crate) use source::{Parked, Source, parked};
+pub(crate) use stay::{Lent, Stay};
 
 impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
     /// Pushes from within the slot that this context tries first; or from another one.
     #[inline(always)]
-    pub(crate) fn push_anywhere<O: Outcome<T>>(&self, value: T) -> O {
+    pub(crate) fn push_anywhere<O: Outcome<T>>(&self, value: impl Source<T>) -> O {
         if FAST_PATHS {
             if let Some(guard) = self.domain.enter_home() {
-                return self.push_in(Own(guard), value, None);
+                return self.push_in(guard, value, None);
             }
         }
         self.push_elsewhere(value)
     }
 
     slow_path! {
-        fn push_elsewhere<O: Outcome<T>>(&self, value: T) -> O {
+        fn push_elsewhere<O: Outcome<T>>(&self, value: impl Source<T>) -> O {
             match self.domain.enter(Permit::Allocator) {
-                Some(guard) => self.push_slowly(Own(guard), value, None),
-                None => O::refused(PushErrorKind::NoSlot, value),
+                Some(guard) => self.push_slowly(guard, value, None),
+                None => O::refused(PushErrorKind::NoSlot, Self::SLOT_LAYOUT, value),
             }
         }
     }
@@ -49,10 +52,10 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
     /// Pushes from within a slot. All that is not the common case goes to functions of its own, as the last step: so
     /// this one keeps nothing in memory for their return. A handle remembers something `recent`.
     #[inline(always)]
-    pub(crate) fn push_in<'a, G: Stay<'a, T, R, B>, O: Outcome<T>>(
+    pub(crate) fn push_in<'a, G: Stay<GuardOf<'a, T, R, B>>, O: Outcome<T>>(
         &'a self,
         mut guard: G,
-        value: T,
+        value: impl Source<T>,
         recent: Option<&mut Recent<T>>,
     ) -> O {
         if FAST_PATHS {
@@ -65,15 +68,15 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
 
     /// Pushes with a node that is ours and has no value.
     #[inline(always)]
-    fn push_with<'a, G: Stay<'a, T, R, B>, O: Outcome<T>>(
+    fn push_with<'a, G: Stay<GuardOf<'a, T, R, B>>, O: Outcome<T>>(
         &'a self,
         mut guard: G,
         node: NodePtr<T>,
-        value: T,
+        value: impl Source<T>,
         recent: Option<&mut Recent<T>>,
     ) -> O {
         // SAFETY: the node is ours and has no value.
-        unsafe { Node::put(node, value) };
+        unsafe { value.put(node) };
         let Some(recent) = recent else {
             if exchanges_first::<T, R, B>(&mut guard) {
                 return self.push_exchanging(guard, node, None);
@@ -86,33 +89,31 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
             if unsafe { self.head.try_push(self.head.top(), node, node) }.is_err() {
                 return self.push_node(guard, node, Past::LostRace, None);
             }
-            return pushed_in(guard);
+            return pushed_in::<T, R, B, O, G>(guard);
         };
         self.push_recent(guard, node, recent)
     }
 
     slow_path! {
         /// Pushes from within a slot, with or without a spare node.
-        fn push_slowly<'a, G: Stay<'a, T, R, B>, O: Outcome<T>>(
+        fn push_slowly<'a, G: Stay<GuardOf<'a, T, R, B>>, O: Outcome<T>>(
             &'a self,
             mut guard: G,
-            value: T,
+            value: impl Source<T>,
             mut recent: Option<&mut Recent<T>>,
         ) -> O {
             let retired = guard.retired();
-            let top = recent.as_ref().map_or(ptr::null_mut(), |recent| recent.top(guard.kept()));
+            let top = recent.as_ref().map_or(ptr::null_mut(), |recent| recent.kept.top(&*guard));
             let Some(node) = guard.node(Permit::Allocator) else {
                 // Unchecked: if no memory is a panic, as without `std` it may be, the value is dropped outside of the slot;
                 // where the suites run, the process ends.
-                drop(guard);
-                return O::refused(PushErrorKind::OutOfMemory, value);
+                guard.end();
+                return O::refused(PushErrorKind::OutOfMemory, Node::<T>::LAYOUT, value);
             };
             if let Some(recent) = &mut recent {
-                // To get one may have taken the hazard.
+                // To get one has taken the hazard, or may have.
                 // Unchecked: without this it takes its own node for one of others, and waits if it need not.
-                if guard.kept().is_none() {
-                    recent.base = top;
-                }
+                recent.kept.lose(top, &mut *guard);
                 recent.balance.scanned(retired, guard.retired());
             }
             self.push_with(guard, node, value, recent)
@@ -121,39 +122,37 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
 
     slow_path! {
         /// Pushes a node with a value through an exchange, or else to the list.
-        fn push_exchanging<'a, G: Stay<'a, T, R, B>, O: Outcome<T>>(
+        fn push_exchanging<'a, G: Stay<GuardOf<'a, T, R, B>>, O: Outcome<T>>(
             &'a self,
             mut guard: G,
             node: NodePtr<T>,
             recent: Option<&mut Recent<T>>,
         ) -> O {
-            if !self.exchange_push(&mut guard, false, node) {
-                return self.push_node(guard, node, Past::Exchange, recent);
+            let mut waited = Waited::NOTHING;
+            if !self.exchange_push(&mut guard, &mut waited, node) {
+                return self.push_node(guard, node, Past::Exchange(waited), recent);
             }
-            pushed_slowly(guard, recent)
+            pushed_slowly::<T, R, B, O, G>(guard, recent)
         }
     }
 
-    /// Backs off, `again` or for the first time. `true` if a pop has taken the node, which is ours and has a value.
+    /// Backs off. `true` if a pop has taken the node, which is ours and has a value.
     #[inline(always)]
-    fn exchange_push<'a>(&'a self, guard: &mut GuardOf<'a, T, R, B>, again: bool, node: NodePtr<T>) -> bool {
+    fn exchange_push<'a>(&'a self, guard: &mut GuardOf<'a, T, R, B>, waited: &mut Waited, node: NodePtr<T>) -> bool {
         // SAFETY: the node is ours and has a value.
-        guard.with_local(|local, counters| unsafe { B::push(&self.exchangers, local, again, counters, node) })
+        guard.with_local(|local, counters| unsafe { B::push(&self.exchangers, local, waited, counters, node) })
     }
 
     slow_path! {
         /// Pushes a node with a value.
-        fn push_node<'a, G: Stay<'a, T, R, B>, O: Outcome<T>>(
+        fn push_node<'a, G: Stay<GuardOf<'a, T, R, B>>, O: Outcome<T>>(
             &'a self,
             mut guard: G,
             node: NodePtr<T>,
             mut past: Past,
             mut recent: Option<&mut Recent<T>>,
         ) -> O {
-            if recent.is_some() {
-                // Unchecked: as in `pop_slowly`.
-                guard.unprotect();
-            }
+            let mut waited = past.waited();
             // Unchecked: one more try before the wait for the race that was lost only takes time.
             // SAFETY: the node is ours.
             while past.is_lost_race() || unsafe { self.head.try_push(self.head.top(), node, node) }.is_err() {
@@ -161,19 +160,24 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
                 if goes_on(&mut recent, &mut past) {
                     continue;
                 }
-                if self.exchange_push(&mut guard, past == Past::Exchange, node) {
+                if self.exchange_push(&mut guard, &mut waited, node) {
                     break;
                 }
-                past = Past::Exchange;
+                past = Past::Exchange(waited);
             }
-            pushed_slowly(guard, recent)
+            pushed_slowly::<T, R, B, O, G>(guard, recent)
         }
     }
 
     /// Pushes `node`, which has no value yet, and does not wait after a lost race.
-    pub(crate) fn push_without_waiting<'a>(&'a self, guard: &GuardOf<'a, T, R, B>, node: NodePtr<T>, value: T) {
+    pub(crate) fn push_without_waiting<'a>(
+        &'a self,
+        guard: &GuardOf<'a, T, R, B>,
+        node: NodePtr<T>,
+        value: impl Source<T>,
+    ) {
         // SAFETY: the node is ours and has no value.
-        unsafe { Node::put(node, value) };
+        unsafe { value.put(node) };
         // SAFETY: the node is ours.
         while unsafe { self.head.try_push(self.head.top(), node, node) }.is_err() {
             guard.counters().lost_races(1);
@@ -193,12 +197,11 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
         last: NodePtr<T>,
         count: usize,
     ) {
-        let mut again = false;
+        let mut waited = Waited::NOTHING;
         // SAFETY: the caller's contract.
         while unsafe { self.head.try_push(self.head.top(), first, last) }.is_err() {
             guard.counters().lost_races(1);
-            guard.with_local(|local, _| B::wait(local, again));
-            again = true;
+            guard.with_local(|local, _| B::wait(local, &mut waited));
         }
         guard.counters().pushes(count);
         guard.give_back();
@@ -206,49 +209,59 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
 
     /// Pops from within a slot, whose hazard is `top`; see [`Stack::push_in`].
     #[inline(always)]
-    pub(crate) fn pop_in<'a, G: Stay<'a, T, R, B>>(
+    pub(crate) fn pop_in<'a, G: Stay<GuardOf<'a, T, R, B>>>(
         &'a self,
-        guard: G,
+        mut guard: G,
         top: NodePtr<T>,
         recent: Option<&mut Recent<T>>,
         past: Past,
     ) -> Option<T> {
-        // SAFETY: `top` is protected, and was the top after that (contract 1).
-        let Some(below) = self.head.is_top(top).then(|| unsafe { self.head.try_pop(top) }).and_then(Result::ok) else {
+        // SAFETY: the node is protected, and was the top after that (contract 1).
+        let won = self.head.confirm(top).and_then(|node| Some((node, unsafe { self.head.try_pop(node) }.ok()?)));
+        let Some((node, below)) = won else {
             return self.pop_slowly(guard, top, past, Permit::Allocator, recent);
         };
-        if let Some(recent) = recent {
-            recent.base = below;
+        match recent {
+            Some(recent) => recent.kept.lose(below, &mut *guard),
+            None => guard.release(),
         }
-        Some(popped::<T, R, B, _>(guard, top, false))
+        popped::<T, R, B, _>(guard, node, false)
     }
 
     slow_path! {
-        /// Pops through an exchange; or else from the list, during a stay that is `protecting`. Until then it leaves alone
+        /// Pops through an exchange; or else from the list. Until then it leaves alone
         /// what others look at, the head and the slot's hazard, so it takes no cache line from who works on the list.
-        pub(crate) fn pop_exchanging<'a, G: Stay<'a, T, R, B>, P: Stay<'a, T, R, B>>(
+        pub(crate) fn pop_exchanging<'a, G: Stay<GuardOf<'a, T, R, B>>>(
             &'a self,
             mut guard: G,
-            protecting: impl FnOnce(G) -> P,
             mut recent: Option<&mut Recent<T>>,
         ) -> Option<T> {
-            if let Some(node) = self.exchange_pop(&mut guard, false) {
+            let mut waited = Waited::NOTHING;
+            if let Some(node) = self.exchange_pop(&mut guard, &mut waited) {
                 if let Some(recent) = &mut recent {
                     recent.prepare::<R, B>(&mut guard);
                 }
-                return Some(finish_pop(guard, node, false, Permit::Allocator));
+                // SAFETY: the node is ours.
+                let value = unsafe { take_value(&mut *guard, node, false) };
+                guard.settle(Permit::Allocator);
+                // What is kept stays.
+                guard.end();
+                return Some(value);
             }
-            let mut guard = protecting(guard);
-            let top = NonNull::new(self.head.top())?;
+            let Some(top) = NonNull::new(self.head.top()) else {
+                guard.release();
+                guard.end();
+                return None;
+            };
             guard.protect(top);
-            self.pop_slowly(guard, top, Past::Exchange, Permit::Allocator, recent)
+            self.pop_slowly(guard, top, Past::Exchange(waited), Permit::Allocator, recent)
         }
     }
 
-    /// Backs off, `again` or for the first time. A node that is ours and has a value, if a push has given one.
+    /// Backs off. A node that is ours and has a value, if a push has given one.
     #[inline(always)]
-    fn exchange_pop<'a>(&'a self, guard: &mut GuardOf<'a, T, R, B>, again: bool) -> Option<NodePtr<T>> {
-        guard.with_local(|local, counters| B::pop(&self.exchangers, local, again, counters))
+    fn exchange_pop<'a>(&'a self, guard: &mut GuardOf<'a, T, R, B>, waited: &mut Waited) -> Option<NodePtr<T>> {
+        guard.with_local(|local, counters| B::pop(&self.exchangers, local, waited, counters))
     }
 
     slow_path! {
@@ -256,7 +269,7 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
         pub(crate) fn pop_elsewhere(&self, mut top: NodePtr<T>) -> Option<T> {
             loop {
                 if let Some(guard) = self.domain.enter_protecting(top) {
-                    return self.pop_slowly(Own(guard), top, Past::Nothing, Permit::Allocator, None);
+                    return self.pop_slowly(guard, top, Past::Nothing, Permit::Allocator, None);
                 }
                 B::relax();
                 top = NonNull::new(self.head.top())?;
@@ -266,7 +279,7 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
 
     slow_path! {
         /// Pops from within a slot, whose hazard is `top`. Backs off if the allocator is permitted.
-        pub(crate) fn pop_slowly<'a, G: Stay<'a, T, R, B>>(
+        pub(crate) fn pop_slowly<'a, G: Stay<GuardOf<'a, T, R, B>>>(
             &'a self,
             mut guard: G,
             mut top: NodePtr<T>,
@@ -274,9 +287,17 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
             permit: Permit,
             mut recent: Option<&mut Recent<T>>,
         ) -> Option<T> {
-            // Unchecked: one more try before the wait for the race that was lost only takes time.
-            // SAFETY: `top` is protected, and was the top after that (contract 1).
-            while past.is_lost_race() || !(self.head.is_top(top) && unsafe { self.head.try_pop(top) }.is_ok()) {
+            let mut waited = past.waited();
+            loop {
+                // Unchecked: one more try before the wait for the race that was lost only takes time.
+                if !past.is_lost_race() {
+                    // SAFETY: the node is protected, and was the top after that (contract 1).
+                    let won = self.head.confirm(top).filter(|node| unsafe { self.head.try_pop(*node) }.is_ok());
+                    if let Some(node) = won {
+                        top = node;
+                        break;
+                    }
+                }
                 guard.counters().lost_races(1);
                 if !goes_on(&mut recent, &mut past) && permit == Permit::Allocator {
                     if FAST_PATHS {
@@ -285,35 +306,43 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
                         // Unchecked: left as it is, the hazard costs time, but no more nodes than the bound says.
                         guard.unprotect();
                     }
-                    if let Some(node) = self.exchange_pop(&mut guard, past == Past::Exchange) {
+                    if let Some(node) = self.exchange_pop(&mut guard, &mut waited) {
                         top = node;
                         break;
                     }
-                    past = Past::Exchange;
+                    past = Past::Exchange(waited);
                 }
-                top = NonNull::new(self.head.top())?;
+                let Some(next) = NonNull::new(self.head.top()) else {
+                    guard.release();
+                    guard.end();
+                    return None;
+                };
+                top = next;
                 guard.protect(top);
             }
             if let Some(recent) = recent {
                 recent.prepare::<R, B>(&mut guard);
             }
-            Some(finish_pop(guard, top, false, permit))
+            guard.release();
+            Some(finish_pop::<T, R, B, G>(guard, top, false, permit))
         }
     }
 }
 
 slow_path! {
     /// The end of a push.
-    fn pushed<'a, T: 'a, R: Reclaim + 'a, B: Backoff + 'a, O: Outcome<T>>(mut guard: impl Stay<'a, T, R, B>) -> O {
+    fn pushed<'a, T: 'a, R: Reclaim + 'a, B: Backoff + 'a, O: Outcome<T>, G: Stay<GuardOf<'a, T, R, B>>>(mut guard: G) -> O {
         guard.give_back();
+        guard.end();
         O::pushed()
     }
 }
 
 slow_path! {
-    /// The end of a pop that has won `node`, from the list or from one of its pushes; it may have been `kept` (contract 5).
-    fn finish_pop<'a, T: 'a, R: Reclaim + 'a, B: Backoff + 'a>(
-        mut guard: impl Stay<'a, T, R, B>,
+    /// The end of a pop that has won `node`, from the list or from one of its pushes, and protects nothing any more; it may have been
+    /// `kept` (contract 5).
+    fn finish_pop<'a, T: 'a, R: Reclaim + 'a, B: Backoff + 'a, G: Stay<GuardOf<'a, T, R, B>>>(
+        mut guard: G,
         node: NodePtr<T>,
         kept: bool,
         permit: Permit,
@@ -321,59 +350,71 @@ slow_path! {
         // SAFETY: the node is ours.
         let value = unsafe { take_value(&mut *guard, node, kept) };
         guard.settle(permit);
+        guard.end();
         value
     }
 }
 
 /// The end of a push that has left the common case.
 #[inline(always)]
-fn pushed_slowly<'a, T: 'a, R: Reclaim + 'a, B: Backoff + 'a, O: Outcome<T>>(
-    mut guard: impl Stay<'a, T, R, B>,
+fn pushed_slowly<'a, T: 'a, R: Reclaim + 'a, B: Backoff + 'a, O: Outcome<T>, G: Stay<GuardOf<'a, T, R, B>>>(
+    mut guard: G,
     recent: Option<&mut Recent<T>>,
 ) -> O {
     guard.counters().pushes(1);
     if let Some(recent) = recent {
         recent.prepare::<R, B>(&mut guard);
     }
-    pushed(guard)
+    pushed::<T, R, B, O, G>(guard)
 }
 
 /// The end of a push from within a slot.
 #[inline(always)]
-fn pushed_in<'a, T: 'a, R: Reclaim + 'a, B: Backoff + 'a, O: Outcome<T>>(guard: impl Stay<'a, T, R, B>) -> O {
+fn pushed_in<'a, T: 'a, R: Reclaim + 'a, B: Backoff + 'a, O: Outcome<T>, G: Stay<GuardOf<'a, T, R, B>>>(guard: G) -> O {
     guard.counters().pushes(1);
-    if guard.has_surplus() { pushed(guard) } else { O::pushed() }
+    if guard.has_surplus() {
+        return pushed::<T, R, B, O, G>(guard);
+    }
+    guard.end();
+    O::pushed()
 }
 
-/// The end of a pop that has won `node` from the list; it may have been `kept` (contract 5).
+/// The end of a pop that has won `node` from the list, and protects nothing any more; it may have been `kept` (contract 5).
 #[inline(always)]
-fn popped<'a, T: 'a, R: Reclaim + 'a, B: Backoff + 'a, G: Stay<'a, T, R, B>>(
+fn popped<'a, T: 'a, R: Reclaim + 'a, B: Backoff + 'a, G: Stay<GuardOf<'a, T, R, B>>>(
     mut guard: G,
     node: NodePtr<T>,
     kept: bool,
-) -> T {
+) -> Option<T> {
     if guard.is_due() {
-        return finish_pop(guard, node, kept, Permit::Allocator);
+        return Some(finish_pop::<T, R, B, G>(guard, node, kept, Permit::Allocator));
     }
     // SAFETY: the node is ours, from this list; nothing is due.
-    unsafe { take_value(&mut *guard, node, kept) }
+    let value = unsafe { take_value(&mut *guard, node, kept) };
+    guard.end();
+    Some(value)
 }
 
 /// What an operation has behind it when it comes to the general functions.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 pub(crate) enum Past {
     Nothing,
     /// A lost race for the head.
     LostRace,
-    /// The same, of a pop through a handle whose last operation was no push: it tells nothing about what fits in.
+    /// A race lost by a pop that keeps no node of its own, through the stack or through a handle after a pop: it tells nothing about
+    /// whether others' operations fit in between.
     LostUnpaired,
-    /// An exchange in vain.
-    Exchange,
+    /// An exchange in vain, and what the operation has waited.
+    Exchange(Waited),
 }
 
 impl Past {
     fn is_lost_race(self) -> bool {
         matches!(self, Self::LostRace | Self::LostUnpaired)
+    }
+
+    fn waited(self) -> Waited {
+        if let Self::Exchange(waited) = self { waited } else { Waited::NOTHING }
     }
 }
 

@@ -4,9 +4,9 @@
 //!
 //! A [`Guard`] is the ownership of a slot by one context. With `node` any node of the stack:
 //!
-//! 1. After [`Guard::protect`] (or [`Domain::enter_protecting`]) with `node`, if [`Head::is_top`] then says
+//! 1. After [`Guard::protect`] (or [`Domain::enter_protecting`]) with `node`, if [`Head::confirm`] then says
 //!    that it is the top, `node` stays allocated, and does not become the top again once it was unlinked, until
-//!    the guard protects something else, unprotects it or ends. The barrier between the two is in `is_top`.
+//!    the guard protects something else, unprotects it or ends. The barrier between the two is in `confirm`.
 //! 2. [`Guard::node`] gives a node without a value, which the caller owns. Nobody writes it any more; a slower
 //!    context may still read its `next`.
 //! 3. [`Guard::retire`] takes a node without a value that the caller owns, whether it was reachable from a head
@@ -16,10 +16,8 @@
 //!    [`Guard::kept`] says so. No barrier is needed, and no second look at the head: whoever unlinks the node has seen
 //!    it linked, and with it the hazard, which was shown before. So while the hazard is there, the node is the top only
 //!    as what was pushed then.
-//! 6. A guard has no state of its own: a copy of its bytes does the same, if one of the two alone is
-//!    used at a time, and one alone is dropped.
 //!
-//! [`Head::is_top`]: crate::treiber::Head::is_top
+//! [`Head::confirm`]: crate::treiber::Head::confirm
 
 pub(crate) mod chain;
 pub(crate) mod depot;
@@ -32,7 +30,9 @@ use crate::OutOfMemory;
 use crate::stats::Counters;
 use crate::sync::Initial;
 use crate::treiber::{Node, NodePtr};
+use ::alloc::alloc::Layout;
 use chain::{Chain, List};
+use core::ops::{Deref, DerefMut};
 
 #[cfg(target_has_atomic = "ptr")]
 pub use haphazard::Haphazard;
@@ -73,37 +73,95 @@ pub mod sealed {
     }
 }
 
+/// A way into a slot, which ends by an explicit call: of the context that claimed the slot, or lent by it.
+pub trait Leave {
+    /// Frees the slot.
+    ///
+    /// # Safety
+    ///
+    /// The caller has claimed the slot; nothing that was lent of this is used any more.
+    unsafe fn leave(self);
+}
+
+/// What its owner has claimed itself, as opposed to what is lent: so it may leave, once. Dropping it loses the slot.
+#[must_use = "dropping it loses the slot"]
+pub struct Own<O>(O);
+
+impl<O: Leave> Own<O> {
+    /// # Safety
+    ///
+    /// The slot was claimed for this.
+    #[inline(always)]
+    pub(crate) unsafe fn new(claimed: O) -> Self {
+        Self(claimed)
+    }
+
+    /// The same slot, seen as something else.
+    #[inline(always)]
+    pub(crate) fn map<Q: Leave>(self, as_other: impl FnOnce(O) -> Q) -> Own<Q> {
+        Own(as_other(self.0))
+    }
+
+    #[inline(always)]
+    pub(crate) fn leave(self) {
+        // SAFETY: `new` says who claimed it, and what was lent has borrowed this.
+        unsafe { self.0.leave() }
+    }
+}
+
+impl<O> Deref for Own<O> {
+    type Target = O;
+
+    #[inline(always)]
+    fn deref(&self) -> &O {
+        &self.0
+    }
+}
+
+impl<O> DerefMut for Own<O> {
+    #[inline(always)]
+    fn deref_mut(&mut self) -> &mut O {
+        &mut self.0
+    }
+}
+
 /// One stack's part of an engine.
 ///
 /// # Safety
 ///
 /// The implementation keeps the contracts of the module.
 pub unsafe trait Domain<T, L>: Initial {
+    /// What a further slot needs of the allocator.
+    const SLOT_LAYOUT: Layout;
+
     type Guard<'a>: Guard<T, L>
     where
         Self: 'a;
 
     /// Claims the slot that this context tries first, if it is free: the fast path of [`Domain::enter`].
-    fn enter_home(&self) -> Option<Self::Guard<'_>>;
+    fn enter_home(&self) -> Option<Own<Self::Guard<'_>>>;
 
     /// The same, and protects `node` with it (1): the fast path of [`Domain::enter_protecting`].
-    fn enter_home_protecting(&self, node: NodePtr<T>) -> Option<Self::Guard<'_>>;
+    fn enter_home_protecting(&self, node: NodePtr<T>) -> Option<Own<Self::Guard<'_>>>;
 
     /// Claims a slot. If none is free, adds one if that is permitted and there is memory.
-    fn enter(&self, permit: Permit) -> Option<Self::Guard<'_>>;
+    fn enter(&self, permit: Permit) -> Option<Own<Self::Guard<'_>>>;
 
     /// Claims a free slot and protects `node` with it (1). Never adds a slot.
-    fn enter_protecting(&self, node: NodePtr<T>) -> Option<Self::Guard<'_>>;
+    fn enter_protecting(&self, node: NodePtr<T>) -> Option<Own<Self::Guard<'_>>>;
 
     /// Claims a slot for long: sees to it that those who stay leave one to the others, if there is memory.
-    fn enter_to_stay(&self) -> Option<Self::Guard<'_>>;
+    fn enter_to_stay(&self) -> Option<Own<Self::Guard<'_>>>;
 
-    /// Has to follow once for each guard of `enter_to_stay` whose context does not stay any longer. Before or after it leaves
-    /// its slot, which need not be the same one any more.
-    fn end_stay(&self);
+    /// Has to follow once for each guard of `enter_to_stay` whose context does not stay any longer: leaves its slot, which need
+    /// not be the same one any more.
+    fn end_stay(&self, guard: Own<Self::Guard<'_>>);
+
+    /// The same slot, for one operation.
+    fn lend<'g>(guard: &'g mut Self::Guard<'_>) -> Self::Guard<'g>;
 
     /// Claims some slot that has a spare node, and takes the node. Neither allocates nor frees.
-    fn enter_with_spare(&self) -> Option<(Self::Guard<'_>, NodePtr<T>)>;
+    fn enter_with_spare(&self) -> Option<(Own<Self::Guard<'_>>, NodePtr<T>)>;
 
     fn reserve(&self, nodes: usize) -> Result<(), OutOfMemory>;
 
@@ -113,12 +171,12 @@ pub unsafe trait Domain<T, L>: Initial {
     fn stats(&self) -> crate::Stats;
 }
 
-/// One context's stay in a slot; it leaves when this is dropped.
+/// One context's stay in a slot: two references, to be passed by value.
 ///
 /// # Safety
 ///
 /// The implementation keeps the contracts of the module.
-pub unsafe trait Guard<T, L> {
+pub unsafe trait Guard<T, L>: Leave {
     /// A node for a push (2): a spare one of the slot.
     fn spare(&mut self) -> Option<NodePtr<T>>;
 

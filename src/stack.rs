@@ -2,13 +2,13 @@
 
 use crate::Handle;
 use crate::backoff::{Backoff, Elimination, sealed::Strategy};
-use crate::error::{NoSlot, OutOfMemory, PushError, PushErrorKind};
-use crate::operation::{Own, Past, exchanges_first};
+use crate::error::{NoSlot, OutOfMemory, Outcome, PushError, PushErrorKind};
+use crate::layout::{FAST_PATHS, Padded};
+use crate::operation::{Past, Source, exchanges_first, parked};
 use crate::reclaim::{Domain, Guard, Permit, Reclaim, Slots, sealed::Engine};
-use crate::sync::{FAST_PATHS, Padded, const_fn, initial};
-use crate::treiber::{Head, Node};
+use crate::sync::{const_fn, initial};
+use crate::treiber::{Head, Node, NodePtr};
 use ::alloc::alloc::{Layout, handle_alloc_error};
-use core::convert;
 use core::fmt;
 use core::panic::{RefUnwindSafe, UnwindSafe};
 use core::ptr::NonNull;
@@ -96,6 +96,9 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
     /// The most nodes that each further slot beyond `N` holds back.
     pub const SLOT_NODES: usize = R::SLOT_NODES;
 
+    /// What there is no memory for where there is no slot.
+    pub(crate) const SLOT_LAYOUT: Layout = DomainOf::<T, R, B>::SLOT_LAYOUT;
+
     const_fn! {
         /// An empty stack of any types. Allocates nothing.
         ///
@@ -125,7 +128,7 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
     /// Without memory it does what `Box::new` does, see [`handle_alloc_error`].
     #[inline]
     pub fn push(&self, value: T) {
-        self.push_anywhere::<()>(value);
+        parked!(value: T => self.push_anywhere::<()>(value));
     }
 
     /// Pushes a value, or gives it back.
@@ -138,7 +141,7 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
     /// [`PushErrorKind::OutOfMemory`] or [`PushErrorKind::NoSlot`]; the value is in the error.
     #[inline]
     pub fn try_push(&self, value: T) -> Result<(), PushError<T>> {
-        self.push_anywhere(value)
+        parked!(value: T => self.push_anywhere(value))
     }
 
     /// Pushes a value without the allocator, or gives it back.
@@ -151,23 +154,7 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
     ///
     /// [`PushErrorKind::NoSpareNode`] or [`PushErrorKind::NoSlot`]; the value is in the error.
     pub fn push_spare(&self, value: T) -> Result<(), PushError<T>> {
-        let Some(mut guard) = self.domain.enter(Permit::Nothing) else {
-            return Err(PushError::new(PushErrorKind::NoSlot, value));
-        };
-        if let Some(node) = guard.node(Permit::Nothing) {
-            self.push_without_waiting(&guard, node, value);
-            return Ok(());
-        }
-        // Leaves the slot first, so that this context never has two.
-        // Unchecked: with two, others who come meanwhile have one less.
-        drop(guard);
-        match self.domain.enter_with_spare() {
-            Some((guard, node)) => {
-                self.push_without_waiting(&guard, node, value);
-                Ok(())
-            }
-            None => Err(PushError::new(PushErrorKind::NoSpareNode, value)),
-        }
+        parked!(value: T => self.push_without_allocator(value))
     }
 
     /// Pops the value on top; `None` if there is none.
@@ -181,9 +168,9 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
         if FAST_PATHS {
             if let Some(mut guard) = self.domain.enter_home_protecting(top) {
                 if exchanges_first::<T, R, B>(&mut guard) {
-                    return self.pop_exchanging(Own(guard), convert::identity, None);
+                    return self.pop_exchanging(guard, None);
                 }
-                return self.pop_in(Own(guard), top, None, Past::LostUnpaired);
+                return self.pop_in(guard, top, None, Past::LostUnpaired);
             }
         }
         self.pop_elsewhere(top)
@@ -201,7 +188,7 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
     pub fn try_pop(&self) -> Result<Option<T>, NoSlot> {
         let Some(top) = NonNull::new(self.head.top()) else { return Ok(None) };
         let guard = self.domain.enter_protecting(top).ok_or(NoSlot)?;
-        Ok(self.pop_slowly(Own(guard), top, Past::Nothing, Permit::Nothing, None))
+        Ok(self.pop_slowly(guard, top, Past::Nothing, Permit::Nothing, None))
     }
 
     /// Whether there is no value, at the moment.
@@ -222,7 +209,7 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
     pub fn handle(&self) -> Handle<'_, T, R, B> {
         match self.try_handle() {
             Ok(handle) => handle,
-            Err(NoSlot) => handle_alloc_error(Layout::new::<DomainOf<T, R, B>>()),
+            Err(NoSlot) => handle_alloc_error(Self::SLOT_LAYOUT),
         }
     }
 
@@ -282,16 +269,58 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
         self.domain.stats()
     }
 
+    fn push_without_allocator(&self, value: impl Source<T>) -> Result<(), PushError<T>> {
+        let Some(mut guard) = self.domain.enter(Permit::Nothing) else {
+            return Outcome::refused(PushErrorKind::NoSlot, Self::SLOT_LAYOUT, value);
+        };
+        if let Some(node) = guard.node(Permit::Nothing) {
+            self.push_without_waiting(&guard, node, value);
+            guard.leave();
+            return Ok(());
+        }
+        // Leaves the slot first, so that this context never has two.
+        // Unchecked: with two, others who come meanwhile have one less.
+        guard.leave();
+        match self.domain.enter_with_spare() {
+            Some((guard, node)) => {
+                self.push_without_waiting(&guard, node, value);
+                guard.leave();
+                Ok(())
+            }
+            None => Outcome::refused(PushErrorKind::NoSpareNode, Node::<T>::LAYOUT, value),
+        }
+    }
+
     /// Pops the value on top, when nobody else uses the stack.
     pub(crate) fn pop_mut(&mut self) -> Option<T> {
+        let node = self.unlink_mut()?;
+        // SAFETY: the node is ours and holds a value.
+        Some(unsafe { Node::take(node.0) })
+    }
+
+    /// Drops the value on top where it is, when nobody else uses the stack. Whether there was one.
+    pub(crate) fn drop_top(&mut self) -> bool {
+        let Some(node) = self.unlink_mut() else { return false };
+        // SAFETY: the node is ours and holds a value.
+        unsafe { Node::drop_value(node.0) };
+        true
+    }
+
+    fn unlink_mut(&mut self) -> Option<Unlinked<T>> {
         let node = NonNull::new(self.head.top())?;
-        // SAFETY: `&mut self`: nobody is inside, so nobody protects the node.
-        unsafe {
-            self.head.0.unlink_mut(node);
-            let value = Node::take(node);
-            Node::free(node);
-            Some(value)
-        }
+        // SAFETY: `&mut self`: nobody else is inside.
+        unsafe { self.head.0.unlink_mut(node) };
+        Some(Unlinked(node))
+    }
+}
+
+/// A node of a stack that nobody else uses, out of the list. Dropping it frees it, and no value.
+struct Unlinked<T>(NodePtr<T>);
+
+impl<T> Drop for Unlinked<T> {
+    fn drop(&mut self) {
+        // SAFETY: nobody else is inside, so nobody protects the node.
+        unsafe { Node::free(self.0) };
     }
 }
 

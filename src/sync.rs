@@ -26,7 +26,7 @@
 pub(crate) use core::sync::atomic::Ordering::{self, AcqRel, Acquire, Relaxed, Release};
 
 /// What the processor's and the simulated machine's atomics go with.
-#[cfg(not(loom))]
+#[cfg(not(elimination_stack_loom))]
 mod plain {
     use super::{AtomicPtr, AtomicUsize};
 
@@ -62,6 +62,15 @@ mod plain {
         }
     }
 
+    /// Makes a cell in memory that holds none yet. What is in it comes later: only loom, which has to write a whole cell, needs
+    /// something `initial`.
+    ///
+    /// # Safety
+    ///
+    /// The pointer is valid for writes.
+    #[inline(always)]
+    pub(crate) unsafe fn write_cell<T>(_: *mut UnsafeCell<T>, _initial: impl FnOnce() -> T) {}
+
     /// Spreads an address over all 32 bits, best over the upper ones.
     #[inline(always)]
     pub(crate) fn hash(address: usize) -> u32 {
@@ -87,11 +96,11 @@ mod plain {
     pub(crate) fn assert_new(_: &mut AtomicUsize) {}
 }
 
-#[cfg(not(any(loom, elimination_stack_simulate)))]
+#[cfg(not(any(elimination_stack_loom, elimination_stack_simulate)))]
 mod imp {
     #[allow(unused_imports, reason = "the engine `Haphazard` uses it, which not every target has")]
     pub(crate) use super::plain::assert_new;
-    pub(crate) use super::plain::{MutPtr, UnsafeCell, assert_exclusive, hash};
+    pub(crate) use super::plain::{MutPtr, UnsafeCell, assert_exclusive, hash, write_cell};
     pub(crate) use alloc::alloc::{alloc, dealloc};
     pub(crate) use core::hint::spin_loop;
     pub(crate) use portable_atomic::{AtomicIsize, AtomicPtr, AtomicUsize};
@@ -148,7 +157,7 @@ mod imp {
     }
 }
 
-#[cfg(loom)]
+#[cfg(elimination_stack_loom)]
 mod imp {
     pub(crate) use loom::alloc::{alloc, dealloc};
     pub(crate) use loom::cell::{MutPtr, UnsafeCell};
@@ -171,6 +180,11 @@ mod imp {
         0
     }
 
+    pub(crate) unsafe fn write_cell<T>(cell: *mut UnsafeCell<T>, initial: impl FnOnce() -> T) {
+        // SAFETY: the caller's contract.
+        unsafe { cell.write(UnsafeCell::new(initial())) }
+    }
+
     pub(crate) fn assert_exclusive<T>(atomic: *mut AtomicPtr<T>) {
         // SAFETY: the pointer is valid; that no other access is concurrent is what loom checks here.
         unsafe { (*atomic).with_mut(|_| ()) }
@@ -185,7 +199,7 @@ mod imp {
 
 #[cfg(elimination_stack_simulate)]
 mod imp {
-    pub(crate) use super::plain::{MutPtr, UnsafeCell, assert_exclusive, assert_new};
+    pub(crate) use super::plain::{MutPtr, UnsafeCell, assert_exclusive, assert_new, write_cell};
     // The counters are not part of what is simulated: without the feature `stats` there are none.
     pub(crate) use machine::{AtomicIsize, AtomicPtr, Uncounted as AtomicUsize, alloc, dealloc, spin_loop};
 
@@ -212,15 +226,15 @@ mod imp {
 pub(crate) use imp::*;
 
 #[cfg(any(
-    loom,
+    elimination_stack_loom,
     not(any(target_arch = "x86", target_arch = "x86_64", elimination_stack_sanitize, elimination_stack_simulate))
 ))]
 mod barrier {
     use super::{AtomicPtr, Ordering};
 
-    #[cfg(loom)]
+    #[cfg(elimination_stack_loom)]
     use loom::sync::atomic::fence;
-    #[cfg(not(loom))]
+    #[cfg(not(elimination_stack_loom))]
     use portable_atomic::fence;
 
     /// Publishes `hazard` in a slot's word that the caller owns.
@@ -265,7 +279,7 @@ mod barrier {
 // Unchecked: loom does not model orderings of accesses that are stronger than `AcqRel`, and with weaker ones x86 executes
 // the same instructions; only C11's model tells them apart, in which `SeqCst` accesses make what is said above.
 #[cfg(all(
-    not(loom),
+    not(elimination_stack_loom),
     any(target_arch = "x86", target_arch = "x86_64", elimination_stack_sanitize, elimination_stack_simulate)
 ))]
 mod barrier {
@@ -306,11 +320,11 @@ pub(crate) use barrier::*;
 /// Declares a constructor that is `const`, except under loom, whose atomics have no `const` constructors.
 macro_rules! const_fn {
     ($(#[$attribute:meta])* $visibility:vis const fn $($rest:tt)*) => {
-        #[cfg(not(loom))]
+        #[cfg(not(elimination_stack_loom))]
         $(#[$attribute])*
         $visibility const fn $($rest)*
 
-        #[cfg(loom)]
+        #[cfg(elimination_stack_loom)]
         $(#[$attribute])*
         $visibility fn $($rest)*
     };
@@ -319,9 +333,9 @@ macro_rules! const_fn {
 /// `array_of!(value; N)` is `[value; N]`, but the initial value need not be `Copy`; also under loom.
 macro_rules! array_of {
     ($initial:expr; $length:expr) => {{
-        #[cfg(not(loom))]
+        #[cfg(not(elimination_stack_loom))]
         let array = [const { $initial }; $length];
-        #[cfg(loom)]
+        #[cfg(elimination_stack_loom)]
         let array = core::array::from_fn(|_| $initial);
         array
     }};
@@ -330,12 +344,12 @@ macro_rules! array_of {
 /// Types with a value to start from: a constant, or under loom, which has none, a function.
 pub trait Initial: Sized {
     /// The value to start from.
-    #[cfg(not(loom))]
+    #[cfg(not(elimination_stack_loom))]
     #[allow(clippy::declare_interior_mutable_const, reason = "a value to start from, never borrowed")]
     const INITIAL: Self;
 
     /// The value to start from.
-    #[cfg(loom)]
+    #[cfg(elimination_stack_loom)]
     fn initial() -> Self;
 }
 
@@ -343,62 +357,23 @@ pub trait Initial: Sized {
 macro_rules! initial {
     (impl [$($generics:tt)*] $type:ty = $initial:expr) => {
         impl<$($generics)*> crate::sync::Initial for $type {
-            #[cfg(not(loom))]
+            #[cfg(not(elimination_stack_loom))]
             #[allow(clippy::declare_interior_mutable_const, reason = "a value to start from, never borrowed")]
             const INITIAL: Self = $initial;
 
-            #[cfg(loom)]
+            #[cfg(elimination_stack_loom)]
             fn initial() -> Self {
                 $initial
             }
         }
     };
     ($type:ty) => {{
-        #[cfg(not(loom))]
+        #[cfg(not(elimination_stack_loom))]
         let initial = <$type as crate::sync::Initial>::INITIAL;
-        #[cfg(loom)]
+        #[cfg(elimination_stack_loom)]
         let initial = <$type as crate::sync::Initial>::initial();
         initial
     }};
 }
 
-/// Whether the common case of an operation has code of its own, beside the general one: 20 instructions less for
-/// 600 bytes more. Not on microcontrollers.
-pub(crate) const FAST_PATHS: bool = cfg!(any(target_pointer_width = "64", not(target_os = "none")));
-
-/// Declares a function for what is not the common case: kept out of its caller, if that is to be a fast path.
-macro_rules! slow_path {
-    ($($function:tt)*) => {
-        #[cfg_attr(any(target_pointer_width = "64", not(target_os = "none")), cold, inline(never))]
-        #[cfg_attr(not(any(target_pointer_width = "64", not(target_os = "none"))), inline(always))]
-        $($function)*
-    };
-}
-
-pub(crate) use {array_of, const_fn, initial, slow_path};
-
-/// Keeps what different cores write on different cache lines, where there are caches.
-///
-/// A 32-bit processor without an operating system has no caches, or none that other cores share; there it costs no
-/// byte. 64 and 128 bytes measured the same.
-#[cfg_attr(any(target_pointer_width = "64", not(target_os = "none")), repr(align(64)))]
-pub struct Padded<T>(pub T);
-
-impl<T: Initial> Initial for Padded<T> {
-    #[cfg(not(loom))]
-    const INITIAL: Self = Self(T::INITIAL);
-
-    #[cfg(loom)]
-    fn initial() -> Self {
-        Self(T::initial())
-    }
-}
-
-impl<T> core::ops::Deref for Padded<T> {
-    type Target = T;
-
-    #[inline(always)]
-    fn deref(&self) -> &T {
-        &self.0
-    }
-}
+pub(crate) use {array_of, const_fn, initial};

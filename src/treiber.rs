@@ -11,6 +11,18 @@
 //!    sees the hazard. So a compare-exchange that finds the protected node at the head finds the same list
 //!    below it (no ABA).
 //!
+//! # Pointers and addresses
+//!
+//! A link is an address. Of what a push has found to be the top only the address is sure to be right, and it may have
+//! linked its node above that: the node may have been freed before the exchange, and another one at its address have
+//! become the top. So there is one rule for which pointers may be used for more than their address, and the names follow it:
+//!
+//! * [`Node::below`] follows a link, and nothing else reads one. The pointer has the provenance that the node at that address
+//!   exposed when it was allocated.
+//! * [`Head::confirm`] and [`Head::detach`] give pointers that they have read where the node was in the list: protected, or
+//!   the caller's since then.
+//! * What [`Head::top`] and a lost race say is an address, to compare with and to protect.
+//!
 //! # Orderings
 //!
 //! Linking is a Release; it pairs with the Acquire of every load of the head, so that `next` and the value of
@@ -31,7 +43,7 @@ use core::ptr::{self, NonNull};
 pub struct Node<T> {
     /// The node below. Atomic, because a slower pop may read it while the owner already links the node
     /// elsewhere; what that pop reads is then not used (invariant 3).
-    pub(crate) next: AtomicPtr<Node<T>>,
+    next: AtomicPtr<Node<T>>,
     body: UnsafeCell<Body<T>>,
 }
 
@@ -45,29 +57,46 @@ union Body<T> {
 pub type NodePtr<T> = NonNull<Node<T>>;
 
 impl<T> Node<T> {
-    const LAYOUT: Layout = Layout::new::<Self>();
+    pub(crate) const LAYOUT: Layout = Layout::new::<Self>();
 
     /// Allocates a node without a value; `None` if the allocator has no memory.
     pub(crate) fn allocate() -> Option<NodePtr<T>> {
         // SAFETY: the layout is not of size zero, since a node has a link.
         let node = NonNull::new(unsafe { alloc(Self::LAYOUT) }.cast::<Self>())?;
-        let fresh =
-            Self { next: AtomicPtr::new(ptr::null_mut()), body: UnsafeCell::new(Body { link: ptr::null_mut() }) };
-        // SAFETY: just allocated with this type's layout.
-        unsafe { node.write(fresh) };
+        // SAFETY: just allocated with this type's layout. In place, for a value may be larger than the caller's stack.
+        unsafe {
+            (&raw mut (*node.as_ptr()).next).write(AtomicPtr::new(ptr::null_mut()));
+            sync::write_cell(&raw mut (*node.as_ptr()).body, || Body { link: ptr::null_mut() });
+        }
         // See `below`.
         node.as_ptr().expose_provenance();
         Some(node)
     }
 
-    /// The node below, of a node in a list or just taken out of one.
-    ///
-    /// Of what a push has found to be the top, only the address is sure to be right: the node may have been freed before the
-    /// exchange, and another one at its address have become the top. So the provenance is what that one has exposed.
+    /// The node below, of a node in a list or just taken out of one: the link, with the provenance that the node at its address
+    /// has exposed.
     #[inline(always)]
     pub(crate) fn below(&self) -> *mut Self {
         // Relaxed: see `Head::try_pop`; or the node is the caller's.
-        ptr::with_exposed_provenance_mut(self.next.load(Relaxed).addr())
+        exposed(self.next.load(Relaxed))
+    }
+
+    /// Links a node that the caller owns above the one at the address `below`.
+    #[inline(always)]
+    pub(crate) fn set_below(&self, below: *mut Self) {
+        // Relaxed: what makes the node reachable publishes it. A slower pop may read it, but does not use what it reads.
+        self.next.store(below, Relaxed);
+    }
+
+    /// States that nobody else can access the node's link any more; only loom checks it.
+    ///
+    /// # Safety
+    ///
+    /// The caller owns the node.
+    #[inline(always)]
+    pub(crate) unsafe fn assert_exclusive(node: NodePtr<T>) {
+        // SAFETY: the node is valid.
+        sync::assert_exclusive(unsafe { &raw mut (*node.as_ptr()).next });
     }
 
     /// Gives the node's memory back.
@@ -77,12 +106,9 @@ impl<T> Node<T> {
     /// 1. The node came from [`Node::allocate`] and the caller owns it.
     /// 2. No other context may still read it: no hazard protects it, or none can exist.
     pub(crate) unsafe fn free(node: NodePtr<T>) {
-        sync::assert_exclusive(
-            // SAFETY: (1), the node is valid.
-            unsafe { &raw mut (*node.as_ptr()).next },
-        );
         // SAFETY: (1) and (2). A body is a union, so this drops no value.
         unsafe {
+            Self::assert_exclusive(node);
             node.drop_in_place();
             dealloc(node.as_ptr().cast(), Self::LAYOUT);
         }
@@ -93,8 +119,17 @@ impl<T> Node<T> {
     /// The caller owns the node, and it holds no value.
     #[inline(always)]
     pub(crate) unsafe fn put(node: NodePtr<T>, value: T) {
+        // SAFETY: the caller owns the body. Not by an assignment, which without optimisation moves the value once more.
+        unsafe { (&raw mut node.as_ref().body.get_mut().deref().value).cast::<T>().write(value) };
+    }
+
+    /// # Safety
+    ///
+    /// As [`Node::put`]. `value` is valid for a read, and not used afterwards.
+    #[inline(always)]
+    pub(crate) unsafe fn put_copy(node: NodePtr<T>, value: *const T) {
         // SAFETY: the caller owns the body.
-        unsafe { node.as_ref().body.get_mut().deref().value = ManuallyDrop::new(value) };
+        unsafe { (&raw mut node.as_ref().body.get_mut().deref().value).cast::<T>().copy_from_nonoverlapping(value, 1) };
     }
 
     /// # Safety
@@ -104,6 +139,16 @@ impl<T> Node<T> {
     pub(crate) unsafe fn take(node: NodePtr<T>) -> T {
         // SAFETY: the caller owns the body and what it holds is a value.
         unsafe { ManuallyDrop::take(&mut node.as_ref().body.get_mut().deref().value) }
+    }
+
+    /// Drops the value where it is.
+    ///
+    /// # Safety
+    ///
+    /// The caller owns the node, and it holds a value, which it no longer does afterwards, even if this unwinds.
+    pub(crate) unsafe fn drop_value(node: NodePtr<T>) {
+        // SAFETY: the caller owns the body and what it holds is a value.
+        unsafe { ManuallyDrop::drop(&mut node.as_ref().body.get_mut().deref().value) };
     }
 
     /// The second node of the batch that begins with `node`.
@@ -125,6 +170,11 @@ impl<T> Node<T> {
     }
 }
 
+/// A pointer to the node that is at the address now.
+fn exposed<T>(address: *mut Node<T>) -> *mut Node<T> {
+    ptr::with_exposed_provenance_mut(address.addr())
+}
+
 /// The one atomic pointer to the topmost node.
 pub struct Head<T>(AtomicPtr<Node<T>>);
 
@@ -135,21 +185,24 @@ impl<T> Head<T> {
         }
     }
 
-    /// The topmost node now; unprotected, so its address is all that one may use.
+    /// The address of the topmost node now.
     #[inline(always)]
     pub(crate) fn top(&self) -> *mut Node<T> {
-        // Relaxed: a push writes it into its node, a pop protects it and looks again with `is_top`.
+        // Relaxed: a push writes it into its node, a pop protects it and looks again with `confirm`.
         self.0.load(Relaxed)
     }
 
-    /// Whether `node`, whose hazard the caller has just published, is the topmost node: then it is protected.
+    /// The topmost node, if its address is that of `node`, whose hazard the caller has just published: then it is protected.
+    ///
+    /// The node that was read before may have been freed, and this be another one at its address. So only what is returned
+    /// may be used.
     #[inline(always)]
-    pub(crate) fn is_top(&self, node: NodePtr<T>) -> bool {
+    pub(crate) fn confirm(&self, node: NodePtr<T>) -> Option<NodePtr<T>> {
         publish_barrier();
-        self.0.load(RECHECK) == node.as_ptr()
+        NonNull::new(self.0.load(RECHECK)).filter(|top| *top == node)
     }
 
-    /// Links the chain from `first` down to `last` above `below`, if that is the top. Else says what is, or was just now.
+    /// Links the chain from `first` down to `last` above `below`, if that is the top. Else the address of what is, or was just now.
     ///
     /// # Safety
     ///
@@ -161,23 +214,23 @@ impl<T> Head<T> {
         first: NodePtr<T>,
         last: NodePtr<T>,
     ) -> Result<(), *mut Node<T>> {
-        // SAFETY: the caller owns the node. Relaxed: the Release below publishes it.
-        unsafe { last.as_ref() }.next.store(below, Relaxed);
-        // Release pairs with `is_top` and `detach`: the value and the link are visible to who sees the node.
+        // SAFETY: the caller owns the node. The Release below publishes the link.
+        unsafe { last.as_ref() }.set_below(below);
+        // Release pairs with `confirm` and `detach`: the value and the link are visible to who sees the node.
         self.0.compare_exchange_weak(below, first.as_ptr(), Release, Relaxed).map(|_| ())
     }
 
-    /// Unlinks `node`, if it is still the top, and returns what was below it: then the caller owns it (invariant 2). Else says
-    /// what is the top, or was just now.
+    /// Unlinks `node`, if it is still the top, and returns what was below it: then the caller owns it (invariant 2). Else the
+    /// address of what is the top, or was just now.
     ///
     /// # Safety
     ///
-    /// The caller protects `node`: its hazard was published before [`Head::is_top`] said yes, or shown before the caller
-    /// pushed the node; and still is.
+    /// The caller protects `node`, as [`Head::confirm`] has returned it after its hazard was published, or as the caller has
+    /// pushed it after its hazard was shown; and the hazard still is.
     #[inline(always)]
     pub(crate) unsafe fn try_pop(&self, node: NodePtr<T>) -> Result<*mut Node<T>, *mut Node<T>> {
         // SAFETY: the node is protected, so it is not freed. What this reads is either what the push wrote, visible since
-        // `is_top` or our own, or not used, since the exchange then fails (invariant 3).
+        // `confirm` or our own, or not used, since the exchange then fails (invariant 3).
         let below = unsafe { node.as_ref() }.below();
         // SAFETY: as said; a node that is the top has the link that it was pushed with.
         unsafe { self.try_pop_above(below, node) }.map(|()| below)
@@ -190,9 +243,7 @@ impl<T> Head<T> {
     /// As there; and if `node` is the top, `below` is the address in its link.
     #[inline(always)]
     pub(crate) unsafe fn try_pop_above(&self, below: *mut Node<T>, node: NodePtr<T>) -> Result<(), *mut Node<T>> {
-        // The provenance is as in `Node::below`.
-        let below = ptr::with_exposed_provenance_mut(below.addr());
-        self.0.compare_exchange_weak(node.as_ptr(), below, UNLINK, Relaxed).map(|_| ())
+        self.0.compare_exchange_weak(node.as_ptr(), exposed(below), UNLINK, Relaxed).map(|_| ())
     }
 
     /// Unlinks all nodes; the caller owns them (invariant 2).

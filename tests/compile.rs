@@ -3,7 +3,7 @@
 //! That a stack is invariant in `T`, and that what `T` borrows outlives it, is shown by examples in the documentation
 //! that do not compile.
 
-#![cfg(not(loom))]
+#![cfg(not(elimination_stack_loom))]
 
 #[macro_use]
 mod common;

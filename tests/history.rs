@@ -1,6 +1,6 @@
 //! The checker of histories itself: it finds what is wrong, and finds nothing else.
 
-#![cfg(not(loom))]
+#![cfg(not(elimination_stack_loom))]
 
 #[macro_use]
 mod common;

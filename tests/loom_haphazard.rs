@@ -1,7 +1,7 @@
 //! Models of the engine `Haphazard`, as those of `tests/loom.rs`, in which the crate's own atomics are loom's as well.
 //!
 //! It reclaims after each node under loom, so what is retired is at once in question, and comes back as a spare node.
-#![cfg(loom)]
+#![cfg(elimination_stack_loom)]
 
 #[path = "common/models.rs"]
 mod models;

@@ -2,7 +2,7 @@
 //!
 //! What a program is says `common/program`; the fuzzer is in `tests/fuzz`.
 
-#![cfg(not(loom))]
+#![cfg(not(elimination_stack_loom))]
 
 #[macro_use]
 mod common;

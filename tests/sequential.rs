@@ -1,7 +1,7 @@
 //! One thread: the order of values, what the traits of collections promise, handles and spare nodes. (All methods in any
 //! order, against a model: see `programs.rs`.)
 
-#![cfg(not(loom))]
+#![cfg(not(elimination_stack_loom))]
 
 #[macro_use]
 mod common;

@@ -1,6 +1,6 @@
 //! The counters of the feature `stats` count what was done.
 
-#![cfg(all(feature = "stats", not(loom)))]
+#![cfg(all(feature = "stats", not(elimination_stack_loom)))]
 
 #[macro_use]
 mod common;

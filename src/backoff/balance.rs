@@ -137,7 +137,7 @@ impl Balance {
     }
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(elimination_stack_loom)))]
 mod tests {
     use super::Balance;
 

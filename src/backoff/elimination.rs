@@ -2,10 +2,11 @@
 
 use super::exchanger::{Alone, Exchanger, Visit};
 use super::patience::Patience;
-use super::{relax_for, sealed};
+use super::{Waited, relax_for, sealed};
+use crate::layout::{FAST_PATHS, Padded};
 use crate::model::{self, limit};
 use crate::stats::Counters;
-use crate::sync::{FAST_PATHS, Padded, array_of, context_hash, initial, relax};
+use crate::sync::{array_of, context_hash, initial, relax};
 use crate::treiber::NodePtr;
 use core::marker::PhantomData;
 use core::mem;
@@ -21,9 +22,10 @@ use spin::{RelaxStrategy, Spin};
 ///
 /// The range doubles on a collision and halves after waiting in vain; the wait adapts to the races lost and to the pops
 /// between them, and the pause to how many others are met in the array. All of it stays in the slot from one operation to
-/// the next. A wait is at most 4096 steps long, and 128 of who only pushes or only pops; a pause at most 384.
+/// the next. A wait is at most 4096 steps long, and 128 of who only pushes or only pops; a pause at most 384. One call waits
+/// [`MOST_STEPS`](Elimination::MOST_STEPS) in all at most, however often it loses; then it only tries the list again.
 ///
-/// `W` is at least 1 and below 65536; each exchanger is one word, on a cache line of its own where there are caches.
+/// `W` is at least 1 and at most 65535, or a stack with it does not compile. Each exchanger is one word, on a cache line of its own where there are caches.
 /// `Relax` says what one step of waiting is: [`Spin`] is the processor's hint for spinning; an embedder may put
 /// `WFE` there, or a scheduler's yield. A panic in it aborts: it runs while the operation's offer stands.
 ///
@@ -33,7 +35,10 @@ pub struct Elimination<const W: usize, Relax = Spin>(PhantomData<Relax>);
 /// `W` exchangers.
 pub struct Array<T, const W: usize>([Padded<Exchanger<T>>; W]);
 
-initial! { impl[T, const W: usize] Array<T, W> = Array(array_of!(initial!(Padded<Exchanger<T>>); W)) }
+initial! { impl[T, const W: usize] Array<T, W> = {
+    assert!(W >= 1 && W <= u16::MAX as usize, "Elimination<W>: W is at least 1 and at most 65535");
+    Array(array_of!(initial!(Padded<Exchanger<T>>); W))
+} }
 
 /// What a slot keeps from one operation to the next.
 pub struct Local {
@@ -134,6 +139,12 @@ fn part(random: u32, bound: u16) -> u16 {
     (((random >> 16) * u32::from(bound)) >> 16) as u16
 }
 
+impl<const W: usize, Relax> Elimination<W, Relax> {
+    /// The most steps of waiting that one call takes in all, whatever happens; [`Stack::pop`](crate::Stack::pop) besides, if all
+    /// slots are claimed, as many as it takes until one is free.
+    pub const MOST_STEPS: u16 = limit(8192, model::MOST_STEPS);
+}
+
 impl<const W: usize, Relax: RelaxStrategy> Elimination<W, Relax> {
     /// The longest wait. Longer ones let the thread that works on the list alone for longer; so fewer races are lost, and fewer
     /// operations wait. Those that do wait for longer.
@@ -198,22 +209,26 @@ impl<const W: usize, Relax: RelaxStrategy> Elimination<W, Relax> {
     fn visit<T>(
         array: &Array<T, W>,
         local: &mut Local,
-        again: bool,
+        waited: &mut Waited,
         counters: &Counters,
         visit: &Visit<T>,
     ) -> Result<Option<NodePtr<T>>, Alone> {
-        const { assert!(W > 0 && W < 1 << 16, "Elimination<W>: W is at least 1 and below 65536") };
         let eliminated = mem::replace(&mut local.eliminated, array_of!(false; FAST_PATHS as usize));
         let patience = if eliminated.contains(&true) {
             // It has lost no race yet.
             local.patience.last().max(Self::STANDS * local.mean_pause())
         } else {
             let one_way = local.patience.is_one_way(visit.kind());
+            let again = waited.any();
             local.patience.lost(again, if one_way { Self::ONE_WAY << u8::from(again) } else { Self::MOST })
         };
+        if waited.left(Self::MOST_STEPS) == 0 {
+            return Err(Alone::Withdrew);
+        }
         let mut visits = 1;
         loop {
             let index = local.pick() % W;
+            let patience = patience.min(waited.left(Self::MOST_STEPS));
             let result = array.0[index].visit::<Relax>(visit, patience);
             match result {
                 Ok(_) => {
@@ -221,6 +236,7 @@ impl<const W: usize, Relax: RelaxStrategy> Elimination<W, Relax> {
                     local.eliminated.fill(true);
                 }
                 Err(Alone::Withdrew) => {
+                    waited.more(patience, Self::MOST_STEPS);
                     local.missed();
                     local.range /= 2;
                     counters.withdrawals(1);
@@ -234,11 +250,11 @@ impl<const W: usize, Relax: RelaxStrategy> Elimination<W, Relax> {
                     local.range = local.range.saturating_mul(2).saturating_add(1).min(most);
                     if visits < Self::VISITS {
                         visits += 1;
-                        relax_for::<Relax>(local.pause());
+                        relax_for::<Relax>(waited.more(local.pause(), Self::MOST_STEPS));
                         continue;
                     }
                     // There was nothing to wait for, but there is a race to stay out of.
-                    relax_for::<Relax>(patience);
+                    relax_for::<Relax>(waited.more(patience, Self::MOST_STEPS));
                 }
             }
             return result;
@@ -254,18 +270,18 @@ impl<const W: usize, Relax: RelaxStrategy> sealed::Strategy for Elimination<W, R
     unsafe fn push<T>(
         array: &Array<T, W>,
         local: &mut Local,
-        again: bool,
+        waited: &mut Waited,
         counters: &Counters,
         node: NodePtr<T>,
     ) -> bool {
-        let eliminated = Self::visit(array, local, again, counters, &Visit::push(node)).is_ok();
+        let eliminated = Self::visit(array, local, waited, counters, &Visit::push(node)).is_ok();
         counters.eliminated_pushes(eliminated.into());
         eliminated
     }
 
     #[cold]
-    fn pop<T>(array: &Array<T, W>, local: &mut Local, again: bool, counters: &Counters) -> Option<NodePtr<T>> {
-        let node = Self::visit(array, local, again, counters, &Visit::pop()).ok()??;
+    fn pop<T>(array: &Array<T, W>, local: &mut Local, waited: &mut Waited, counters: &Counters) -> Option<NodePtr<T>> {
+        let node = Self::visit(array, local, waited, counters, &Visit::pop()).ok()??;
         counters.eliminated_pops(1);
         Some(node)
     }
@@ -277,12 +293,80 @@ impl<const W: usize, Relax: RelaxStrategy> sealed::Strategy for Elimination<W, R
     }
 
     #[cold]
-    fn wait(local: &mut Local, again: bool) {
-        relax_for::<Relax>(local.patience.lost(again, Self::MOST));
+    fn wait(local: &mut Local, waited: &mut Waited) {
+        relax_for::<Relax>(waited.more(local.patience.lost(waited.any(), Self::MOST), Self::MOST_STEPS));
     }
 
     #[inline]
     fn relax() {
         relax::<Relax>();
+    }
+}
+
+#[cfg(all(test, not(elimination_stack_loom)))]
+mod tests {
+    extern crate std;
+
+    use super::super::Exponential;
+    use super::sealed::Strategy;
+    use super::*;
+    use crate::treiber::Node;
+    use core::cell::Cell;
+
+    std::thread_local!(static STEPS: Cell<u32> = const { Cell::new(0) });
+
+    struct Counting;
+
+    impl RelaxStrategy for Counting {
+        fn relax() {
+            STEPS.set(STEPS.get() + 1);
+        }
+    }
+
+    /// One call that loses its race each time: the steps that it waits in all.
+    fn steps(mut lose: impl FnMut(&mut Waited)) -> u32 {
+        let mut waited = Waited::NOTHING;
+        STEPS.set(0);
+        for _ in 0..10_000 {
+            lose(&mut waited);
+        }
+        STEPS.get()
+    }
+
+    /// However often a call loses, whoever is in the array.
+    #[test]
+    fn a_call_waits_no_longer_than_it_says() {
+        type Alone = Elimination<2, Counting>;
+
+        let counters = &initial!(Counters);
+        let array = initial!(Array<u32, 2>);
+        let node = Node::allocate().unwrap();
+        let mut local = initial!(Local);
+        let pops = steps(|waited| assert!(Alone::pop(&array, &mut local, waited, counters).is_none()));
+        assert_eq!(pops, Alone::MOST_STEPS.into());
+        // SAFETY: the node is ours; it has a value that needs no drop.
+        let pushes = steps(|waited| assert!(!unsafe { Alone::push(&array, &mut local, waited, counters, node) }));
+        assert_eq!(pushes, Alone::MOST_STEPS.into());
+        assert_eq!(steps(|waited| Alone::wait(&mut local, waited)), Alone::MOST_STEPS.into());
+        // SAFETY: the node is ours.
+        unsafe { Node::free(node) };
+
+        type Longer = Exponential<Counting>;
+        let mut patience = initial!(Patience);
+        assert_eq!(steps(|waited| Longer::wait(&mut patience, waited)), Longer::MOST_STEPS.into());
+    }
+
+    /// The same where exchangers are held by others of the same kind.
+    #[test]
+    fn a_call_that_collides_waits_no_longer_than_it_says() {
+        type Crowded = Elimination<2, Counting>;
+
+        let array = initial!(Array<u32, 2>);
+        array.0.iter().for_each(|exchanger| exchanger.hold_for_a_pop());
+        let mut local = initial!(Local);
+        let pops = steps(|waited| {
+            assert!(Crowded::pop(&array, &mut local, waited, &initial!(Counters)).is_none());
+        });
+        assert_eq!(pops, Crowded::MOST_STEPS.into());
     }
 }

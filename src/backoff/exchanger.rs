@@ -124,12 +124,20 @@ impl<T> Exchanger<T> {
     }
 }
 
+#[cfg(all(test, not(elimination_stack_loom)))]
+impl<T> Exchanger<T> {
+    /// Has a pop wait here that never ends.
+    pub(super) fn hold_for_a_pop(&self) {
+        self.0.store(Visit::pop().word(POP), Relaxed);
+    }
+}
+
 /// The node of a word.
 fn untagged<T>(word: *mut Node<T>) -> Option<NodePtr<T>> {
     NonNull::new(word.map_addr(|address| address & !TAG))
 }
 
-#[cfg(all(test, loom))]
+#[cfg(all(test, elimination_stack_loom))]
 mod tests {
     //! Every edge of the table, in all interleavings and with all values that the memory model permits.
 

@@ -2,8 +2,9 @@
 
 use super::Kind;
 use super::sealed::Local;
+use crate::layout::FAST_PATHS;
 use crate::model::{self, limit};
-use crate::sync::{FAST_PATHS, array_of, initial};
+use crate::sync::{array_of, initial};
 
 /// How long to wait, in relaxes. It adapts to the races that the slot's operations lose: twice as long after a wait that was
 /// too short, shorter by a sixth after one that was enough. So it grows as long as, after a wait, more than one race of five
@@ -144,7 +145,7 @@ impl Work {
     }
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(elimination_stack_loom)))]
 mod tests {
     use super::{Kind, Local, Patience, Work};
     use crate::sync::initial;

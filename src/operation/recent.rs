@@ -1,51 +1,33 @@
 //! What a handle remembers, and how its operations begin with it.
 
-use super::stay::{Lent, Protecting, Stay};
+use super::kept::Kept;
+use super::stay::{Lent, Stay};
 use super::{Past, exchanges_first, popped, pushed_in};
 use crate::Stack;
 use crate::backoff::Backoff;
 use crate::backoff::balance::Balance;
 use crate::error::Outcome;
+use crate::layout::slow_path;
 use crate::model;
 use crate::reclaim::{Guard, Permit, Reclaim};
 use crate::stack::GuardOf;
-use crate::sync::slow_path;
+
 use crate::treiber::{Node, NodePtr};
-use core::ptr::{self, NonNull};
+use core::ptr::NonNull;
 
 /// What a handle remembers of its last operations: so it knows whether others have come in between, and whether it has to wait
 /// for them, see [`Balance`].
 pub(crate) struct Recent<T> {
-    /// What is below the node that the handle keeps, for as long as it keeps it. If it keeps none, what was the top after the
-    /// last operation; or before, if it was not a common one. It may be in other hands since, or freed: only its address counts.
-    ///
     /// So pushes and pops in turn leave it as it is, and the pop need not read the node's link. Together with spare nodes that
     /// are not counted that saves 0.6 ns of 11.5; each of the two alone saves 0.1 at most (medians of 8 samples).
-    pub(super) base: *mut Node<T>,
+    pub(super) kept: Kept<T>,
     /// The next operation begins with an exchange in the array; or, if it is a push, with one of the head, without a look.
     detour: bool,
     pub(super) balance: Balance,
 }
 
 impl<T> Recent<T> {
-    pub(crate) const NOTHING: Self = Self { base: ptr::null_mut(), detour: model::GUESSES, balance: Balance::NEW };
-
-    /// What was the top after the last operation, of a handle that has `kept` a node or none.
-    pub(super) fn top(&self, kept: Option<NodePtr<T>>) -> *mut Node<T> {
-        kept.map_or(self.base, NonNull::as_ptr)
-    }
-
-    /// Has `guard` keep `node`, which is pushed next, above the base. If no node is kept, it is the next one's base.
-    #[inline(always)]
-    fn keep<'a, R: Reclaim + 'a, B: Backoff + 'a>(&mut self, guard: &mut GuardOf<'a, T, R, B>, node: NodePtr<T>)
-    where
-        T: 'a,
-    {
-        // Unchecked: else the next push takes the node for one of others, and waits if it need not.
-        if !guard.keep(node) {
-            self.base = node.as_ptr();
-        }
-    }
+    pub(crate) const NOTHING: Self = Self { kept: Kept::NOTHING, detour: model::GUESSES, balance: Balance::NEW };
 
     /// Decides how the next operation begins.
     pub(super) fn prepare<'a, R: Reclaim + 'a, B: Backoff + 'a>(&mut self, guard: &mut GuardOf<'a, T, R, B>)
@@ -60,7 +42,7 @@ impl<T> Recent<T> {
 pub(super) fn goes_on<T>(recent: &mut Option<&mut Recent<T>>, past: &mut Past) -> bool {
     let goes_on = recent.as_mut().is_some_and(|recent| match *past {
         Past::LostUnpaired => recent.balance.at_once(),
-        past => recent.balance.goes_on(past != Past::LostRace),
+        past => recent.balance.goes_on(!past.is_lost_race()),
     });
     if goes_on && past.is_lost_race() {
         *past = Past::Nothing;
@@ -75,7 +57,7 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
     /// two read-modify-writes then, as the list alone does, and not three: pairs on 1, 2 and 8 threads take 0.84, 0.85 and 0.83
     /// of the time where each takes 8 ns (x86-64, 2 cores, medians of 15 samples).
     #[inline(always)]
-    pub(super) fn push_recent<'a, G: Stay<'a, T, R, B>, O: Outcome<T>>(
+    pub(super) fn push_recent<'a, G: Stay<GuardOf<'a, T, R, B>>, O: Outcome<T>>(
         &'a self,
         mut guard: G,
         node: NodePtr<T>,
@@ -85,23 +67,19 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
             return self.push_detour(guard, node, recent);
         }
         let top = self.head.top();
-        if top != recent.base {
-            if !guard.keeps(top) {
-                return self.push_above(guard, node, top, recent);
-            }
-            recent.base = top;
+        if !recent.kept.is_undisturbed(top, &*guard) {
+            return self.push_above(guard, node, top, recent);
         }
-        recent.keep::<R, B>(&mut guard, node);
         // SAFETY: the node is ours.
-        if unsafe { self.head.try_push(top, node, node) }.is_err() {
+        if unsafe { recent.kept.push(&self.head, &mut *guard, node, top) }.is_err() {
             return self.push_node(guard, node, Past::LostRace, Some(recent));
         }
-        pushed_in(guard)
+        pushed_in::<T, R, B, O, G>(guard)
     }
 
     slow_path! {
         /// Pushes, through a handle, a node with a value: through an exchange in the array; or to the list, perhaps without a look.
-        fn push_detour<'a, G: Stay<'a, T, R, B>, O: Outcome<T>>(
+        fn push_detour<'a, G: Stay<GuardOf<'a, T, R, B>>, O: Outcome<T>>(
             &'a self,
             mut guard: G,
             node: NodePtr<T>,
@@ -111,35 +89,31 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
                 return self.push_exchanging(guard, node, Some(recent));
             }
             recent.detour = recent.balance.guesses();
-            let top = if recent.detour { recent.top(guard.kept()) } else { self.head.top() };
-            recent.base = top;
-            recent.keep::<R, B>(&mut guard, node);
+            let top = if recent.detour { recent.kept.top(&*guard) } else { self.head.top() };
             // SAFETY: the node is ours.
-            if let Err(top) = unsafe { self.head.try_push(top, node, node) } {
+            if let Err(top) = unsafe { recent.kept.push(&self.head, &mut *guard, node, top) } {
                 return self.push_above(guard, node, top, recent);
             }
-            pushed_in(guard)
+            pushed_in::<T, R, B, O, G>(guard)
         }
     }
 
     slow_path! {
         /// Pushes, through a handle, a node with a value above what others have made the `top`.
-        fn push_above<'a, G: Stay<'a, T, R, B>, O: Outcome<T>>(
+        fn push_above<'a, G: Stay<GuardOf<'a, T, R, B>>, O: Outcome<T>>(
             &'a self,
             mut guard: G,
             node: NodePtr<T>,
             top: *mut Node<T>,
             recent: &mut Recent<T>,
         ) -> O {
-            recent.base = top;
-            recent.keep::<R, B>(&mut guard, node);
             // SAFETY: the node is ours.
-            if unsafe { self.head.try_push(top, node, node) }.is_err() {
+            if unsafe { recent.kept.push(&self.head, &mut *guard, node, top) }.is_err() {
                 return self.push_node(guard, node, Past::LostRace, Some(recent));
             }
             recent.balance.interleaved(guard.retired());
             recent.prepare::<R, B>(&mut guard);
-            pushed_in(guard)
+            pushed_in::<T, R, B, O, G>(guard)
         }
     }
 
@@ -147,14 +121,14 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
     #[inline(always)]
     pub(crate) fn pop_recent<'a>(
         &'a self,
-        mut guard: Lent<'_, 'a, T, R, B>,
+        mut guard: Lent<GuardOf<'a, T, R, B>>,
         recent: Option<&mut Recent<T>>,
     ) -> Option<T> {
         let Some(recent) = recent else {
             // Then there are only the general functions.
             let top = NonNull::new(self.head.top())?;
             guard.protect(top);
-            return self.pop_slowly(Protecting(guard), top, Past::Nothing, Permit::Allocator, None);
+            return self.pop_slowly(guard, top, Past::Nothing, Permit::Allocator, None);
         };
         if recent.detour {
             return self.pop_detour(guard, recent);
@@ -165,33 +139,35 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
     /// Pops, through a handle, from the list. It takes what it keeps for the top, without a look: the hazard is shown already, and if
     /// the guess is wrong, the exchange still brings the line for writing.
     #[inline(always)]
-    fn pop_listed<'a>(&'a self, guard: Lent<'_, 'a, T, R, B>, recent: &mut Recent<T>) -> Option<T> {
-        // Unchecked: without what is kept there is a hazard to publish, which only takes longer.
-        let Some(node) = guard.kept() else {
-            return self.pop_other(guard, NonNull::new(self.head.top())?, recent);
-        };
-        let guard = Protecting(guard);
-        // SAFETY: contract 5, and what `base` says.
-        match unsafe { self.head.try_pop_above(recent.base, node) } {
-            Ok(()) => Some(popped::<T, R, B, _>(guard, node, true)),
-            Err(top) => self.pop_interleaved(guard, top, recent),
+    fn pop_listed<'a>(&'a self, mut guard: Lent<GuardOf<'a, T, R, B>>, recent: &mut Recent<T>) -> Option<T> {
+        match recent.kept.pop(&self.head, &*guard) {
+            None => self.pop_other(guard, NonNull::new(self.head.top())?, recent),
+            Some(Ok(node)) => {
+                guard.release();
+                popped::<T, R, B, _>(guard, node, true)
+            }
+            Some(Err(top)) => self.pop_interleaved(guard, top, recent),
         }
     }
 
     /// Pops, through a handle that keeps nothing. Out of line, so that a pop is short enough to be in line where pushes and pops
     /// alternate: pairs take 0.2 to 0.3 ns less.
     #[inline(never)]
-    fn pop_other<'a>(&'a self, guard: Lent<'_, 'a, T, R, B>, top: NodePtr<T>, recent: &mut Recent<T>) -> Option<T> {
-        let mut guard = Protecting(guard);
+    fn pop_other<'a>(
+        &'a self,
+        mut guard: Lent<GuardOf<'a, T, R, B>>,
+        top: NodePtr<T>,
+        recent: &mut Recent<T>,
+    ) -> Option<T> {
         guard.protect(top);
         self.pop_in(guard, top, Some(recent), Past::LostUnpaired)
     }
 
     slow_path! {
         /// Pops, through a handle, by an exchange in the array, if operations begin with one; or from the list.
-        fn pop_detour<'a>(&'a self, mut guard: Lent<'_, 'a, T, R, B>, recent: &mut Recent<T>) -> Option<T> {
+        fn pop_detour<'a>(&'a self, mut guard: Lent<GuardOf<'a, T, R, B>>, recent: &mut Recent<T>) -> Option<T> {
             if exchanges_first::<T, R, B>(&mut guard) {
-                return self.pop_exchanging(guard, Protecting, Some(recent));
+                return self.pop_exchanging(guard, Some(recent));
             }
             recent.detour = recent.balance.guesses();
             self.pop_listed(guard, recent)
@@ -200,15 +176,18 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
 
     slow_path! {
         /// Pops from within a slot what others have made the `top`.
-        fn pop_interleaved<'a, G: Stay<'a, T, R, B>>(
+        fn pop_interleaved<'a>(
             &'a self,
-            mut guard: G,
+            mut guard: Lent<GuardOf<'a, T, R, B>>,
             top: *mut Node<T>,
             recent: &mut Recent<T>,
         ) -> Option<T> {
             recent.balance.interleaved(guard.retired());
             recent.prepare::<R, B>(&mut guard);
-            let top = NonNull::new(top)?;
+            let Some(top) = NonNull::new(top) else {
+                guard.release();
+                return None;
+            };
             guard.protect(top);
             self.pop_in(guard, top, Some(recent), Past::LostRace)
         }

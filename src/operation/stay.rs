@@ -1,25 +1,53 @@
 //! A context's stay in a slot, for the time of one operation.
 
-use crate::backoff::Backoff;
-use crate::reclaim::{Guard, Reclaim};
-use crate::stack::GuardOf;
-use core::marker::PhantomData;
-use core::mem::ManuallyDrop;
+use crate::reclaim::{Guard, Leave, Own};
 use core::ops::{Deref, DerefMut};
-use core::ptr;
 
-/// A context's stay in a slot for the time of one operation. Dropping it ends the stay, or what it protects.
-pub(crate) trait Stay<'a, T: 'a, R: Reclaim + 'a, B: Backoff + 'a>:
-    DerefMut<Target = GuardOf<'a, T, R, B>>
-{
+/// A stay in a slot for the time of one operation.
+pub(crate) trait Stay<G>: DerefMut<Target = G> {
+    /// What the operation protects is not needed any more.
+    fn release<T, L>(&mut self)
+    where
+        G: Guard<T, L>;
+
+    /// Ends it.
+    fn end(self);
 }
 
-impl<'a, T: 'a, R: Reclaim + 'a, B: Backoff + 'a, G: DerefMut<Target = GuardOf<'a, T, R, B>>> Stay<'a, T, R, B> for G {}
+/// The stay of an operation on the stack: leaves the slot, and so protects nothing any more.
+impl<G: Leave> Stay<G> for Own<G> {
+    #[inline(always)]
+    fn release<T, L>(&mut self)
+    where
+        G: Guard<T, L>,
+    {
+    }
 
-/// The stay of an operation on the stack: leaves the slot.
-pub(crate) struct Own<G>(pub(crate) G);
+    #[inline(always)]
+    fn end(self) {
+        self.leave();
+    }
+}
 
-impl<G> Deref for Own<G> {
+/// The stay of an operation through a handle, which stays in the slot. By value: so a guard need not be read from memory again
+/// after each exchange.
+pub(crate) struct Lent<G>(pub(crate) G);
+
+impl<G> Stay<G> for Lent<G> {
+    #[inline(always)]
+    fn release<T, L>(&mut self)
+    where
+        G: Guard<T, L>,
+    {
+        // Unchecked: left as it is, the hazard costs others time, but no more nodes than the bound says.
+        self.0.unprotect();
+    }
+
+    #[inline(always)]
+    fn end(self) {}
+}
+
+impl<G> Deref for Lent<G> {
     type Target = G;
 
     #[inline(always)]
@@ -28,67 +56,9 @@ impl<G> Deref for Own<G> {
     }
 }
 
-impl<G> DerefMut for Own<G> {
+impl<G> DerefMut for Lent<G> {
     #[inline(always)]
     fn deref_mut(&mut self) -> &mut G {
         &mut self.0
-    }
-}
-
-/// The stay of one operation through a handle, which stays in the slot. By value: so a guard need not be read from memory again
-/// after each exchange.
-pub(crate) struct Lent<'g, 'a, T: 'a, R: Reclaim + 'a, B: Backoff + 'a> {
-    guard: ManuallyDrop<GuardOf<'a, T, R, B>>,
-    lender: PhantomData<&'g mut GuardOf<'a, T, R, B>>,
-}
-
-impl<'g, 'a, T, R: Reclaim, B: Backoff> Lent<'g, 'a, T, R, B> {
-    #[inline(always)]
-    pub(crate) fn of(guard: &'g mut GuardOf<'a, T, R, B>) -> Self {
-        // SAFETY: contract 6. Its owner lends it, so it is not used meanwhile, and this copy is not dropped.
-        Self { guard: ManuallyDrop::new(unsafe { ptr::read(guard) }), lender: PhantomData }
-    }
-}
-
-impl<'a, T, R: Reclaim, B: Backoff> Deref for Lent<'_, 'a, T, R, B> {
-    type Target = GuardOf<'a, T, R, B>;
-
-    #[inline(always)]
-    fn deref(&self) -> &Self::Target {
-        &self.guard
-    }
-}
-
-impl<T, R: Reclaim, B: Backoff> DerefMut for Lent<'_, '_, T, R, B> {
-    #[inline(always)]
-    fn deref_mut(&mut self) -> &mut Self::Target {
-        &mut self.guard
-    }
-}
-
-/// The stay of a pop through a handle: protects nothing any more when it ends.
-pub(super) struct Protecting<'g, 'a, T: 'a, R: Reclaim + 'a, B: Backoff + 'a>(pub(super) Lent<'g, 'a, T, R, B>);
-
-impl<'a, T, R: Reclaim, B: Backoff> Deref for Protecting<'_, 'a, T, R, B> {
-    type Target = GuardOf<'a, T, R, B>;
-
-    #[inline(always)]
-    fn deref(&self) -> &Self::Target {
-        &self.0
-    }
-}
-
-impl<T, R: Reclaim, B: Backoff> DerefMut for Protecting<'_, '_, T, R, B> {
-    #[inline(always)]
-    fn deref_mut(&mut self) -> &mut Self::Target {
-        &mut self.0
-    }
-}
-
-impl<T, R: Reclaim, B: Backoff> Drop for Protecting<'_, '_, T, R, B> {
-    #[inline(always)]
-    fn drop(&mut self) {
-        // Unchecked: left as it is, the hazard costs others time, but no more nodes than the bound says.
-        self.0.unprotect();
     }
 }

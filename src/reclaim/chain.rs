@@ -1,7 +1,8 @@
 //! Lists of nodes that one context owns: the retired list, the spare nodes, a batch.
 
 use crate::OutOfMemory;
-use crate::sync::{self, FAST_PATHS, Relaxed, array_of, initial};
+use crate::layout::FAST_PATHS;
+use crate::sync::{array_of, initial};
 use crate::treiber::{Node, NodePtr};
 use core::iter;
 use core::mem;
@@ -38,8 +39,8 @@ impl<T> List<T> {
     /// The caller owns the node, and from now on leaves it to the list.
     #[inline(always)]
     pub(crate) unsafe fn push(&mut self, node: NodePtr<T>) {
-        // SAFETY: the caller's contract. Relaxed: a slower pop may read it, but does not use what it reads.
-        unsafe { node.as_ref() }.next.store(self.first, Relaxed);
+        // SAFETY: the caller's contract.
+        unsafe { node.as_ref() }.set_below(self.first);
         self.first = node.as_ptr();
     }
 
@@ -47,7 +48,7 @@ impl<T> List<T> {
     pub(crate) fn pop(&mut self) -> Option<NodePtr<T>> {
         let node = NonNull::new(self.first)?;
         // SAFETY: the list owns its nodes.
-        self.first = unsafe { node.as_ref() }.next.load(Relaxed);
+        self.first = unsafe { node.as_ref() }.below();
         Some(node)
     }
 
@@ -56,7 +57,7 @@ impl<T> List<T> {
     pub(crate) fn pop_exclusive(&mut self) -> Option<NodePtr<T>> {
         let node = self.pop()?;
         // SAFETY: the list owned the node.
-        sync::assert_exclusive(unsafe { &raw mut (*node.as_ptr()).next });
+        unsafe { Node::assert_exclusive(node) };
         Some(node)
     }
 
@@ -102,8 +103,8 @@ impl<T> Chain<T> {
     ///
     /// The caller owns the nodes, and there are `len` of them.
     pub(crate) unsafe fn from_linked(first: *mut Node<T>, last: NodePtr<T>, len: usize) -> Self {
-        // SAFETY: the caller's contract. Relaxed: as in `List::push`.
-        unsafe { last.as_ref() }.next.store(ptr::null_mut(), Relaxed);
+        // SAFETY: the caller's contract.
+        unsafe { last.as_ref() }.set_below(ptr::null_mut());
         Self { list: List { first }, len }
     }
 

@@ -72,10 +72,11 @@ impl<T> Depot<T> {
     #[inline]
     pub(crate) fn take(&self, count: usize, mut protect: impl FnMut(NodePtr<T>)) -> Option<(NodePtr<T>, List<T>)> {
         loop {
-            let first = NonNull::new(self.head.top())?;
-            protect(first);
+            let top = NonNull::new(self.head.top())?;
+            protect(top);
+            let Some(first) = self.head.confirm(top) else { continue };
             // SAFETY: `first` is protected, and was the top after that.
-            if self.head.is_top(first) && unsafe { self.head.try_pop(first) }.is_ok() {
+            if unsafe { self.head.try_pop(first) }.is_ok() {
                 return Some((first, self.taken(first, count)));
             }
         }

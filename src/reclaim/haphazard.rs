@@ -18,8 +18,8 @@ mod shared;
 
 use self::shared::{Empty, Family, Recycle, Shared};
 use super::chain::{Chain, List};
-use super::pool::{Claim, Pool};
-use super::{Domain, Guard, Permit, sealed};
+use super::pool::{Owner, Pool};
+use super::{Domain, Guard, Leave, Own, Permit, sealed};
 use crate::OutOfMemory;
 use crate::backoff::sealed::Local;
 use crate::model::{self, limit};
@@ -27,6 +27,7 @@ use crate::stats::Counters;
 use crate::sync::{AcqRel, Acquire, AtomicPtr, Relaxed, Release, alloc, dealloc, foreign_publish_barrier, initial};
 use crate::treiber::{Node, NodePtr};
 use ::alloc::alloc::Layout;
+use core::mem::MaybeUninit;
 use core::ptr::{self, NonNull};
 use haphazard::raw::{self, HazardPointer};
 
@@ -71,12 +72,20 @@ const SLOTS: usize = Haphazard::<0>::SLOTS;
 
 /// What the owner of a slot alone touches.
 pub struct Private<T, L> {
-    /// Borrows from the domain, which outlives it (invariant 1).
-    hazard: Option<HazardPointer<'static, Family>>,
+    /// Borrows from the domain, which outlives it (invariant 1). May be uninitialised by its type alone, for what a stack that
+    /// is moved or dropped by value borrows has to outlive that call, and this does not.
+    hazard: Option<MaybeUninit<HazardPointer<'static, Family>>>,
     spare: List<T>,
     /// Nodes retired since this slot reclaimed last.
     retired: usize,
     local: L,
+}
+
+impl<T, L> Private<T, L> {
+    fn hazard(&mut self) -> Option<&mut HazardPointer<'static, Family>> {
+        // SAFETY: each that is put there is initialised.
+        self.hazard.as_mut().map(|hazard| unsafe { hazard.assume_init_mut() })
+    }
 }
 
 initial! { impl[T, L: Local] Private<T, L> = Private {
@@ -101,12 +110,12 @@ initial! { impl[T, L: Local, const RECLAIM_AT: usize] HaphazardDomain<T, L, RECL
 /// One context in one slot.
 pub struct HaphazardGuard<'a, T, L, const RECLAIM_AT: usize> {
     domain: &'a HaphazardDomain<T, L, RECLAIM_AT>,
-    claim: Claim<'a, T, Private<T, L>>,
+    owner: Owner<'a, T, Private<T, L>>,
 }
 
 impl<T, L, const RECLAIM_AT: usize> HaphazardGuard<'_, T, L, RECLAIM_AT> {
     fn reset_hazard(&mut self) {
-        if let Some(hazard) = &mut self.claim.0.private().hazard {
+        if let Some(hazard) = self.owner.private().hazard() {
             // Unchecked: left as it is, the hazard keeps one node from reuse, which the bound allows for.
             hazard.reset_protection();
         }
@@ -116,8 +125,8 @@ impl<T, L, const RECLAIM_AT: usize> HaphazardGuard<'_, T, L, RECLAIM_AT> {
 impl<T, L: Local, const RECLAIM_AT: usize> HaphazardDomain<T, L, RECLAIM_AT> {
     const LAYOUT: Layout = Layout::new::<Shared<T>>();
 
-    fn guard<'a>(&'a self, claim: Claim<'a, T, Private<T, L>>) -> HaphazardGuard<'a, T, L, RECLAIM_AT> {
-        HaphazardGuard { domain: self, claim }
+    fn guard<'a>(&'a self, own: Own<Owner<'a, T, Private<T, L>>>) -> Own<HaphazardGuard<'a, T, L, RECLAIM_AT>> {
+        own.map(|owner| HaphazardGuard { domain: self, owner })
     }
 
     fn shared(&self) -> Option<&Shared<T>> {
@@ -142,6 +151,8 @@ impl<T, L: Local, const RECLAIM_AT: usize> HaphazardDomain<T, L, RECLAIM_AT> {
             let new = NonNull::new(unsafe { alloc(Self::LAYOUT) }.cast::<Shared<T>>())?;
             // SAFETY: just allocated with this layout.
             unsafe { new.write(Shared::new()) };
+            // For the deleter, see invariant 2.
+            new.as_ptr().expose_provenance();
             // Release pairs with `shared`. Relaxed: if somebody was faster, `shared` has the Acquire.
             // Unchecked: Acquire pairs with the Release in `shared`, see there.
             if self.shared.compare_exchange(ptr::null_mut(), new.as_ptr(), AcqRel, Relaxed).is_err() {
@@ -159,53 +170,66 @@ impl<T, L: Local, const RECLAIM_AT: usize> HaphazardDomain<T, L, RECLAIM_AT> {
 unsafe fn free_shared<T>(shared: NonNull<Shared<T>>) {
     // SAFETY: the caller's contract.
     unsafe {
-        shared.drop_in_place();
+        Shared::drop_in_place(shared);
         dealloc(shared.as_ptr().cast(), Layout::new::<Shared<T>>());
     }
 }
 
 // SAFETY: contract 1 is haphazard's: its hazard is published before the barrier in `protect`, its domain
 // has a full barrier before it reads the hazards. 2 is invariant 3. 3: `retire_ptr` takes any node that is
-// not reachable. 4: nothing here calls a closure of the user's. 6: a guard is two references.
+// not reachable. 4: nothing here calls a closure of the user's.
 unsafe impl<T, L: Local, const RECLAIM_AT: usize> Domain<T, L> for HaphazardDomain<T, L, RECLAIM_AT> {
+    const SLOT_LAYOUT: Layout = Pool::<T, Private<T, L>, SLOTS>::LAYOUT;
+
     type Guard<'a>
         = HaphazardGuard<'a, T, L, RECLAIM_AT>
     where
         Self: 'a;
 
-    fn enter_home(&self) -> Option<Self::Guard<'_>> {
+    fn enter_home(&self) -> Option<Own<Self::Guard<'_>>> {
         Some(self.guard(self.pool.claim_home()?))
     }
 
-    fn enter_home_protecting(&self, node: NodePtr<T>) -> Option<Self::Guard<'_>> {
+    fn enter_home_protecting(&self, node: NodePtr<T>) -> Option<Own<Self::Guard<'_>>> {
         let mut guard = self.enter_home()?;
         guard.protect(node);
         Some(guard)
     }
 
-    fn enter(&self, permit: Permit) -> Option<Self::Guard<'_>> {
+    fn enter(&self, permit: Permit) -> Option<Own<Self::Guard<'_>>> {
         Some(self.guard(self.pool.claim(permit == Permit::Allocator)?))
     }
 
-    fn enter_protecting(&self, node: NodePtr<T>) -> Option<Self::Guard<'_>> {
+    fn enter_protecting(&self, node: NodePtr<T>) -> Option<Own<Self::Guard<'_>>> {
         let mut guard = self.enter(Permit::Nothing)?;
         guard.protect(node);
         Some(guard)
     }
 
-    fn enter_to_stay(&self) -> Option<Self::Guard<'_>> {
+    fn enter_to_stay(&self) -> Option<Own<Self::Guard<'_>>> {
         Some(self.guard(self.pool.claim_to_stay()?))
     }
 
-    fn end_stay(&self) {
+    fn end_stay(&self, guard: Own<Self::Guard<'_>>) {
         self.pool.end_stay();
+        guard.leave();
+        self.pool.forget_unused(self.pool.in_use());
     }
 
-    fn enter_with_spare(&self) -> Option<(Self::Guard<'_>, NodePtr<T>)> {
-        self.pool.iter().find_map(|slot| {
-            let mut guard = self.guard(slot.claim()?);
-            let node = guard.claim.0.private().spare.pop_exclusive()?;
-            Some((guard, node))
+    fn lend<'g>(guard: &'g mut Self::Guard<'_>) -> Self::Guard<'g> {
+        HaphazardGuard { domain: guard.domain, owner: guard.owner.lend() }
+    }
+
+    fn enter_with_spare(&self) -> Option<(Own<Self::Guard<'_>>, NodePtr<T>)> {
+        self.pool.iter().find_map(|place| {
+            let mut guard = self.guard(self.pool.claim_free(place)?);
+            match guard.spare() {
+                Some(node) => Some((guard, node)),
+                None => {
+                    guard.leave();
+                    None
+                }
+            }
         })
     }
 
@@ -214,6 +238,7 @@ unsafe impl<T, L: Local, const RECLAIM_AT: usize> Domain<T, L> for HaphazardDoma
         let mut made = Chain::allocate(nodes)?;
         if let Some(guard) = self.enter(Permit::Allocator) {
             guard.counters().allocator_calls(nodes);
+            guard.leave();
         }
         spares.reserved.fetch_add(nodes, Relaxed);
         while let Some(node) = made.pop() {
@@ -228,11 +253,14 @@ unsafe impl<T, L: Local, const RECLAIM_AT: usize> Domain<T, L> for HaphazardDoma
         shared.spares.reserved.store(0, Relaxed);
         shared.domain.eager_reclaim();
         let (_, mut freed) = shared.spares.take(0, 0);
-        for slot in self.pool.iter() {
-            let Some(claim) = slot.claim() else { continue };
+        for place in self.pool.iter() {
+            let Some(own) = self.pool.claim_free(place) else { continue };
+            let mut guard = self.guard(own);
             // SAFETY: invariant 3.
-            freed += unsafe { self.guard(claim).claim.0.private().spare.free() };
+            freed += unsafe { guard.owner.private().spare.free() };
+            guard.leave();
         }
+        self.pool.forget_unused(self.pool.in_use());
         freed
     }
 
@@ -245,11 +273,11 @@ unsafe impl<T, L: Local, const RECLAIM_AT: usize> Domain<T, L> for HaphazardDoma
 // SAFETY: as for the domain.
 unsafe impl<T, L: Local, const RECLAIM_AT: usize> Guard<T, L> for HaphazardGuard<'_, T, L, RECLAIM_AT> {
     fn spare(&mut self) -> Option<NodePtr<T>> {
-        self.claim.0.private().spare.pop_exclusive()
+        self.owner.private().spare.pop_exclusive()
     }
 
     fn spares(&mut self) -> List<T> {
-        self.claim.0.private().spare.take()
+        self.owner.private().spare.take()
     }
 
     fn refill(&mut self, permit: Permit) -> Option<NodePtr<T>> {
@@ -260,7 +288,7 @@ unsafe impl<T, L: Local, const RECLAIM_AT: usize> Guard<T, L> for HaphazardGuard
         let (chain, _) = shared?.spares.take(Haphazard::<RECLAIM_AT>::SPARE_LIMIT, usize::MAX);
         let mut spare = chain.into_list();
         let node = spare.pop_exclusive();
-        self.claim.0.private().spare = spare;
+        self.owner.private().spare = spare;
         if node.is_none() && permit == Permit::Allocator {
             self.counters().allocator_calls(1);
             return Node::allocate();
@@ -271,13 +299,14 @@ unsafe impl<T, L: Local, const RECLAIM_AT: usize> Guard<T, L> for HaphazardGuard
     fn protect(&mut self, node: NodePtr<T>) {
         // A node exists, so the domain does (invariant 1).
         if let Some(shared) = self.domain.shared() {
-            let mut private = self.claim.0.private();
+            let mut private = self.owner.private();
             let hazard = private.hazard.get_or_insert_with(|| {
                 // SAFETY: the domain stays where it is until the stack is dropped, which drops this before it.
                 let domain: &'static raw::Domain<Family> = unsafe { &*ptr::from_ref(&shared.domain) };
-                HazardPointer::new_in_domain(domain)
+                MaybeUninit::new(HazardPointer::new_in_domain(domain))
             });
-            hazard.protect_raw(node.as_ptr());
+            // SAFETY: initialised, as each is.
+            unsafe { hazard.assume_init_mut() }.protect_raw(node.as_ptr());
             // Pairs with haphazard's own between unlinking and reading the hazards.
             foreign_publish_barrier();
         }
@@ -304,12 +333,12 @@ unsafe impl<T, L: Local, const RECLAIM_AT: usize> Guard<T, L> for HaphazardGuard
         self.reset_hazard();
         let Some(shared) = self.domain.shared() else { return };
         // SAFETY: the node is ours. Invariant 2.
-        unsafe { node.as_ref() }.next.store(ptr::from_ref(shared).cast_mut().cast(), Relaxed);
+        unsafe { node.as_ref() }.set_below(ptr::from_ref(shared).cast_mut().cast());
         // SAFETY: the caller owns the node, which is not reachable any more, and it stays valid until the
         // domain gives it to `Recycle`, at the latest when the stack is dropped.
         unsafe { shared.domain.retire_ptr::<Empty<T>, Recycle<T>>(node.as_ptr().cast()) };
         let now = {
-            let retired = &mut self.claim.0.private().retired;
+            let retired = &mut self.owner.private().retired;
             *retired += 1;
             *retired
         };
@@ -317,12 +346,12 @@ unsafe impl<T, L: Local, const RECLAIM_AT: usize> Guard<T, L> for HaphazardGuard
     }
 
     fn retired(&mut self) -> usize {
-        self.claim.0.private().retired
+        self.owner.private().retired
     }
 
     fn is_due(&mut self) -> bool {
         // Unchecked: `settle` looks for itself, so a yes in vain only takes time.
-        self.claim.0.private().retired + 1 >= RECLAIM_AT || self.has_surplus()
+        self.owner.private().retired + 1 >= RECLAIM_AT || self.has_surplus()
     }
 
     fn has_surplus(&self) -> bool {
@@ -332,9 +361,9 @@ unsafe impl<T, L: Local, const RECLAIM_AT: usize> Guard<T, L> for HaphazardGuard
 
     fn settle(&mut self, permit: Permit) {
         let Some(shared) = self.domain.shared() else { return };
-        let due = self.claim.0.private().retired >= RECLAIM_AT;
+        let due = self.owner.private().retired >= RECLAIM_AT;
         if due {
-            let mut private = self.claim.0.private();
+            let mut private = self.owner.private();
             private.retired = 0;
             private.local.worked(RECLAIM_AT, true);
             shared.domain.eager_reclaim();
@@ -353,20 +382,22 @@ unsafe impl<T, L: Local, const RECLAIM_AT: usize> Guard<T, L> for HaphazardGuard
     }
 
     fn with_local<O>(&mut self, action: impl FnOnce(&mut L, &Counters) -> O) -> O {
-        let (mut private, counters) = self.claim.0.split();
+        let (mut private, counters) = self.owner.split();
         action(&mut private.local, counters)
     }
 
     fn counters(&self) -> &Counters {
-        self.claim.0.counters()
+        self.owner.counters()
     }
 }
 
-impl<T, L, const RECLAIM_AT: usize> Drop for HaphazardGuard<'_, T, L, RECLAIM_AT> {
-    fn drop(&mut self) {
+impl<T, L, const RECLAIM_AT: usize> Leave for HaphazardGuard<'_, T, L, RECLAIM_AT> {
+    unsafe fn leave(mut self) {
         // An operation that found the stack empty may still protect a node.
         // Unchecked: see `reset_hazard`.
         self.reset_hazard();
+        // SAFETY: the caller's contract.
+        unsafe { self.owner.leave() };
     }
 }
 
@@ -374,7 +405,10 @@ impl<T, L, const RECLAIM_AT: usize> Drop for HaphazardDomain<T, L, RECLAIM_AT> {
     fn drop(&mut self) {
         // Hazard records first: they borrow from the domain.
         self.pool.for_each_private(|private, _| {
-            private.hazard = None;
+            if let Some(hazard) = private.hazard.take() {
+                // SAFETY: as in `Private::hazard`.
+                drop(unsafe { hazard.assume_init() });
+            }
             // SAFETY: invariant 3.
             unsafe { private.spare.free() };
         });

@@ -57,17 +57,18 @@
 
 mod inside;
 
-use self::inside::{Extent, Inside};
+use self::inside::Extent;
 use super::chain::{Chain, List, Retired};
 use super::depot::Depot;
-use super::pool::{Claim, FEW, Pool, PrivateRef};
-use super::{Domain, Guard, Permit, sealed};
+use super::pool::{FEW, Owner, Pool, PrivateRef};
+use super::{Domain, Guard, Leave, Own, Permit, sealed};
 use crate::OutOfMemory;
 use crate::backoff::sealed::Local;
 use crate::model::{self, limit};
 use crate::stats::Counters;
 use crate::sync::initial;
 use crate::treiber::{Node, NodePtr};
+use ::alloc::alloc::Layout;
 use core::mem;
 
 /// The default engine: `N` slots in the stack itself, each with one hazard, one list of retired and one of spare
@@ -75,7 +76,14 @@ use core::mem;
 ///
 /// A context (a thread, a core, a level of interrupt) claims a slot for the time of one operation, or as long as
 /// it keeps a [`Handle`](crate::Handle). So `N` should be the number of contexts that can be inside at once:
-/// on bare metal, cores times (1 + interrupt levels). `N` is at least 1 and below 65536.
+/// on bare metal, cores times (1 + interrupt levels). `N` is at least 1, and at most [`MOST`](Slots::MOST): 65535 on processors of
+/// 64 bits, 13377 of 32, 52 of 16. Another one does not compile where a stack is made:
+///
+/// ```compile_fail
+/// use elimination_stack::{NoBackoff, Slots, Stack};
+///
+/// static NONE: Stack<u8, Slots<0>, NoBackoff> = Stack::custom();
+/// ```
 ///
 /// Nodes are used again: in a steady state no call of the allocator is left.
 ///
@@ -93,17 +101,37 @@ use core::mem;
 pub enum Slots<const N: usize> {}
 
 impl<const N: usize> Slots<N> {
+    /// The most slots in place: with more, the nodes that they hold back would have no address each.
+    pub const MOST: usize = most_slots();
     /// Retired nodes in one slot at which its owner scans the hazards.
-    pub const RETIRE_LIMIT: usize = limit(4 * N, model::RETIRE_LIMIT);
+    pub const RETIRE_LIMIT: usize = limit(4 * Self::SLOTS, model::RETIRE_LIMIT);
     /// Nodes that go to the depot, or come from it, at once.
     pub const BATCH: usize = Self::RETIRE_LIMIT;
     /// Spare nodes that one slot keeps.
     pub const SPARE_LIMIT: usize = Self::BATCH;
     /// Nodes that the depot keeps beyond those that are reserved.
-    pub const DEPOT_LIMIT: usize = limit(4 * N * N, model::DEPOT_LIMIT);
+    pub const DEPOT_LIMIT: usize = limit(4 * Self::SLOTS * Self::SLOTS, model::DEPOT_LIMIT);
+}
+
+/// The largest `N` of which `IDLE_NODES` is a size.
+const fn most_slots() -> usize {
+    let most = isize::MAX.unsigned_abs() as u64;
+    let mut slots = u16::MAX as u64;
+    while 12 * slots * slots + 4 * slots - 1 > most {
+        // Half way to what would be right if the first term was all, which is never too far.
+        slots -= (slots - most / (12 * slots)).div_ceil(2);
+    }
+    slots as usize
 }
 
 impl<const N: usize> Slots<N> {
+    /// `N`, if it is one that can be.
+    const SLOTS: usize = {
+        let message =
+            "Slots<N>: N is at least 1, and at most 65535 on processors of 64 bits, 13377 of 32 bits, 52 of 16 bits";
+        assert!(N >= 1 && N <= Self::MOST, "{}", message);
+        N
+    };
     /// Retired nodes in a slot from which on a push without a spare node scans for one, before it asks for others.
     const SCAN_LIMIT: usize = limit(3 * N, model::SCAN_LIMIT);
     /// Nodes in the depot, beyond those reserved, from which on it gives a batch back.
@@ -141,58 +169,76 @@ pub struct SlotsDomain<T, L, const N: usize> {
 }
 
 initial! { impl[T, L: Local, const N: usize] SlotsDomain<T, L, N> = SlotsDomain {
-    pool: initial!(Pool<T, Private<T, L>, N>),
+    pool: {
+        assert!(Slots::<N>::SLOTS == N);
+        initial!(Pool<T, Private<T, L>, N>)
+    },
     depot: initial!(Depot<T>),
 } }
 
 /// One context in one slot.
 pub struct SlotsGuard<'a, T, L, const N: usize> {
     domain: &'a SlotsDomain<T, L, N>,
-    claim: Claim<'a, T, Private<T, L>>,
+    owner: Owner<'a, T, Private<T, L>>,
 }
 
-// SAFETY: contract 1 is `Inside::scan`'s, see there. 2 is invariant 1 of this module and rule 1 of the depot. 3 is
-// invariant 2. 4: nothing here calls a closure of the user's or panics. 6: a guard is two references.
+// SAFETY: contract 1 is `SlotsGuard::scan`'s, see there. 2 is invariant 1 of this module and rule 1 of the depot. 3 is
+// invariant 2. 4: nothing here calls a closure of the user's or panics.
 unsafe impl<T, L: Local, const N: usize> Domain<T, L> for SlotsDomain<T, L, N> {
+    const SLOT_LAYOUT: Layout = Pool::<T, Private<T, L>, N>::LAYOUT;
+
     type Guard<'a>
         = SlotsGuard<'a, T, L, N>
     where
         Self: 'a;
 
     #[inline(always)]
-    fn enter_home(&self) -> Option<Self::Guard<'_>> {
+    fn enter_home(&self) -> Option<Own<Self::Guard<'_>>> {
         Some(self.guard(self.pool.claim_home()?))
     }
 
     #[inline(always)]
-    fn enter_home_protecting(&self, node: NodePtr<T>) -> Option<Self::Guard<'_>> {
+    fn enter_home_protecting(&self, node: NodePtr<T>) -> Option<Own<Self::Guard<'_>>> {
         Some(self.guard(self.pool.claim_home_protecting(node)?))
     }
 
     #[inline(always)]
-    fn enter(&self, permit: Permit) -> Option<Self::Guard<'_>> {
+    fn enter(&self, permit: Permit) -> Option<Own<Self::Guard<'_>>> {
         Some(self.guard(self.pool.claim(permit == Permit::Allocator)?))
     }
 
     #[inline(always)]
-    fn enter_protecting(&self, node: NodePtr<T>) -> Option<Self::Guard<'_>> {
+    fn enter_protecting(&self, node: NodePtr<T>) -> Option<Own<Self::Guard<'_>>> {
         Some(self.guard(self.pool.claim_protecting(node)?))
     }
 
-    fn enter_to_stay(&self) -> Option<Self::Guard<'_>> {
+    fn enter_to_stay(&self) -> Option<Own<Self::Guard<'_>>> {
         Some(self.guard(self.pool.claim_to_stay()?))
     }
 
-    fn end_stay(&self) {
+    fn end_stay(&self, guard: Own<Self::Guard<'_>>) {
         self.pool.end_stay();
+        guard.leave();
+        self.pool.forget_unused(self.pool.in_use());
+    }
+
+    #[inline(always)]
+    fn lend<'g>(guard: &'g mut Self::Guard<'_>) -> Self::Guard<'g> {
+        guard.lend()
     }
 
     #[cold]
-    fn enter_with_spare(&self) -> Option<(Self::Guard<'_>, NodePtr<T>)> {
-        self.pool.iter().find_map(|slot| {
-            let mut guard = self.guard(slot.claim()?);
-            let node = guard.spare().or_else(|| guard.inside().own_retired())?;
-            Some((guard, node))
+    fn enter_with_spare(&self) -> Option<(Own<Self::Guard<'_>>, NodePtr<T>)> {
+        self.pool.iter().find_map(|place| {
+            let mut guard = self.guard(self.pool.claim_free(place)?);
+            let node = guard.spare().or_else(|| guard.lend().own_retired());
+            match node {
+                Some(node) => Some((guard, node)),
+                None => {
+                    guard.leave();
+                    None
+                }
+            }
         })
     }
 
@@ -221,6 +267,7 @@ unsafe impl<T, L: Local, const N: usize> Domain<T, L> for SlotsDomain<T, L, N> {
             unsafe { guard.retire(node, false) };
             guard.settle(Permit::Nothing);
         }
+        guard.leave();
         Ok(())
     }
 
@@ -239,11 +286,16 @@ unsafe impl<T, L: Local, const N: usize> Domain<T, L> for SlotsDomain<T, L, N> {
                 unsafe { guard.retire(first, false) };
                 freed += guard.empty();
             });
+            guard.leave();
         }
-        for slot in self.pool.iter() {
-            let Some(claim) = slot.claim() else { continue };
-            freed += self.guard(claim).empty();
+        for place in self.pool.iter() {
+            let Some(own) = self.pool.claim_free(place) else { continue };
+            let mut guard = self.guard(own);
+            freed += guard.empty();
+            guard.leave();
         }
+        // Each that was in use no more is the newest in use now.
+        self.pool.forget_unused(self.pool.in_use());
         freed
     }
 
@@ -255,8 +307,16 @@ unsafe impl<T, L: Local, const N: usize> Domain<T, L> for SlotsDomain<T, L, N> {
 
 impl<T, L: Local, const N: usize> SlotsDomain<T, L, N> {
     #[inline(always)]
-    fn guard<'a>(&'a self, claim: Claim<'a, T, Private<T, L>>) -> SlotsGuard<'a, T, L, N> {
-        SlotsGuard { domain: self, claim }
+    fn guard<'a>(&'a self, own: Own<Owner<'a, T, Private<T, L>>>) -> Own<SlotsGuard<'a, T, L, N>> {
+        own.map(|owner| SlotsGuard { domain: self, owner })
+    }
+}
+
+impl<T, L, const N: usize> Leave for SlotsGuard<'_, T, L, N> {
+    #[inline(always)]
+    unsafe fn leave(self) {
+        // SAFETY: the caller's contract.
+        unsafe { self.owner.leave() };
     }
 }
 
@@ -274,36 +334,35 @@ unsafe impl<T, L: Local, const N: usize> Guard<T, L> for SlotsGuard<'_, T, L, N>
 
     #[inline(always)]
     fn refill(&mut self, permit: Permit) -> Option<NodePtr<T>> {
-        self.inside().refill(permit)
+        self.lend().refill(permit)
     }
 
     #[inline(always)]
     fn protect(&mut self, node: NodePtr<T>) {
-        self.claim.0.protect(node);
+        self.owner.protect(node);
     }
 
     #[inline(always)]
     fn keep(&mut self, node: NodePtr<T>) -> bool {
-        self.claim.0.keep(node);
+        self.owner.keep(node);
         true
     }
 
     #[inline(always)]
     fn kept(&self) -> Option<NodePtr<T>> {
-        // Unchecked: without one the pop publishes the hazard once more, which only takes longer.
-        self.claim.0.kept()
+        self.owner.kept()
     }
 
     #[inline(always)]
     fn keeps(&self, top: *mut Node<T>) -> bool {
         // Unchecked: the default says the same, in five instructions more.
-        self.claim.0.keeps(top)
+        self.owner.keeps(top)
     }
 
     #[inline(always)]
     fn unprotect(&mut self) {
         // Unchecked: left as it is, the hazard keeps one node from reuse, which the bound allows for.
-        self.claim.0.unprotect();
+        self.owner.unprotect();
     }
 
     #[inline(always)]
@@ -325,7 +384,7 @@ unsafe impl<T, L: Local, const N: usize> Guard<T, L> for SlotsGuard<'_, T, L, N>
         // Scanned as they are, mostly without a look at one of them. What was retired before waits meanwhile.
         let before = mem::replace(&mut self.private().retired, Retired::foreign(nodes));
         // Unchecked: those that stay are retired one by one.
-        self.inside().scan(Extent::All);
+        self.lend().scan(Extent::All);
         let waiting = before.len();
         let mut protected = mem::replace(&mut self.private().retired, before);
         self.counters().set_retired(waiting);
@@ -347,7 +406,7 @@ unsafe impl<T, L: Local, const N: usize> Guard<T, L> for SlotsGuard<'_, T, L, N>
     fn settle(&mut self, permit: Permit) {
         // Unchecked: to scan fewer at a time takes longer.
         if self.private().retired.len() >= Slots::<N>::RETIRE_LIMIT {
-            self.inside().scan(Extent::Part);
+            self.lend().scan(Extent::Part);
         }
         if permit == Permit::Allocator {
             self.give_back();
@@ -357,7 +416,7 @@ unsafe impl<T, L: Local, const N: usize> Guard<T, L> for SlotsGuard<'_, T, L, N>
     #[inline(always)]
     fn give_back(&mut self) {
         if self.has_surplus() {
-            self.inside().free_surplus();
+            self.lend().free_surplus();
         }
     }
 
@@ -368,25 +427,25 @@ unsafe impl<T, L: Local, const N: usize> Guard<T, L> for SlotsGuard<'_, T, L, N>
 
     #[inline(always)]
     fn with_local<O>(&mut self, action: impl FnOnce(&mut L, &Counters) -> O) -> O {
-        let (mut private, counters) = self.claim.0.split();
+        let (mut private, counters) = self.owner.split();
         action(&mut private.local, counters)
     }
 
     #[inline(always)]
     fn counters(&self) -> &Counters {
-        self.claim.0.counters()
+        self.owner.counters()
     }
 }
 
 impl<T, L: Local, const N: usize> SlotsGuard<'_, T, L, N> {
     #[inline(always)]
     fn private(&mut self) -> PrivateRef<'_, Private<T, L>> {
-        self.claim.0.private()
+        self.owner.private()
     }
 
     #[inline(always)]
-    fn inside(&mut self) -> Inside<'_, T, L, N> {
-        Inside { domain: self.domain, owner: self.claim.0.lend() }
+    fn lend(&mut self) -> SlotsGuard<'_, T, L, N> {
+        SlotsGuard { domain: self.domain, owner: self.owner.lend() }
     }
 
     /// Frees the spare nodes, and the retired ones that nobody protects. Returns how many.
@@ -394,7 +453,7 @@ impl<T, L: Local, const N: usize> SlotsGuard<'_, T, L, N> {
         // SAFETY: invariant 1.
         let spare = unsafe { self.private().spare.free() };
         // Now there is room for them, so none goes to the depot.
-        self.inside().scan(Extent::All);
+        self.lend().scan(Extent::All);
         // SAFETY: as above.
         let retired = unsafe { self.private().spare.free() };
         self.counters().allocator_calls(spare + retired);

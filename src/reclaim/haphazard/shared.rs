@@ -12,7 +12,6 @@ pub(super) struct Family;
 
 /// What has a fixed address.
 pub(super) struct Shared<T> {
-    // Dropped first: the domain's deleters put nodes into the spare list.
     pub(super) domain: raw::Domain<Family>,
     pub(super) spares: Spares<T>,
 }
@@ -62,9 +61,10 @@ impl<T> Drop for Recycle<T> {
     fn drop(&mut self) {
         // SAFETY: invariant 2.
         unsafe {
-            let shared = self.0.as_ref().next.load(Relaxed).cast::<Shared<T>>();
-            sync::assert_exclusive(&raw mut (*self.0.as_ptr()).next);
-            (*shared).spares.put(self.0, self.0, 1);
+            let shared = self.0.as_ref().below().cast::<Shared<T>>();
+            Node::assert_exclusive(self.0);
+            // Of the spare list alone, for the domain may be on its way out.
+            (&*&raw const (*shared).spares).put(self.0, self.0, 1);
         }
     }
 }
@@ -74,6 +74,21 @@ impl<T> Shared<T> {
         let (mut nodes, reserved) = (AtomicUsize::new(0), AtomicUsize::new(0));
         sync::assert_new(&mut nodes);
         Self { domain: raw::Domain::new(&Family), spares: Spares { head: Head::new(), nodes, reserved } }
+    }
+
+    /// Drops what is here. The domain first, since its deleters put nodes into the spare list: and each alone, so that nobody
+    /// has the list to itself meanwhile.
+    ///
+    /// # Safety
+    ///
+    /// Nobody uses it any more, and it is not used afterwards.
+    pub(super) unsafe fn drop_in_place(shared: NonNull<Self>) {
+        let shared = shared.as_ptr();
+        // SAFETY: the caller's contract.
+        unsafe {
+            ptr::drop_in_place(&raw mut (*shared).domain);
+            ptr::drop_in_place(&raw mut (*shared).spares);
+        }
     }
 }
 
@@ -98,11 +113,11 @@ impl<T> Spares<T> {
         while let Some(node) = NonNull::new(next) {
             // SAFETY: the list is ours since it was detached (invariant 3).
             unsafe {
-                next = node.as_ref().next.load(Relaxed);
+                next = node.as_ref().below();
                 if chain.len() < limit {
                     chain.push(node);
                 } else if others < keep {
-                    node.as_ref().next.store(top, Relaxed);
+                    node.as_ref().set_below(top);
                     top = node.as_ptr();
                     bottom = bottom.or(Some(node));
                     others += 1;

@@ -16,9 +16,11 @@
 //!
 //! The invariants are the [`pool`](super)'s.
 
+use crate::layout::{FAST_PATHS, in_this_order};
+use crate::reclaim::{Leave, Own};
 use crate::stats::Counters;
 use crate::sync::{
-    Acquire, AtomicPtr, CLAIM, FAST_PATHS, Initial, MutPtr, Relaxed, Release, UnsafeCell, array_of, initial, publish,
+    Acquire, AtomicPtr, CLAIM, Initial, MutPtr, Relaxed, Release, UnsafeCell, array_of, initial, publish,
 };
 use crate::treiber::{Node, NodePtr};
 use core::marker::PhantomData;
@@ -43,15 +45,16 @@ pub(super) fn found<T>(node: NodePtr<T>) -> *mut Node<T> {
     node.as_ptr().map_addr(|address| address | FOUND)
 }
 
-/// One hazard, plus what its owner alone may touch.
-#[cfg_attr(any(target_pointer_width = "64", not(target_os = "none")), repr(C))]
-pub struct Slot<T, P> {
-    pub(super) word: AtomicPtr<Node<T>>,
-    /// Written by the owner, read by everybody.
-    pub(crate) counters: Counters,
-    pub(super) private: UnsafeCell<P>,
-    /// A retired node that the owner keeps, or kept: for the owner's next scan. Whoever takes it out owns it.
-    pub(super) given: [AtomicPtr<Node<T>>; FAST_PATHS as usize],
+in_this_order! {
+    /// One hazard, plus what its owner alone may touch.
+    pub struct Slot<T, P> {
+        pub(super) word: AtomicPtr<Node<T>>,
+        /// Written by the owner, read by everybody.
+        pub(crate) counters: Counters,
+        pub(super) private: UnsafeCell<P>,
+        /// A retired node that the owner keeps, or kept: for the owner's next scan. Whoever takes it out owns it.
+        pub(super) given: [AtomicPtr<Node<T>>; FAST_PATHS as usize],
+    }
 }
 
 initial! { impl[T, P: Initial] Slot<T, P> = Slot {
@@ -64,16 +67,11 @@ initial! { impl[T, P: Initial] Slot<T, P> = Slot {
 impl<T, P> Slot<T, P> {
     /// Takes the slot if it is free; `word` is [`claimed`] or a node to protect.
     #[inline(always)]
-    pub(super) fn try_claim(&self, word: *mut Node<T>) -> Option<Claim<'_, T, P>> {
+    pub(super) fn try_claim(&self, word: *mut Node<T>) -> Option<Own<Owner<'_, T, P>>> {
         // Weak: who fails for no reason comes back.
         self.word.compare_exchange_weak(free(), word, CLAIM, Relaxed).ok()?;
-        Some(Claim(Owner(self)))
-    }
-
-    /// Takes this slot, if it is free.
-    pub(crate) fn claim(&self) -> Option<Claim<'_, T, P>> {
-        // Unchecked: the exchange alone says the same, but takes the cache line from who is inside.
-        if self.word.load(Relaxed).is_null() { self.try_claim(claimed()) } else { None }
+        // SAFETY: it was free, and is claimed now.
+        Some(unsafe { Own::new(Owner(self)) })
     }
 }
 
@@ -149,7 +147,8 @@ impl<T, P> Owner<'_, T, P> {
     pub(crate) fn kept(&self) -> Option<NodePtr<T>> {
         // Relaxed: nobody else writes the word (invariant 1).
         let word = self.0.word.load(Relaxed);
-        // Unchecked: without one the pop publishes the hazard once more, which only takes longer.
+        // To ask for both tags would take four instructions more.
+        debug_assert!(FOUND == 0 || word.addr() & FOUND == 0, "a pop protects a node");
         // SAFETY: the slot has an owner, so the word is not null.
         (word != claimed()).then(|| unsafe { NonNull::new_unchecked(word) })
     }
@@ -182,14 +181,11 @@ impl<T, P> Owner<'_, T, P> {
     }
 }
 
-/// A claimed slot. Dropping it leaves the slot.
-pub struct Claim<'a, T, P>(pub(crate) Owner<'a, T, P>);
-
-impl<T, P> Drop for Claim<'_, T, P> {
+impl<T, P> Leave for Owner<'_, T, P> {
     #[inline(always)]
-    fn drop(&mut self) {
+    unsafe fn leave(self) {
         // Release pairs with the Acquire of the next claim (invariant 2), and with `READ_HAZARD`: what this
         // context read of the node it protected happens before the node's reuse.
-        self.0.0.word.store(free(), Release);
+        self.0.word.store(free(), Release);
     }
 }

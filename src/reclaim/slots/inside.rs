@@ -1,27 +1,16 @@
 //! What goes on inside a slot, out of the common case: nodes for one that has none, scans, surplus.
 
-use super::{Private, Slots, SlotsDomain};
+use super::{Private, Slots, SlotsDomain, SlotsGuard};
 use crate::backoff::sealed::Local;
 use crate::reclaim::Permit;
 use crate::reclaim::chain::Retired;
-use crate::reclaim::pool::{FEW, Owner};
+use crate::reclaim::pool::{FEW, InUse};
 use crate::sync::{hash, scan_barrier};
 use crate::treiber::{Node, NodePtr};
 use core::mem;
 use core::ops::BitOr;
 
-/// A [`SlotsGuard`](super::SlotsGuard), lent for a while. Two words, passed by value: so a guard need not be in memory.
-pub(super) struct Inside<'a, T, L, const N: usize> {
-    pub(super) domain: &'a SlotsDomain<T, L, N>,
-    pub(super) owner: Owner<'a, T, Private<T, L>>,
-}
-
-impl<T, L: Local, const N: usize> Inside<'_, T, L, N> {
-    #[inline(always)]
-    fn lend(&mut self) -> Inside<'_, T, L, N> {
-        Inside { domain: self.domain, owner: self.owner.lend() }
-    }
-
+impl<T, L: Local, const N: usize> SlotsGuard<'_, T, L, N> {
     /// A node for a slot that has no spare one.
     #[cold]
     #[inline(never)]
@@ -80,7 +69,8 @@ impl<T, L: Local, const N: usize> Inside<'_, T, L, N> {
             unsafe { self.owner.private().retired.push(node, false) };
         }
         scan_barrier();
-        let filter = self.domain.filter(self.owner.private().retired.is_foreign());
+        let slots = self.domain.pool.in_use();
+        let filter = filter(slots, self.owner.private().retired.is_foreign());
         let left = {
             let mut private = self.owner.private();
             let private = &mut *private;
@@ -96,13 +86,15 @@ impl<T, L: Local, const N: usize> Inside<'_, T, L, N> {
                 // SAFETY: nobody protects the nodes.
                 unsafe { self.domain.depot.put(private.retired.take().into_list(), Slots::<N>::BATCH) };
             } else {
-                self.domain.sort(private, filter, extent);
+                self.domain.sort(private, slots, filter, extent);
             }
             let left = private.retired.len();
             private.local.worked(before - left, used_up);
             left
         };
         self.owner.counters().set_retired(left);
+        // Whoever scans sees to it that scans are short again once a crowd has gone.
+        self.domain.pool.forget_unused(slots);
     }
 
     /// Gives nodes back until the depot has no surplus: this slot's spare ones, which then come from the depot.
@@ -127,34 +119,22 @@ impl<T, L: Local, const N: usize> Inside<'_, T, L, N> {
 }
 
 impl<T, L: Local, const N: usize> SlotsDomain<T, L, N> {
-    /// Reads the hazards; those on nodes that are only kept not, unless `kept` is set. A bit for each of them, see [`filter_bit`]:
-    /// so nearly all nodes pass without a look at each hazard for each of them. With few slots all or none, for the look at each
-    /// node would be code for nothing.
-    #[inline(always)]
-    fn filter(&self, kept: bool) -> usize {
-        if N <= FEW {
-            // Unchecked: to look for each node's hazard in vain takes time, but finds none.
-            return if self.pool.protects_any() { usize::MAX } else { 0 };
-        }
-        self.pool.hazards(kept).map(filter_bit).fold(0, BitOr::bitor)
-    }
-
     /// Sorts retired nodes one by one, and passes what is too much of spare ones on to the depot.
     #[inline(always)]
-    fn sort(&self, private: &mut Private<T, L>, filter: usize, extent: Extent) {
+    fn sort(&self, private: &mut Private<T, L>, slots: InUse<'_, T, Private<T, L>, N>, filter: usize, extent: Extent) {
         let retired = &mut private.retired;
         let foreign = retired.is_foreign();
         // Unchecked: to look at all takes longer at a time.
         let part = N > FEW && extent == Extent::Part && retired.is_newly_foreign();
-        let mut more = if part { self.pool.iter().count() } else { 0 };
+        let mut more = if part { slots.count() } else { 0 };
         let mut nodes = retired.take();
         let mut spares = private.spare.count();
         while let Some(node) = nodes.pop() {
             // SAFETY: the nodes were in our lists, or we have got them for some that were; invariants 1 and 4.
             unsafe {
                 // Unchecked: without the filter the look at all hazards says the same, and takes longer.
-                if filter & filter_bit(node.as_ptr()) != 0 && self.pool.protects(node) {
-                    if let Some(node) = self.pool.give(node) {
+                if filter & filter_bit(node.as_ptr()) != 0 && slots.protects(node) {
+                    if let Some(node) = slots.give(node) {
                         retired.push(node, foreign);
                     }
                 } else {
@@ -182,6 +162,18 @@ impl<T, L: Local, const N: usize> SlotsDomain<T, L, N> {
         }
         retired.leave();
     }
+}
+
+/// Reads the hazards; those on nodes that are only kept not, unless `kept` is set. A bit for each of them, see [`filter_bit`]:
+/// so nearly all nodes pass without a look at each hazard for each of them. With few slots all or none, for the look at each
+/// node would be code for nothing.
+#[inline(always)]
+fn filter<T, P, const N: usize>(slots: InUse<'_, T, P, N>, kept: bool) -> usize {
+    if N <= FEW {
+        // Unchecked: to look for each node's hazard in vain takes time, but finds none.
+        return if slots.protects_any() { usize::MAX } else { 0 };
+    }
+    slots.hazards(kept).map(filter_bit).fold(0, BitOr::bitor)
 }
 
 /// How many nodes a scan sorts one by one.

@@ -1,0 +1,80 @@
+//! Where a push finds its value: in its hands, or, if it is large, where the caller has it.
+
+use crate::treiber::{Node, NodePtr};
+use core::mem;
+
+/// What a push puts into its node, and gives back if there is none.
+pub(crate) trait Source<T>: Sized {
+    /// Puts the value into a node.
+    ///
+    /// # Safety
+    ///
+    /// As [`Node::put`].
+    unsafe fn put(self, node: NodePtr<T>);
+
+    fn into_value(self) -> T;
+}
+
+/// The value itself: in registers, where the compiler can have it there.
+impl<T> Source<T> for T {
+    #[inline(always)]
+    unsafe fn put(self, node: NodePtr<T>) {
+        // SAFETY: the caller's contract.
+        unsafe { Node::put(node, self) };
+    }
+
+    fn into_value(self) -> T {
+        self
+    }
+}
+
+/// A value that stays where it is until it is put into a node or given back: without optimisation, to hand a large one from
+/// function to function takes room for it in each. Whoever made this forgets the value afterwards, unless the push unwinds.
+pub(crate) struct Parked<T>(*const T);
+
+impl<T> Parked<T> {
+    /// # Safety
+    ///
+    /// The pointer is valid for a read for as long as this is used, and the value not used afterwards.
+    #[inline(always)]
+    pub(crate) unsafe fn new(value: *const T) -> Self {
+        Self(value)
+    }
+
+    /// Whether a value would be handed over in memory in any case.
+    pub(crate) const fn is_large() -> bool {
+        mem::size_of::<T>() > 2 * mem::size_of::<usize>()
+    }
+}
+
+impl<T> Source<T> for Parked<T> {
+    #[inline(always)]
+    unsafe fn put(self, node: NodePtr<T>) {
+        // SAFETY: the caller's contract, and that of `new`.
+        unsafe { Node::put_copy(node, self.0) };
+    }
+
+    fn into_value(self) -> T {
+        // SAFETY: that of `new`.
+        unsafe { self.0.read() }
+    }
+}
+
+/// `parked!(value: T => push)`: the expression, with the value parked if it is large.
+macro_rules! parked {
+    ($value:ident: $T:ty => $push:expr) => {
+        if const { crate::operation::Parked::<$T>::is_large() } {
+            let pushed = {
+                // SAFETY: forgotten below. What unwinds, for want of memory, has not used the value.
+                let $value = unsafe { crate::operation::Parked::new(&raw const $value) };
+                $push
+            };
+            core::mem::forget($value);
+            pushed
+        } else {
+            $push
+        }
+    };
+}
+
+pub(crate) use parked;
