@@ -1,0 +1,82 @@
+//! How much of the caller's stack a call needs, for a value that is larger than what a program can spare of it.
+//!
+//! Nodes are made where they are, and a large value goes into its node from where the caller has it. Optimisation would hide a
+//! copy too many, so `ci/test` runs this suite without; by itself it holds as well.
+
+#![cfg(all(unix, not(elimination_stack_loom), not(miri)))]
+
+use elimination_stack::{NoBackoff, Slots, Stack};
+use std::env;
+use std::mem::{MaybeUninit, forget};
+use std::process::{Command, Stdio};
+use std::thread;
+
+const SIZE: usize = 256 << 10;
+/// What a thread needs for all else.
+const ELSE: usize = 48 << 10;
+
+type Large = MaybeUninit<[u8; SIZE]>;
+type Small = Stack<Large, Slots<2>, NoBackoff>;
+
+const VALUE: Large = MaybeUninit::uninit();
+
+/// A call, and how many values the stack of its caller has to have room for, with what the caller itself has there.
+type Call = (&'static str, fn(), usize);
+
+const CALLS: [Call; 13] = [
+    ("push", || default().push(VALUE), 4),
+    ("push on few slots", || small().push(VALUE), 4),
+    ("Handle::push", || small().handle().push(VALUE), 4),
+    ("Vec::push", || Vec::new().push(VALUE), 4),
+    ("try_push", || forget(small().try_push(VALUE)), 7),
+    ("push_spare", || forget(small().push_spare(VALUE)), 7),
+    ("reserve", || small().reserve(3).unwrap(), 0),
+    ("reclaim", || drop((small().reserve(3), small().reclaim())), 0),
+    ("drop", || drop(Stack::<Large>::new()), 0),
+    ("drop of values", || drop(with_values()), 0),
+    ("take_all", || drop(with_values().take_all()), 0),
+    ("handle", || drop(small().handle()), 0),
+    ("is_empty", || assert!(small().is_empty()), 0),
+];
+
+/// Stacks that are not dropped, for that is a call of its own.
+fn default() -> &'static Stack<Large> {
+    Box::leak(Box::default())
+}
+
+fn small() -> &'static Small {
+    Box::leak(Box::default())
+}
+
+/// Made by a thread that has room.
+fn with_values() -> Small {
+    thread::Builder::new()
+        .stack_size(64 * SIZE)
+        .spawn(|| {
+            let stack = Small::custom();
+            (0..40).for_each(|_| stack.push(VALUE));
+            stack
+        })
+        .unwrap()
+        .join()
+        .unwrap()
+}
+
+/// A thread without room ends the process, so each call has one of its own: this very test, told by the environment what to do.
+const ORDER: &str = "ELIMINATION_STACK_CALL";
+
+#[test]
+fn calls_need_little_of_the_stack() {
+    if let Ok(order) = env::var(ORDER) {
+        let (_, call, values) = CALLS.iter().find(|call| call.0 == order).unwrap();
+        thread::Builder::new().stack_size(values * SIZE + ELSE).spawn(*call).unwrap().join().unwrap();
+        return;
+    }
+    for (name, _, values) in CALLS {
+        let mut again = Command::new(env::current_exe().unwrap());
+        again.arg("--exact").arg("calls_need_little_of_the_stack").env(ORDER, name).stdout(Stdio::null());
+        let output = again.output().unwrap();
+        let printed = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{name} needs room for more than {values} values: {printed}");
+    }
+}
