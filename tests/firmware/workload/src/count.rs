@@ -4,10 +4,9 @@
 //! function that does nothing is subtracted: what is left is the operation without its call and return. The
 //! emulator counts the instructions themselves (`-icount`), so the figures repeat exactly.
 
-use crate::{Operations, heap};
+use crate::{Operations, console::println, heap};
 use core::hint::black_box;
 use elimination_stack::{Backoff, Reclaim, Stack};
-use semihosting::println;
 
 /// A machine's counter of executed instructions.
 pub trait Counter {

@@ -3,11 +3,11 @@
 //! Only the allocator and the counters use it; the stack does not.
 
 use crate::hart;
-use core::sync::atomic::{
+use critical_section::{Impl, RawRestoreState, set_impl};
+use portable_atomic::{
     AtomicUsize,
     Ordering::{Acquire, Relaxed, Release},
 };
-use critical_section::{Impl, RawRestoreState, set_impl};
 
 const FREE: usize = usize::MAX;
 

@@ -8,7 +8,7 @@
 
 use crate::random::Random;
 use core::ops::Range;
-use core::sync::atomic::{AtomicU32, AtomicUsize, Ordering::Relaxed};
+use portable_atomic::{AtomicU32, AtomicUsize, Ordering::Relaxed};
 
 /// The most values that the handler pops at once: enough to make a slot scan the hazards.
 const DEEPEST: usize = 40;

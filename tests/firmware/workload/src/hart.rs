@@ -1,6 +1,6 @@
 //! What each hart is doing now: in the middle of an operation, in its interrupt handler.
 
-use core::sync::atomic::{AtomicBool, AtomicU32, Ordering, Ordering::Relaxed, compiler_fence};
+use portable_atomic::{AtomicBool, AtomicU32, Ordering, Ordering::Relaxed, compiler_fence};
 
 /// The most harts that a machine here has.
 pub const MAX_HARTS: usize = 8;
@@ -24,7 +24,7 @@ static STATES: [State; MAX_HARTS] = [const {
 
 /// The number of the hart that executes this.
 pub fn number() -> usize {
-    #[cfg(target_arch = "arm")]
+    #[cfg(any(target_arch = "arm", target_arch = "avr"))]
     let number = 0;
     #[cfg(any(target_arch = "riscv32", target_arch = "riscv64"))]
     let number = {

@@ -7,11 +7,16 @@ use core::mem::MaybeUninit;
 use critical_section::Mutex;
 use embedded_alloc::LlffHeap;
 
-/// Bytes of the heap: most of the smallest machine's memory, which has no compare-exchange; more elsewhere.
-const SIZE: usize = match (cfg!(target_has_atomic = "ptr"), cfg!(target_pointer_width = "64")) {
-    (false, _) => 9 << 10,
-    (true, false) => 256 << 10,
-    (true, true) => 4 << 20,
+/// Bytes of the heap: most of the memory of the smallest machine of 32 bits, which has no compare-exchange; more where
+/// there is more; and on one of 16 bits little more than the nodes need.
+const SIZE: usize = if cfg!(target_pointer_width = "16") {
+    1536
+} else if cfg!(not(target_has_atomic = "ptr")) {
+    9 << 10
+} else if cfg!(target_pointer_width = "32") {
+    256 << 10
+} else {
+    4 << 20
 };
 
 /// What the allocator has seen.

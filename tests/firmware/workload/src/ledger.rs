@@ -1,7 +1,7 @@
 //! Which values went in and which came out.
 
 use core::ops::Add;
-use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use portable_atomic::{AtomicU32, Ordering::Relaxed};
 
 /// A sum of values: in any order the same, and another if one is lost, invented or out twice.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -4,15 +4,15 @@
 //! it up; the answer is known. Meanwhile timer interrupts on each hart push jobs of their own, and take and
 //! return others. Rounds repeat until enough interrupts have hit the middle of an operation.
 
+use crate::console::println;
 use crate::handler::{Handler, Interrupted};
 use crate::ledger::{Ledger, Totals};
 use crate::{Board, Operations, hart, heap};
-use core::sync::atomic::{
+use elimination_stack::{Backoff, PushErrorKind, Reclaim, Stack};
+use portable_atomic::{
     AtomicBool, AtomicU32, AtomicU64, AtomicUsize,
     Ordering::{AcqRel, Acquire, Relaxed},
 };
-use elimination_stack::{Backoff, PushErrorKind, Reclaim, Stack};
-use semihosting::println;
 
 /// At least so many rounds, whatever happened in them, each of which adds up the numbers from 0 to `NUMBERS`,
 const ROUNDS: u32 = 8;
@@ -336,7 +336,7 @@ impl<R: Reclaim, B: Backoff, const HARTS: usize> ManyHarts<R, B, HARTS> {
         let counts = heap::counts();
         println!(
             "ok: {} rounds, {} jobs, sum {:08x}; {} interrupts, {} inside an operation; at most {} nodes of {} \
-             bytes (bound {}, {} of it reserved), {} other allocations; {:?}",
+             bytes (bound {}, {} of it reserved), {} other allocations",
             self.rounds.load(Relaxed),
             jobs.count,
             jobs.sum,
@@ -347,8 +347,8 @@ impl<R: Reclaim, B: Backoff, const HARTS: usize> ManyHarts<R, B, HARTS> {
             self.bound(),
             self.reserved,
             counts.others,
-            crate::statistics(&self.stack),
         );
+        crate::print_statistics(&self.stack);
     }
 }
 

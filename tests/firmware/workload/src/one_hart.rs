@@ -3,16 +3,14 @@
 //! Four phases: the main loop calls the stack, then a handle; first with the allocator behind it, then with
 //! reserved nodes, when neither it nor the handler may need the allocator any more.
 
+use crate::console::println;
 use crate::handler::{Handler, Interrupted};
 use crate::ledger::Ledger;
 use crate::random::Random;
 use crate::{Board, Operations, hart, heap};
-use core::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 use elimination_stack::{Backoff, PushErrorKind, Reclaim, Stack};
-use semihosting::println;
+use portable_atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 
-/// The interrupts, of a hundred, that must have hit an operation of the main loop.
-const HITS: u32 = 50;
 /// The main loop pushes while there are fewer values than this.
 const MAIN_LIMIT: u32 = 24;
 /// The handler pushes while there are fewer values than this.
@@ -78,7 +76,7 @@ impl<R: Reclaim, B: Backoff> OneHart<R, B> {
         self.phase::<M>(&random, &mut self.stack.handle(), false);
         assert_eq!(heap::counts().calls, calls, "the allocator was called although nodes were reserved");
         self.check(reserved);
-        self.report(most_nodes, reserved);
+        self.report::<M>(most_nodes, reserved);
     }
 
     /// The timer interrupt.
@@ -131,7 +129,7 @@ impl<R: Reclaim, B: Backoff> OneHart<R, B> {
     }
 
     fn new_value(&self) -> u32 {
-        let value = self.last_of_main.load(Relaxed) + 2;
+        let value = next(self.last_of_main.load(Relaxed));
         self.last_of_main.store(value, Relaxed);
         self.main.push(value);
         value
@@ -151,13 +149,13 @@ impl<R: Reclaim, B: Backoff> OneHart<R, B> {
         assert_eq!(counts.others, 0, "more contexts than slots?");
     }
 
-    fn report(&self, most_nodes: u32, reserved: usize) {
+    fn report<M: Board>(&self, most_nodes: u32, reserved: usize) {
         let (hits, interrupts) = (hart::hits(), hart::interrupts());
-        assert!(hits >= interrupts / 100 * HITS, "only {hits} of {interrupts} interrupts hit an operation");
+        assert!(hits >= interrupts / 100 * M::HITS, "only {hits} of {interrupts} interrupts hit an operation");
         let totals = self.main.popped() + self.handler.popped();
         println!(
             "ok: {} values, sum {:08x}; {} interrupts, {} inside an operation; at most {} nodes of {} bytes (bound \
-             {}), {} pushes refused; with {} reserved, no call of the allocator, none refused; {:?}",
+             {}), {} pushes refused; with {} reserved, no call of the allocator, none refused",
             totals.count,
             totals.sum,
             interrupts,
@@ -167,8 +165,8 @@ impl<R: Reclaim, B: Backoff> OneHart<R, B> {
             bound::<R, B>(0),
             self.refusals.load(Relaxed),
             reserved,
-            crate::statistics(&self.stack),
         );
+        crate::print_statistics(&self.stack);
     }
 }
 
@@ -202,10 +200,16 @@ impl<R: Reclaim, B: Backoff> Interrupted for OneHart<R, B> {
     }
 
     fn make(&self) -> Option<usize> {
-        let value = self.last_of_handler.load(Relaxed) + 2;
+        let value = next(self.last_of_handler.load(Relaxed));
         self.last_of_handler.store(value, Relaxed);
         Some(value as usize)
     }
+}
+
+/// The value of a context after `value`: as that one even or odd, not 0, and small enough for the handler to keep in a
+/// word. On a machine of 16 bits they begin again.
+fn next(value: u32) -> u32 {
+    if value as usize > usize::MAX - 3 { 2 + (value & 1) } else { value + 2 }
 }
 
 /// The documented bound on the nodes that the stack holds.

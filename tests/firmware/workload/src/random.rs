@@ -1,6 +1,6 @@
 //! Numbers that look random and repeat exactly.
 
-use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use portable_atomic::{AtomicU32, Ordering::Relaxed};
 
 /// Marsaglia's 32-bit xorshift. Only one context uses a generator, so loads and stores suffice.
 pub struct Random(AtomicU32);
