@@ -3,7 +3,7 @@
 #![no_std]
 
 use cortex_m::peripheral::{SCB, SYST};
-use workload::{Board, count::Counter};
+use workload::{Board, count::Counter, sleep::Sleep};
 
 #[doc(hidden)]
 pub use {cortex_m, cortex_m_rt, elimination_stack, workload};
@@ -50,6 +50,18 @@ impl Board for Ticking {
     }
 }
 
+impl Sleep for Ticking {
+    const EXACT: bool = true;
+
+    fn masked<R>(work: impl FnOnce() -> R) -> R {
+        cortex_m::interrupt::free(|_| work())
+    }
+
+    fn wait_for_interrupt() {
+        cortex_m::asm::wfi();
+    }
+}
+
 /// The machine, while instructions are counted.
 pub struct Counting;
 
@@ -81,6 +93,30 @@ macro_rules! one_hart {
         use $crate::workload::one_hart::OneHart;
 
         static WORKLOAD: OneHart<$reclaim, $backoff> = OneHart::new();
+
+        #[$crate::cortex_m_rt::entry]
+        fn main() -> ! {
+            WORKLOAD.run::<$crate::Ticking>();
+            $crate::workload::exit()
+        }
+
+        #[$crate::cortex_m_rt::exception]
+        fn SysTick() {
+            WORKLOAD.interrupt::<$crate::Ticking>();
+        }
+
+        $crate::faults!();
+    };
+}
+
+/// An image that sleeps between two interrupts: `sleep!(Masked)`.
+#[macro_export]
+macro_rules! sleep {
+    ($manner:ident) => {
+        use $crate::elimination_stack::{NoBackoff, Slots};
+        use $crate::workload::sleep::{Manner, Sleeper};
+
+        static WORKLOAD: Sleeper<Slots<2>, NoBackoff> = Sleeper::new(Manner::$manner);
 
         #[$crate::cortex_m_rt::entry]
         fn main() -> ! {

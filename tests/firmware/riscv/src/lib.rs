@@ -3,7 +3,7 @@
 #![no_std]
 
 use riscv::register::{mcause, mepc, mie, minstret, mtval};
-use workload::{Board, count::Counter, hart};
+use workload::{Board, count::Counter, hart, sleep::Sleep};
 
 #[doc(hidden)]
 pub use {elimination_stack, riscv, riscv_rt, workload};
@@ -56,6 +56,18 @@ impl Board for Ticking {
     }
 }
 
+impl Sleep for Ticking {
+    const EXACT: bool = true;
+
+    fn masked<R>(work: impl FnOnce() -> R) -> R {
+        riscv::interrupt::free(work)
+    }
+
+    fn wait_for_interrupt() {
+        riscv::asm::wfi();
+    }
+}
+
 /// Lets this hart's timer interrupt through; none is due yet.
 pub fn enable_interrupts() {
     set_due(u64::MAX);
@@ -93,6 +105,29 @@ macro_rules! one_hart {
         use $crate::workload::one_hart::OneHart;
 
         static WORKLOAD: OneHart<$reclaim, $backoff> = OneHart::new();
+
+        #[$crate::riscv_rt::entry]
+        fn main() -> ! {
+            $crate::enable_interrupts();
+            WORKLOAD.run::<$crate::Ticking>();
+            $crate::workload::exit()
+        }
+
+        #[$crate::riscv_rt::core_interrupt($crate::riscv::interrupt::Interrupt::MachineTimer)]
+        fn timer() {
+            WORKLOAD.interrupt::<$crate::Ticking>();
+        }
+    };
+}
+
+/// An image that sleeps between two interrupts: `sleep!(Masked)`.
+#[macro_export]
+macro_rules! sleep {
+    ($manner:ident) => {
+        use $crate::elimination_stack::{NoBackoff, Slots};
+        use $crate::workload::sleep::{Manner, Sleeper};
+
+        static WORKLOAD: Sleeper<Slots<2>, NoBackoff> = Sleeper::new(Manner::$manner);
 
         #[$crate::riscv_rt::entry]
         fn main() -> ! {

@@ -1,0 +1,6 @@
+//! The main loop sleeps between two interrupts, and misses one that comes before it sleeps. This image is to hang.
+
+#![no_std]
+#![no_main]
+
+board_cortex_m::sleep!(Careless);
