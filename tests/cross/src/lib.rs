@@ -49,17 +49,34 @@ unsafe impl GlobalAlloc for Bump {
 #[global_allocator]
 static ALLOCATOR: Bump = Bump { heap: UnsafeCell::new([0; HEAP_BYTES]), used: UnsafeCell::new(0) };
 
+#[cfg(feature = "critical-section")]
+mod critical_section {
+    use critical_section::{Impl, RawRestoreState, set_impl};
+
+    struct Nothing;
+
+    set_impl!(Nothing);
+
+    // SAFETY: an image has one thread and no interrupt handlers (and does not run).
+    unsafe impl Impl for Nothing {
+        unsafe fn acquire() -> RawRestoreState {}
+        unsafe fn release(_: RawRestoreState) {}
+    }
+}
+
 #[panic_handler]
 fn panic(_: &PanicInfo<'_>) -> ! {
     loop {}
 }
 
-/// Declares the image's entry. `$body` gets a value that the optimiser knows nothing about.
+/// Declares the image's entry. `$body` gets a value that the optimiser knows nothing about. On AVR the entry is the one of
+/// the C library, which comes with the linker.
 #[macro_export]
 macro_rules! image {
     ($body:expr) => {
-        #[unsafe(no_mangle)]
-        extern "C" fn _start() -> ! {
+        #[cfg_attr(target_arch = "avr", unsafe(export_name = "main"))]
+        #[cfg_attr(not(target_arch = "avr"), unsafe(export_name = "_start"))]
+        extern "C" fn start() -> ! {
             $crate::use_allocator();
             let body: fn(u32) = $body;
             body(core::hint::black_box(1));

@@ -43,6 +43,8 @@ cross::image!(|value| {
         Stack<u32, Slots<2>, Exponential>,
         Stack<u32, Slots<2>, Elimination<2>>
     );
+    let small = value as u16;
+    exercise!(small; Stack<u16>, Stack<u16, Slots<2>, NoBackoff>);
     #[cfg(target_has_atomic = "ptr")]
     exercise!(value;
         Stack<u32, Haphazard, NoBackoff>,
