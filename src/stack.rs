@@ -159,6 +159,8 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
 
     /// Pops the value on top; `None` if there is none.
     ///
+    /// The push of the value happens before this. `None` orders nothing: see [Ordering](crate#ordering) before you sleep on it.
+    ///
     /// Allocates: never on [`Slots`], but see [`Haphazard`](crate::Haphazard). Frees: may give surplus nodes back.
     /// Waits: no longer than its back-off; but if all slots are claimed, until one is free. Lock-free: yes, while a
     /// slot is free. From an interrupt handler: see [`Stack::try_pop`].
@@ -191,7 +193,7 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
         Ok(self.pop_slowly(guard, top, Past::Nothing, Permit::Nothing, None))
     }
 
-    /// Whether there is no value, at the moment.
+    /// Whether there is no value, at the moment. The answer orders nothing: see [Ordering](crate#ordering) before you sleep on it.
     ///
     /// Allocates: never. Waits: never. Lock-free: yes. From an interrupt handler: yes.
     pub fn is_empty(&self) -> bool {

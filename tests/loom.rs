@@ -14,6 +14,7 @@ mod models;
 
 use elimination_stack::{Elimination, Exponential, NoBackoff, PushError, Slots, Stack};
 use loom::sync::Arc;
+use loom::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed, Ordering::SeqCst, fence};
 use loom::thread;
 use models::{assert_all, check, pop, pop_by_handle, pop_push_pop_by_handle, race, reuse};
 use std::mem;
@@ -432,4 +433,136 @@ fn pop_after_elimination_against_reuse_of_the_node() {
             assert_all(done, &[1, 2, 3, 4]);
         });
     }
+}
+
+/// Whether `outcome` is true in some execution.
+fn may_be(preemptions: usize, outcome: impl Fn() -> bool + Send + Sync + 'static) -> bool {
+    // Not loom's: it outlives the executions.
+    let seen = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let see = seen.clone();
+    check(preemptions, move || {
+        if outcome() {
+            see.store(true, Relaxed);
+        }
+    });
+    seen.load(Relaxed)
+}
+
+/// A worker says that it sleeps, then `finds_nothing`; another context pushes, then looks for sleepers. Whether both may find
+/// nothing, so that nobody wakes the worker.
+fn wake_up_may_be_lost(finds_nothing: fn(&Plain<1>) -> bool, worker_has_fence: bool, other_has_fence: bool) -> bool {
+    may_be(3, move || {
+        let shared = Arc::new((Plain::<1>::custom(), AtomicBool::new(false)));
+        let worker = {
+            let shared = shared.clone();
+            thread::spawn(move || {
+                let (stack, sleeping) = &*shared;
+                sleeping.store(true, Relaxed);
+                if worker_has_fence {
+                    fence(SeqCst);
+                }
+                finds_nothing(stack)
+            })
+        };
+        let (stack, sleeping) = &*shared;
+        stack.push(1);
+        if other_has_fence {
+            fence(SeqCst);
+        }
+        let wakes = sleeping.load(Relaxed);
+        worker.join().unwrap() && !wakes
+    })
+}
+
+/// The section "Ordering" of the README: a worker may sleep after an empty look if both sides have a fence; each is needed.
+#[test]
+fn sleepers_need_both_fences() {
+    let looks: [fn(&Plain<1>) -> bool; 4] = [
+        Stack::is_empty,
+        |stack| stack.pop().is_none(),
+        |stack| stack.try_pop() == Ok(None),
+        |stack| stack.handle().pop().is_none(),
+    ];
+    for finds_nothing in looks {
+        assert!(!wake_up_may_be_lost(finds_nothing, true, true), "with both fences");
+        assert!(wake_up_may_be_lost(finds_nothing, false, true), "without the worker's");
+        assert!(wake_up_may_be_lost(finds_nothing, true, false), "without the other's");
+    }
+}
+
+/// Each of two contexts pushes to a stack of its own, then pops from the other's. Whether both may find nothing.
+fn both_may_find_nothing(with_fences: bool) -> bool {
+    may_be(3, move || {
+        let stacks = Arc::new((Plain::<1>::custom(), Plain::<1>::custom()));
+        let push_pop = move |mine: &Plain<1>, others: &Plain<1>| {
+            mine.push(1);
+            if with_fences {
+                fence(SeqCst);
+            }
+            others.pop()
+        };
+        let other = {
+            let stacks = stacks.clone();
+            thread::spawn(move || push_pop(&stacks.1, &stacks.0))
+        };
+        let found = push_pop(&stacks.0, &stacks.1);
+        other.join().unwrap().is_none() && found.is_none()
+    })
+}
+
+/// One stack is linearizable, two together are not: a pop that found nothing orders nothing.
+#[test]
+fn two_stacks_need_fences() {
+    assert!(both_may_find_nothing(false), "without fences");
+    assert!(!both_may_find_nothing(true), "with fences");
+}
+
+/// What one context has written before it pushes, the other one sees once it has got the value.
+fn assert_push_before_pop<S: Send + Sync + 'static>(make: fn() -> S, push: fn(&S), pop: fn(&S) -> bool) {
+    check(3, move || {
+        let shared = Arc::new((make(), AtomicU32::new(0)));
+        let pushing = {
+            let shared = shared.clone();
+            thread::spawn(move || {
+                shared.1.store(1, Relaxed);
+                push(&shared.0);
+            })
+        };
+        if pop(&shared.0) {
+            assert_eq!(shared.1.load(Relaxed), 1, "what was written before the push");
+        }
+        pushing.join().unwrap();
+    });
+}
+
+/// A push happens before the pop that returns its value, whichever calls the two are, and where the two meet.
+#[test]
+fn push_happens_before_pop() {
+    let pushes: [fn(&Plain<2>); 4] = [
+        |stack| stack.push(1),
+        |stack| stack.push_all([1]),
+        |stack| stack.handle().push(1),
+        |stack| stack.push_spare(1).unwrap(),
+    ];
+    let pops: [fn(&Plain<2>) -> bool; 4] = [
+        |stack| stack.pop().is_some(),
+        |stack| stack.try_pop().is_ok_and(|value| value.is_some()),
+        |stack| stack.handle().pop().is_some(),
+        |stack| stack.take_all().next().is_some(),
+    ];
+    let make = || {
+        let stack = Plain::<2>::custom();
+        stack.reserve(2).unwrap();
+        stack
+    };
+    for push in pushes {
+        for pop in pops {
+            assert_push_before_pop(make, push, pop);
+        }
+    }
+    // Through the array, where both begin.
+    let make = || Eliminating::from_iter([2]);
+    assert_push_before_pop(make, |stack| stack.push(1), |stack| stack.pop() == Some(1));
+    let push_by_handle: fn(&Eliminating) = |stack| stack.handle().push(1);
+    assert_push_before_pop(make, push_by_handle, |stack| stack.handle().pop() == Some(1));
 }
