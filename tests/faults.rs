@@ -1,5 +1,5 @@
-//! What goes wrong around a stack: threads that stop for good in the middle of a call, no memory where a call cannot
-//! say so, waits that panic, stacks dropped beside others of their type.
+//! What goes wrong around a stack: threads that stop for good in the middle of a call, or are not there any more after a
+//! fork; no memory where a call cannot say so; waits that panic; stacks dropped beside others of their type.
 //!
 //! A failing allocator where calls can say so is in `allocator.rs`.
 
@@ -9,10 +9,14 @@
 mod common;
 #[path = "faults/aborts.rs"]
 mod aborts;
+#[path = "faults/fork.rs"]
+mod fork;
 #[path = "common/ledger.rs"]
 mod ledger;
 #[path = "faults/parked.rs"]
 mod parked;
+#[path = "faults/waits.rs"]
+mod waits;
 #[path = "common/worker.rs"]
 mod worker;
 
@@ -21,7 +25,7 @@ use ledger::*;
 use std::thread;
 
 for_each_stack! { calls_end_as_box_new, dropped_beside_another }
-for_each_slots_stack! { others_go_on }
+for_each_slots_stack! { others_go_on, children_go_on }
 
 fn calls_end_as_box_new<R: Engine, B: Backoff>() {
     aborts::check::<R, B>();
@@ -30,6 +34,24 @@ fn calls_end_as_box_new<R: Engine, B: Backoff>() {
 #[test]
 fn a_panic_while_waiting_aborts() {
     with_watchdog(aborts::check_waits);
+}
+
+#[test]
+fn waits_for_who_has_the_last_slot() {
+    with_watchdog(|| {
+        waits::check::<NoBackoff>();
+        waits::check::<Elimination<1>>();
+    });
+}
+
+#[test]
+fn a_child_beside_who_has_the_last_slot() {
+    with_watchdog(fork::check_beside_a_resident);
+}
+
+/// After a fork.
+fn children_go_on<R: Engine, B: Backoff>() {
+    fork::check_while_others_work::<R, B>();
 }
 
 /// The bound on nodes holds whatever thread stalls wherever, and whoever does not stall goes on.
