@@ -54,7 +54,8 @@ impl Waited {
     }
 }
 
-/// A back-off: what an operation does after it lost a race. Implemented by [`NoBackoff`], [`Exponential`] and
+/// A back-off: what an operation does after it lost a race. Its waits end after some steps, whether or not others go on, so a
+/// context may wait beside those that it has preempted. Implemented by [`NoBackoff`], [`Exponential`] and
 /// [`Elimination`]; sealed.
 pub trait Backoff: sealed::Strategy {}
 

@@ -158,7 +158,9 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
     /// If the iterator panics, no value has been pushed, and those that it has given are dropped. Nodes are got for as
     /// many values at a time as its `size_hint` says are to come, up to [`BATCH`](Slots::BATCH).
     ///
-    /// Allocates: for each value for which there is no spare node. Waits: no longer than its back-off. Lock-free: as
+    /// Allocates: for each value for which there is no spare node. Waits: no longer than its back-off; but if all slots are
+    /// claimed at its end and there is no memory for another, until one is free: where that may be for ever, as in
+    /// [`Stack::pop`], call [`Stack::push_spare`] for each value. Lock-free: as
     /// the allocator and the iterator. From an interrupt handler: only if the allocator permits it.
     ///
     /// # Panics
@@ -179,7 +181,8 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
     /// Values that the iterator is not asked for are dropped with it.
     ///
     /// Allocates: never on [`Slots`]. Frees: the iterator may give surplus nodes back. Waits: the iterator needs a slot
-    /// after each [`BATCH`](Slots::BATCH) values and after the last one, as [`Stack::pop`]. Lock-free: yes, while a slot is free. From an interrupt handler: no.
+    /// after each [`BATCH`](Slots::BATCH) values, after the last one and when it is dropped, and waits for one as [`Stack::pop`]
+    /// does: where that may be for ever, call [`Stack::try_pop`] until there is nothing. Lock-free: yes, while a slot is free. From an interrupt handler: no.
     ///
     /// ```
     /// let stack: elimination_stack::Stack<_> = [1, 2, 3].into_iter().collect();

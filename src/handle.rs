@@ -76,7 +76,8 @@ impl<'a, T, R: Reclaim, B: Backoff> Handle<'a, T, R, B> {
     }
 
     /// As [`Stack::push_spare`]; but if more contexts than `N` of `Slots<N>` are inside, and neither the handle's slot
-    /// nor the depot has a spare node, it may wait for a slot.
+    /// nor the depot has a spare node, it may wait for a slot. Where that may be for ever, as in [`Stack::pop`], call
+    /// [`Stack::push_spare`] instead, as a context without a handle.
     ///
     /// # Errors
     ///

@@ -162,7 +162,8 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
     /// The push of the value happens before this. `None` orders nothing: see [Ordering](crate#ordering) before you sleep on it.
     ///
     /// Allocates: never on [`Slots`], but see [`Haphazard`](crate::Haphazard). Frees: may give surplus nodes back.
-    /// Waits: no longer than its back-off; but if all slots are claimed, until one is free. Lock-free: yes, while a
+    /// Waits: no longer than its back-off; but if all slots are claimed, until one is free, which is for ever if this context
+    /// has preempted their owners: call [`Stack::try_pop`] there. Lock-free: yes, while a
     /// slot is free. From an interrupt handler: see [`Stack::try_pop`].
     #[inline]
     pub fn pop(&self) -> Option<T> {
