@@ -33,6 +33,15 @@ pub(crate) type GuardOf<'a, T, R, B> = <DomainOf<T, R, B> as Domain<T, <B as Str
 /// assert_eq!(stack.pop(), None);
 /// ```
 ///
+/// [`Stack::new`] makes a stack of the default types, [`Stack::custom`] one of any:
+///
+/// ```
+/// use elimination_stack::{NoBackoff, Slots, Stack};
+///
+/// let stack: Stack<u8, Slots<2>, NoBackoff> = Stack::custom();
+/// # stack.push(1);
+/// ```
+///
 /// The list is R. K. Treiber's, *Systems programming: coping with parallelism*, IBM 1986.
 ///
 /// # Variance and drop check
@@ -69,13 +78,20 @@ impl<T, R: Reclaim, B: Backoff> RefUnwindSafe for Stack<T, R, B> {}
 
 impl<T> Stack<T> {
     const_fn! {
-        /// An empty stack of the default types. Allocates nothing.
+        /// An empty stack of the default types. Allocates nothing. For other types there is [`Stack::custom`]: with `new` they
+        /// are an error, such as "expected `2`, found `8`".
         ///
         /// ```
         /// use elimination_stack::Stack;
         ///
         /// static WORK: Stack<u32> = Stack::new();
         /// WORK.push(1);
+        /// ```
+        ///
+        /// ```compile_fail
+        /// use elimination_stack::{Slots, Stack};
+        ///
+        /// static WORK: Stack<u32, Slots<2>> = Stack::new(); // Has to be `Stack::custom()`.
         /// ```
         #[must_use]
         pub const fn new() -> Self {
