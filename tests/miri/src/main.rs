@@ -1,0 +1,34 @@
+//! A program for Miri: every public method on every stack, alone and on two to four threads with some dozen calls each.
+//!
+//! Miri finds what is undefined behaviour although it does no harm on this processor: a use of freed memory, of a pointer
+//! that has lost its right to it, of what was not initialised, a race on plain memory. It takes a thousand times as long as
+//! the processor does, so the suites are too long for it. Here the first calls, in one thread, bring each limit within reach
+//! of a few more; what follows is short, and differs with the schedule, which is Miri's seed, and with this program's own.
+//!
+//! `ci/miri` runs it; as an ordinary program it checks what it can, in no time.
+
+#[macro_use]
+#[path = "../../common/mod.rs"]
+mod common;
+
+mod alone;
+mod together;
+
+use common::*;
+
+fn main() {
+    let seed = std::env::args().nth(1).map_or(0, |seed| seed.parse().expect("a seed, a whole number"));
+    on_each_stack!(play(seed));
+}
+
+fn play<R: Engine, B: Backoff>(seed: usize) {
+    alone::every_method::<R, B>();
+    alone::moved::<R, B>();
+    alone::dropped_with_retired_nodes::<R, B>();
+    for threads in 2..=4 {
+        together::everything::<R, B>(seed, threads);
+    }
+    together::pairs::<R, B>();
+    together::beside_iterators::<R, B>();
+    together::a_handle_that_moves::<R, B>();
+}
