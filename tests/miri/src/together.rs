@@ -24,9 +24,21 @@ fn used_for_long<R: Engine, B: Backoff>() -> (Stack<Word, R, B>, usize) {
     (stack, values)
 }
 
+/// A handle whose slot is about to scan, for another thread.
+fn handle_used_for_long<'a, R: Engine, B: Backoff>(
+    stack: &'a Stack<Word, R, B>,
+    ids: &AtomicUsize,
+) -> Handle<'a, Word, R, B> {
+    let mut handle = stack.handle();
+    let first = ids.fetch_add(R::RETIRED, Relaxed);
+    handle.push_all((first..first + R::RETIRED).map(Word::new));
+    (0..R::RETIRED - 1).for_each(|_| out(handle.pop()));
+    handle
+}
+
 /// Each thread makes calls of all kinds at random.
 pub fn everything<R: Engine, B: Backoff>(seed: usize, threads: usize) {
-    let census = Census::new(R::RETIRED + 2 + threads * CALLS * VALUES);
+    let census = Census::new((threads + 1) * (R::RETIRED + 2) + threads * CALLS * VALUES);
     census.during(|| {
         let (stack, first) = used_for_long::<R, B>();
         let ids = AtomicUsize::new(first);
@@ -34,7 +46,8 @@ pub fn everything<R: Engine, B: Backoff>(seed: usize, threads: usize) {
             for thread in 0..threads {
                 let (census, stack, ids) = (&census, &stack, &ids);
                 let random = Random::new(4 * seed + thread);
-                scope.spawn(move || census.during(|| calls(stack, ids, random, thread % 2 == 0)));
+                let handle = (thread % 2 == 0).then(|| handle_used_for_long(stack, ids));
+                scope.spawn(move || census.during(|| calls(stack, ids, random, handle)));
             }
         });
         stack.into_iter().for_each(|value| out(Some(value)));
@@ -43,8 +56,12 @@ pub fn everything<R: Engine, B: Backoff>(seed: usize, threads: usize) {
     census.assert_all_dropped();
 }
 
-fn calls<R: Engine, B: Backoff>(stack: &Stack<Word, R, B>, ids: &AtomicUsize, mut random: Random, with_handle: bool) {
-    let mut handle = with_handle.then(|| stack.handle());
+fn calls<R: Engine, B: Backoff>(
+    stack: &Stack<Word, R, B>,
+    ids: &AtomicUsize,
+    mut random: Random,
+    mut handle: Option<Handle<'_, Word, R, B>>,
+) {
     let value = || Word::new(ids.fetch_add(1, Relaxed));
     for _ in 0..CALLS {
         match (random.below(16), &mut handle) {
@@ -67,17 +84,17 @@ fn calls<R: Engine, B: Backoff>(stack: &Stack<Word, R, B>, ids: &AtomicUsize, mu
 
 /// Two handles push and pop in turn, so each keeps the node of its last push while the other one works on the list.
 pub fn pairs<R: Engine, B: Backoff>() {
-    let census = Census::new(2 * CALLS + R::RETIRED + 2);
+    let census = Census::new(2 * (CALLS + R::RETIRED));
     census.during(|| {
-        let (stack, first) = used_for_long::<R, B>();
+        let (stack, ids) = (Stack::<Word, R, B>::custom(), AtomicUsize::new(0));
+        let handles = [(); 2].map(|()| handle_used_for_long(&stack, &ids));
         thread::scope(|scope| {
-            for thread in 0..2 {
-                let (census, stack) = (&census, &stack);
+            for mut handle in handles {
+                let (census, ids) = (&census, &ids);
                 scope.spawn(move || {
                     census.during(|| {
-                        let mut handle = stack.handle();
-                        for call in 0..CALLS {
-                            handle.push(Word::new(first + thread * CALLS + call));
+                        for _ in 0..CALLS {
+                            handle.push(Word::new(ids.fetch_add(1, Relaxed)));
                             out(handle.pop());
                         }
                     });
