@@ -4,23 +4,25 @@ import argparse
 import concurrent.futures
 import contextlib
 import json
+import os
 import pathlib
 import queue
 import re
 import sys
+import threading
 
 import selftest
 from changes import changes
-from results import INVALID, KILLED, SURVIVED, Memory, Result, in_words, is_unexplained, summary, table
+from results import INVALID, KILLED, REFUTED, SURVIVED, UNKNOWN, Memory, Result, Summary, judgement
 from rust import BUILDS, Source
 from suites import LONG, PATIENCE, SHORTEST_LIMIT, Test, Tree, suites_of
 
-REPORT = pathlib.Path("ci/results/mutants.md")
+REPORTS = pathlib.Path("ci/results")
 
-
-# The models are quicker to compile and see more, so they come first; but for those few that take long.
-QUICK, HOSTED, LONG_ONES = "quick models", "hosted", "long models"
-STAGES = {QUICK: "loom", HOSTED: "hosted", LONG_ONES: "loom"}
+# The models are quicker to compile and see more, so they come first; but for those few that take long. What all of them and
+# the hosted suites miss has to survive the stress.
+QUICK, HOSTED, LONG_ONES, STRESS = "quick models", "hosted", "long models", "stress"
+STAGES = {QUICK: "loom", HOSTED: "hosted", LONG_ONES: "loom", STRESS: "stress"}
 
 # How many nodes there are, and where: models know little of that, and less with their small limits.
 BOUNDS = re.compile(r"LIMIT|BATCH|SURPLUS|FEW|exce|reserve|surplus|nodes|is_due|free")
@@ -38,6 +40,8 @@ class Trial:
             self.trees.put(Tree(root, work / str(number)))
         # How long each test takes without a change.
         self.seconds = {}
+        # The stress wants all cores for itself, or its threads would seldom work at the same time.
+        self.alone = threading.Lock()
 
     @contextlib.contextmanager
     def _tree(self):
@@ -77,7 +81,8 @@ class Trial:
             for test in self._tests(change, stage):
                 if tree.executable(test.build, test.suite) is None:
                     return Result(INVALID)
-                outcome = tree.run(test, max(SHORTEST_LIMIT, PATIENCE * self.seconds[test]))
+                with self.alone if stage == STRESS else contextlib.nullcontext():
+                    outcome = tree.run(test, max(SHORTEST_LIMIT, PATIENCE * self.seconds[test]))
                 if not outcome.passed:
                     return Result(KILLED, str(test), outcome.how)
         return Result(SURVIVED)
@@ -90,8 +95,8 @@ class Trial:
         return sorted(tests, key=lambda test: (str(test) not in killers, file.stem not in str(test), self.seconds[test]))
 
     def _stage(self, test):
-        if test.build == "hosted":
-            return HOSTED
+        if test.build in (HOSTED, STRESS):
+            return test.build
         return LONG_ONES if self.seconds[test] > LONG else QUICK
 
     def run_all(self, wanted, stages):
@@ -99,11 +104,14 @@ class Trial:
             known = self.memory.result(change) or self.memory.in_stage(change, stage)
             return known is None and STAGES[stage] in change.builds
 
+        # What is found by other stages comes after those, or a comment would be blamed for what it does not mean.
+        early = [stage for stage in stages if stage != STRESS]
+
         for build in BUILDS:
             if any(STAGES[stage] == build and is_open(change, stage) for stage in stages for change in wanted):
                 self.measure(build)
         # What a test has noticed before needs that test alone.
-        for stage in stages:
+        for stage in early:
             noticed = {str(test) for test in self.seconds if self._stage(test) == stage}
             again = [change for change in wanted if noticed & self.memory.last_killers(change)]
             self._run_all([change for change in again if is_open(change, stage)], stage)
@@ -132,8 +140,8 @@ def say(place, change, result):
     verdict = result.verdict
     if result.verdict == KILLED:
         verdict = f"noticed by {result.by} ({result.how})"
-    elif result.verdict == SURVIVED:
-        verdict += f" (unchecked: {change.explanation})" if change.explanation else ""
+    if result.verdict == SURVIVED or judgement(change, result) == REFUTED:
+        verdict += f" ({change.explanation})" if change.explanation else " (the source does not say why)"
     print(f"{place} line {change.line} of {change.name}: {verdict}", flush=True)
 
 
@@ -194,18 +202,22 @@ def main():
         selftest.run(Trial(root, work, memory, 1), wanted, STAGES)
         return
     if options.report:
-        command = "ci/mutants --all" if options.all else "ci/mutants"
-        (root / REPORT).write_text(table(root, wanted, memory, command))
+        write_reports(root / REPORTS, Summary(wanted, memory), "ci/mutants --all" if options.all else "ci/mutants")
     else:
         stages = [stage for stage, build in STAGES.items() if build == "loom" or not options.models]
         Trial(root, work, memory, options.jobs).run_all(wanted, stages)
-    for change in wanted:
-        result = memory.result(change)
-        if is_unexplained(change, result):
-            say("survivor:", change, result)
-    print(in_words(wanted, memory))
-    _, unexplained, unknown = summary(wanted, memory)
-    sys.exit(1 if unexplained or unknown else 0)
+    summary = Summary(wanted, memory)
+    for change, result in summary.failures:
+        say("failure:", change, result)
+    print(summary.in_words())
+    sys.exit(1 if summary.failures or summary.count(UNKNOWN) else 0)
+
+
+def write_reports(folder, summary, command):
+    """All of it, and what ci/tables puts into the READMEs."""
+    (folder / "mutants.md").write_text(summary.report(command, os.environ["SOURCES_HASH"]))
+    (folder / "mutants-counts.md").write_text(summary.counts(command))
+    (folder / "mutants-untested.md").write_text(summary.untested(command))
 
 
 main()

@@ -1,15 +1,19 @@
-"""What was found: remembered between runs, and written as a table."""
+"""What was found: remembered between runs, and written as tables."""
 
 import dataclasses
 import hashlib
 import json
-import subprocess
 import time
 
-from rust import BUILDS, Source
-from suites import UNIT_TESTS, suites_of
+from rust import BUILDS, CHEAPER, UNTESTED, Source
+from suites import SCALE, STRESS, UNIT_TESTS, suites_of, unreached_by
 
+# What became of a change, as far as one stage can say.
 KILLED, SURVIVED, INVALID = "killed", "survived", "does not compile"
+
+# What that means, once all stages have said it.
+NOTICED, UNEXPLAINED, REFUTED, UNKNOWN = "noticed", "unexplained", "refuted", "not tried yet"
+FAILURES = (UNEXPLAINED, REFUTED)
 
 
 @dataclasses.dataclass
@@ -20,17 +24,18 @@ class Result:
 
 
 class Memory:
-    """Results, each with what it depends on: the code, and the suite that noticed the change, or else all of a kind."""
+    """Results, each with what it depends on: the code, and the suite that noticed the change, or else all of a build."""
 
     def __init__(self, root, work, sources, stages):
         self.file = work / "results.jsonl"
         self.stages = stages
-        self.code = _digest(source.essence for source in sources)
+        self.code = digest(source.essence for source in sources)
         self.suites, self.builds = {}, {}
         for build in BUILDS:
-            own = {name: _suite_digest(root / "tests", name) for name in suites_of(root, build) if name != UNIT_TESTS}
+            names = suites_of(root, build)
+            own = {name: _suite_digest(root / "tests", name) for name in names if name != UNIT_TESTS}
             self.suites |= own
-            self.builds[build] = _digest([self.code, *own.values()])
+            self.builds[build] = judges_digest(self.code, build, {name: own.get(name, "") for name in names})
         self.records = {}
         for line in self.file.read_text().splitlines() if self.file.exists() else []:
             record = json.loads(line)
@@ -67,59 +72,119 @@ class Memory:
         return self.code if record["verdict"] == INVALID else self.builds[self.stages[stage]]
 
 
-def _suite_digest(tests, name):
-    """Of all files that a suite may consist of."""
-    files = [tests / f"{name}.rs", *sorted(tests.glob(f"{name}/**/*.rs")), *sorted(tests.glob("common/**/*.rs"))]
-    return _digest(Source(file.name, file.read_text()).essence for file in files)
+def judges_digest(code, build, suites):
+    """Of all that a change has to survive in a build: which suites there are, what they consist of, and how they are run."""
+    lines = [f"{name} {content} {unreached_by(build, name)}" for name, content in sorted(suites.items())]
+    return digest([code, build, SCALE[build], *lines])
 
 
-def _digest(texts):
+def digest(texts):
     return hashlib.sha256("\0".join(texts).encode()).hexdigest()[:16]
 
 
-def is_unexplained(change, result):
-    return result is not None and result.verdict == SURVIVED and not change.explanation
+def _suite_digest(tests, name):
+    """Of all files that a suite may consist of."""
+    files = [tests / f"{name}.rs", *sorted(tests.glob(f"{name}/**/*.rs")), *sorted(tests.glob("common/**/*.rs"))]
+    return digest(Source(file.name, file.read_text()).essence for file in files)
 
 
-def summary(changes, memory):
-    results = [(change, memory.result(change)) for change in changes]
-    counts = {verdict: 0 for verdict in (KILLED, SURVIVED, INVALID)}
-    for _, result in results:
-        if result:
-            counts[result.verdict] += 1
-    unexplained = sum(is_unexplained(change, result) for change, result in results)
-    unknown = sum(result is None for _, result in results)
-    return counts, unexplained, unknown
+def judgement(change, result):
+    """What a result means for a change, by what the source says of it."""
+    kind = change.explanation.kind if change.explanation else UNEXPLAINED
+    if result is None:
+        return UNKNOWN
+    if result.verdict == SURVIVED:
+        return kind
+    # The same comment may explain another change of the same statement; but then a suite before has noticed this one.
+    if result.verdict == KILLED and result.by == STRESS and kind == CHEAPER:
+        return REFUTED
+    return NOTICED if result.verdict == KILLED else INVALID
 
 
-def in_words(changes, memory):
-    counts, unexplained, unknown = summary(changes, memory)
-    explained = counts[SURVIVED] - unexplained
-    text = f"{len(changes)} changes: {counts[KILLED]} noticed, {explained} explained in the source,"
-    text += f" {unexplained} unexplained; {counts[INVALID]} do not compile, and are not counted"
-    return text + (f"; {unknown} not tried yet" if unknown else "")
+class Summary:
+    """What is known of these changes, by what it means."""
+
+    def __init__(self, changes, memory):
+        self.all = [(change, memory.result(change)) for change in changes]
+
+    def of(self, *kinds):
+        return [(change, result) for change, result in self.all if judgement(change, result) in kinds]
+
+    def count(self, kind):
+        return len(self.of(kind))
+
+    @property
+    def failures(self):
+        return self.of(*FAILURES)
+
+    def in_words(self):
+        text = f"{len(self.all)} changes: {self.count(NOTICED)} noticed, {self.count(CHEAPER)} {CHEAPER} and shown to be,"
+        text += f" {self.count(UNTESTED)} {UNTESTED}, {self.count(UNEXPLAINED)} unexplained"
+        if refuted := self.count(REFUTED):
+            text += f", {refuted} {CHEAPER} but not right"
+        text += f"; {self.count(INVALID)} do not compile, and are not counted"
+        unknown = self.count(UNKNOWN)
+        return text + (f"; {unknown} not tried yet" if unknown else "")
+
+    def report(self, command, sources_hash):
+        """All of it, as Markdown."""
+        lines = [f"Made by `{command}` on {time.strftime('%Y-%m-%d')}. Hash of the sources: `{sources_hash}`.", ""]
+        lines += [self.in_words() + ".", ""]
+        sections = [
+            ("Not noticed, and not explained", (UNEXPLAINED,), "what the source says", self._unexplained),
+            (f"{CHEAPER}, but not right", (REFUTED,), "what the source says", self._unexplained),
+            (f"{UNTESTED}: may be wrong", (UNTESTED,), "why no check sees it", self._reason),
+            (f"{CHEAPER}: as right, and passes the stress, too", (CHEAPER,), "what the source says", self._reason),
+        ]
+        for title, kinds, column, cell in sections:
+            rows = [_row(change, cell(change)) for change, _ in self.of(*kinds)]
+            if rows:
+                lines += [f"## {title}", "", f"| line | in | change | {column} |", "|---|---|---|---|", *rows, ""]
+        lines += ["## Noticed", "", "| line | in | change | by | how |", "|---|---|---|---|---|"]
+        lines += [_row(change, f"`{result.by}`", result.how) for change, result in self.of(NOTICED)]
+        return "\n".join(lines) + "\n"
+
+    @staticmethod
+    def _unexplained(change):
+        return str(change.explanation) if change.explanation else "**nothing**"
+
+    @staticmethod
+    def _reason(change):
+        return change.explanation.reason
+
+    def counts(self, command):
+        """For the README."""
+        noticed, cheaper, untested = map(self.count, (NOTICED, CHEAPER, UNTESTED))
+        lines = ["| changes | noticed | only cheaper | untested |", "|--:|--:|--:|--:|"]
+        lines += [f"| {len(self.all) - self.count(INVALID)} | {noticed} | {cheaper} | {untested} |", ""]
+        others = len(self.failures) + self.count(UNKNOWN)
+        lines += [f"Counted by `{command}`" + (f"; of {others} nothing is known yet, or no reason." if others else ".")]
+        return "\n".join(lines) + "\n"
+
+    def untested(self, command):
+        """For the list of what no check sees: one line for each place and reason."""
+        places = {}
+        for change, _ in self.of(UNTESTED):
+            path, function, what = _parts(change)
+            places.setdefault((path, change.explanation.reason), []).append((change.line, function, what))
+        lines = [f"{self.count(UNTESTED)} of {len(self.all) - self.count(INVALID)} changes, by `{command}`.", ""]
+        lines += ["| in | left out or weakened | why no check sees it |", "|---|---|---|"]
+        for (path, reason), changes in places.items():
+            line = changes[0][0]
+            whats = "; ".join(f"`{function}`: `{what}`" for _, function, what in changes)
+            lines.append(_cells(f"`{path}:{line}`", whats, reason))
+        return "\n".join(lines) + "\n"
 
 
-def table(root, changes, memory, command):
-    """The report, as Markdown."""
-    git = ["git", "-C", root]
-    commit = subprocess.run([*git, "rev-parse", "--short", "HEAD"], check=True, capture_output=True, text=True).stdout
-    dirty = subprocess.run([*git, "diff", "--quiet", "HEAD", "--", "src", "tests"]).returncode
-    state = f"{commit.strip()}{', with changes that are not committed' if dirty else ''}"
-    lines = [f"Made by `{command}` on {time.strftime('%Y-%m-%d')}, at commit {state}.", ""]
-    lines += [in_words(changes, memory) + ".", ""]
-    results = [(change, memory.result(change)) for change in changes]
-    survivors = [change for change, result in results if result and result.verdict == SURVIVED]
-    lines += ["## Not noticed", "", "| line | in | change | why it must stay |", "|---|---|---|---|"]
-    lines += [_row(change, change.explanation or "**unexplained**") for change in survivors]
-    lines += ["", "## Noticed", "", "| line | in | change | by | how |", "|---|---|---|---|---|"]
-    killed = [(change, result) for change, result in results if result and result.verdict == KILLED]
-    lines += [_row(change, f"`{result.by}`", result.how) for change, result in killed]
-    return "\n".join(lines) + "\n"
+def _parts(change):
+    place, what = change.name.split(": ", 1)
+    return *place.split(" "), what
 
 
 def _row(change, *more):
-    place, what = change.name.split(": ", 1)
-    path, function = place.split(" ")
-    cells = [f"`{path}:{change.line}`", f"`{function}`", f"`{what}`", *more]
+    path, function, what = _parts(change)
+    return _cells(f"`{path}:{change.line}`", f"`{function}`", f"`{what}`", *more)
+
+
+def _cells(*cells):
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"

@@ -1,14 +1,21 @@
 """As much of Rust as is needed to find what to change: comments, brackets, calls, functions, `cfg`."""
 
+import dataclasses
 import functools
+import os
 import re
 
 OPENING = {"(": ")", "[": "]", "{": "}"}
 CLOSING = {closing: opening for opening, closing in OPENING.items()}
 
-# What the two kinds of builds set; a `cfg` that is not here is not set.
+# What the kinds of builds set; a `cfg` that is not here is not set.
 HOST = {"unix", 'target_arch="x86_64"', 'target_has_atomic="ptr"', 'target_pointer_width="64"', 'target_os="linux"'}
-BUILDS = {"loom": HOST | {"loom"}, "hosted": HOST | {'feature="stats"'}}
+MODELS_CFGS = set(re.findall(r"--cfg[ =](\S+)", os.environ["LOOM_FLAGS"]))
+BUILDS = {"loom": HOST | MODELS_CFGS, "hosted": HOST | {'feature="stats"'}, "stress": HOST}
+
+# What a comment says of the code that no test misses: without it the program is as right, but slower, larger, or waits longer;
+# or it may be wrong, or behave worse than documented, and no check sees it, for the reason that follows.
+CHEAPER, UNTESTED = "CHEAPER", "UNTESTED"
 
 _TOKENS = re.compile(
     r"""(?P<comment>//[^\n]*|/\*.*?\*/)|(?P<string>b?"(?:\\.|[^"\\])*")|(?P<char>'(?:\\[^']*|[^'\\\n])')""", re.DOTALL
@@ -18,6 +25,17 @@ _TOKENS = re.compile(
 def blanked(text):
     """`text` with comments, and what is in strings, replaced by blanks. Every position stays the same."""
     return _TOKENS.sub(lambda match: re.sub(r"[^\n]", " ", match[0]), text)
+
+
+@dataclasses.dataclass(frozen=True)
+class Explanation:
+    """Why no test notices a change, as the source says."""
+
+    kind: str
+    reason: str
+
+    def __str__(self):
+        return f"{self.kind}: {self.reason}"
 
 
 class Source:
@@ -140,16 +158,16 @@ class Source:
     def is_excluded(self, position):
         return any(start <= position <= end for start, end in self.excluded)
 
-    def explanation(self, start):
+    def explanation(self, start, kinds):
         """Why no checker sees a change at `start`, as the source says there or above the module; or None."""
-        reason = self._reason(self.statement(start), start)
+        found = self._explanation(self.statement(start), start, kinds)
         for match in re.finditer(r"\bmod\s+\w+\s*\{", self.code):
-            if reason is None and match.end() <= start <= self.partner(match.end() - 1):
-                reason = self._reason(self.statement(match.start()), match.start())
-        return reason
+            if found is None and match.end() <= start <= self.partner(match.end() - 1):
+                found = self._explanation(self.statement(match.start()), match.start(), kinds)
+        return found
 
-    def _reason(self, first, last):
-        """What a comment `Unchecked: ..` says between these positions, or right above the first."""
+    def _explanation(self, first, last, kinds):
+        """What the last comment with one of these words says between these positions, or right above the first."""
         first, last = self.line(first) - 1, self.line(last) - 1
         lines = self.text.split("\n")
         # The statement of an `else` begins with its `if`.
@@ -157,14 +175,17 @@ class Source:
             first = next(at for at in range(first - 1, -1, -1) if re.match(branch[1] + r"[^\s}]", lines[at]))
         while first > 0 and re.match(r"\s*(//(?!/)|#\[)", lines[first - 1]):
             first -= 1
-        reason = None
+        kind, reason, goes_on = None, [], False
         for line in lines[first : last + 1]:
             comment = re.search(r"//\s?(.*)", line)
-            if comment and comment[1].startswith("Unchecked:"):
-                reason = [comment[1].removeprefix("Unchecked:").strip()]
-            elif comment and reason and line.strip().startswith("//") and not re.match(r"[A-Z]\w*:", comment[1]):
+            marker = re.match(rf"({'|'.join(kinds)}): *(.*)", comment[1]) if comment else None
+            # It ends with its line, or where the code or another such comment begins.
+            goes_on = goes_on and line.strip().startswith("//") and not re.match(r"[A-Z]\w*:", comment[1])
+            if marker:
+                kind, reason, goes_on = marker[1], [marker[2].strip()], line.strip().startswith("//")
+            elif goes_on:
                 reason.append(comment[1].strip())
-        return " ".join(reason) if reason else None
+        return Explanation(kind, " ".join(reason)) if kind else None
 
 
 def holds(predicate, flags):

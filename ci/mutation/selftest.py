@@ -1,19 +1,22 @@
-"""Whether the tool works: on a small source whose changes are known, and on two changes whose results are."""
+"""Whether the tool works: on a small source whose changes are known, and on some changes whose results are."""
 
 import sys
 
 from changes import Change, changes
-from results import KILLED, SURVIVED
-from rust import BUILDS, Source
+from results import KILLED, NOTICED, REFUTED, SURVIVED, UNEXPLAINED, Result, judgement, judges_digest
+from rust import BUILDS, CHEAPER, UNTESTED, Explanation, Source
+from suites import STRESS
 
 _SMALL = """
 use a::{Acquire, Release};
 
 /// Not a fence(SeqCst) at all.
 pub fn claim(word: &AtomicPtr<u8>) -> bool {
-    publish_barrier();
-    // Unchecked: for the
+    publish_barrier(); // UNTESTED: no reason.
+    // CHEAPER: for the
     // sake of it.
+    // SAFETY: of no
+    // interest.
     word.compare_exchange(a, b, Acquire, Relaxed).is_ok()
 }
 
@@ -37,16 +40,47 @@ def run(trial, real, stages):
     small = changes([source], everything=False)
     check(sorted(change.name for change in small) == sorted(_EXPECTED), "finds the changes of a small source")
     explained = [change.explanation for change in small]
-    check(explained == [None] + ["for the sake of it."] * 4, "finds the reason that the source gives")
+    untested, cheaper = Explanation(UNTESTED, "no reason."), Explanation(CHEAPER, "for the sake of it.")
+    # Not of a weaker ordering, which is not what costs less.
+    check(explained == [untested, cheaper, cheaper, None, cheaper], "finds the reason that the source gives")
+    check_judgement(small[0], small[1])
+    check_digest()
 
-    barrier = next(change for change in real if "scan_barrier: step: fence" in change.name)
+    barrier = one(real, "scan_barrier: step: fence")
     for build in BUILDS:
         trial.measure(build)
     result = trial.run(barrier, next(iter(stages)))
     check(result.verdict == KILLED and result.how.startswith("loom:"), f"sees that {barrier.name} is noticed")
+    kept = one(real, "push_node: step: guard.unprotect")
+    check(trial.run(kept, STRESS).verdict == KILLED, f"sees that {kept.name} is noticed by the stress")
     for stage in stages:
         result = trial.run(without_effect(barrier.source), stage)
         check(result.verdict == SURVIVED, f"sees that a change without effect is not noticed: {stage}")
+
+
+def check_judgement(untested, cheaper):
+    """Two changes that are explained, each in another way; and one that is not."""
+    nothing = Source("nothing.rs", "fn nothing() {}")
+    unexplained = Change(nothing, 14, 14, "", "", "", "")
+    passed, noticed, crashed = Result(SURVIVED), Result(KILLED, "loom a_model", ""), Result(KILLED, STRESS, "signal 11")
+    judged = [judgement(change, result) for result in (passed, noticed, crashed) for change in (untested, cheaper, unexplained)]
+    expected = [UNTESTED, CHEAPER, UNEXPLAINED] + [NOTICED] * 3 + [NOTICED, REFUTED, NOTICED]
+    check(judged == expected, "does not believe that a change only costs time if the stress fails with it")
+
+
+def check_digest():
+    before = judges_digest("code", "hosted", {"threads": "1"})
+    others = [{"threads": "2"}, {"threads": "1", "lib": ""}, {}]
+    check(
+        before not in [judges_digest("code", "hosted", suites) for suites in others],
+        "asks again when a suite has changed, or is new, or gone",
+    )
+
+
+def one(changes, name):
+    found = next((change for change in changes if name in change.name), None)
+    check(found is not None, f"there is a change {name}")
+    return found
 
 
 def without_effect(source):

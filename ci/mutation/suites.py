@@ -14,13 +14,13 @@ PATIENCE = 5
 SHORTEST_LIMIT = 20
 # A model that takes longer, in seconds, comes last.
 LONG = 5
-# Of the iterations that the hosted suites make by themselves, in percent.
-SCALE = "3"
+# Of the iterations that the suites of a build make by themselves, in percent.
+SCALE = {"loom": "100", "hosted": "3", "stress": "200"}
 # What a test may take of memory, in bytes, should a change make it loop.
 MEMORY = 8 << 30
 
-# The suite of the unit tests.
-UNIT_TESTS = "lib"
+# The suite of the unit tests, and the one that is run optimised, alone.
+UNIT_TESTS, STRESS = "lib", "stress"
 
 # What the models of a suite never execute: it is of the other engine, or of the exchanger alone.
 _UNREACHED = {
@@ -59,7 +59,7 @@ class Test:
 
     def reaches(self, path):
         """Whether it may execute code of this file."""
-        unreached = _UNREACHED.get(self.suite) if self.build == "loom" else None
+        unreached = unreached_by(self.build, self.suite)
         return not (unreached and re.match(unreached, path))
 
 
@@ -114,12 +114,11 @@ class Tree:
         return self.executables[build, suite]
 
     def _compile(self, build, suite):
-        loom = build == "loom"
-        arguments = ["--release"] if loom else ["--features", "stats"]
+        arguments = ["--features", "stats"] if build == "hosted" else ["--release"]
         arguments += ["--lib"] if suite == UNIT_TESTS else ["--test", suite]
         flags = os.environ.get("RUSTFLAGS", "")
         environment = os.environ | {
-            "RUSTFLAGS": f"--cfg loom {flags}" if loom else flags,
+            "RUSTFLAGS": f"{os.environ['LOOM_FLAGS']} {flags}" if build == "loom" else flags,
             "CARGO_TARGET_DIR": str(self.folder / build),
             "CARGO_INCREMENTAL": "1",
             # Compiling takes longer than running.
@@ -147,7 +146,7 @@ class Tree:
     def run(self, test, limit):
         executable = self.executable(test.build, test.suite)
         arguments = ["--exact", test.name, "--nocapture"] if test.name else []
-        environment = os.environ | {"ELIMINATION_STACK_TEST_SCALE": SCALE, "RUST_BACKTRACE": "0"}
+        environment = os.environ | {"ELIMINATION_STACK_TEST_SCALE": SCALE[test.build], "RUST_BACKTRACE": "0"}
         start = time.monotonic()
         process = subprocess.Popen(
             ["prlimit", f"--as={MEMORY}", "--core=0", executable, *arguments],
@@ -173,7 +172,13 @@ def suites_of(root, build):
     """The names of the suites: files of tests/, and the unit tests."""
     names = sorted(file.stem for file in pathlib.Path(root, "tests").glob("*.rs"))
     models = [name for name in names if name.startswith("loom")]
-    return [UNIT_TESTS, *(name for name in names if (name in models) == (build == "loom"))]
+    hosted = [name for name in names if name not in models and name != STRESS]
+    return {"loom": [UNIT_TESTS, *models], "hosted": [UNIT_TESTS, *hosted], "stress": [STRESS]}[build]
+
+
+def unreached_by(build, suite):
+    """A regular expression for the files that a suite does not execute, or nothing."""
+    return _UNREACHED.get(suite, "") if build == "loom" else ""
 
 
 def _symptom(output, status, test):
