@@ -193,6 +193,8 @@ def main():
     wanted = [change for change in changes(sources, options.all) if options.only.search(change.name)]
     if not wanted:
         sys.exit("mutants: there is no such change")
+    if options.report and options.only.pattern:
+        sys.exit("mutants: a report is of all changes, so --only does not go with --report")
     if options.list:
         for change in wanted:
             print(change.line, change.name)
