@@ -107,7 +107,7 @@ pub mod sealed {
         /// race already.
         #[inline(always)]
         fn exchanges_first(_: &Self::Local) -> bool {
-            // Unchecked: to wait before there is a lost race only takes time.
+            // CHEAPER: to wait before there is a lost race only takes time.
             false
         }
 

@@ -84,11 +84,11 @@ impl<'a, T: 'a, R: Reclaim + 'a, B: Backoff + 'a, E: Enter<'a, T, R, B>> Pending
         let empty = &mut self.empty;
         let node = self.enter.enter(|guard| {
             let node = guard.node(Permit::Allocator)?;
-            // Unchecked: to get them one by one takes longer.
+            // CHEAPER: to get them one by one takes longer.
             if more >= R::BATCH {
                 *empty = guard.spares();
             }
-            // Unchecked: to enter a slot for each value takes longer.
+            // CHEAPER: to enter a slot for each value takes longer.
             if empty.is_empty() {
                 for _ in 0..more.min(R::BATCH - 1) {
                     let Some(other) = guard.node(Permit::Allocator) else { break };
@@ -127,7 +127,7 @@ impl<'a, T: 'a, R: Reclaim + 'a, B: Backoff + 'a, E: Enter<'a, T, R, B>> Drop fo
             drop(value);
         }
         let (enter, empty) = (&mut self.enter, &mut self.empty);
-        // Unchecked: to retire none does nothing.
+        // CHEAPER: to retire none does nothing.
         // SAFETY: the nodes are ours, from this stack, and have no values.
         while !empty.is_empty() && enter.enter(|guard| unsafe { guard.retire_all(empty.take()) }).is_none() {
             B::relax();
@@ -144,7 +144,7 @@ fn push_all<'a, T: 'a, R: Reclaim + 'a, B: Backoff + 'a, E: Enter<'a, T, R, B>>(
     let mut pending = Pending { enter, first, last, count: 0, empty, stack };
     let mut values = values.into_iter();
     while let Some(value) = values.next() {
-        // Unchecked: the hint of each value, where only that of some is looked at, takes time.
+        // CHEAPER: the hint of each value, where only that of some is looked at, takes time.
         let more = if pending.empty.is_empty() { values.size_hint().0 } else { 0 };
         pending.add(value, more);
     }
@@ -235,7 +235,7 @@ impl<T, R: Reclaim, B: Backoff> TakeAll<'_, T, R, B> {
         // SAFETY: the nodes are ours since they were detached.
         self.first = unsafe { node.as_ref() }.below();
         self.count += 1;
-        // Unchecked: to let each node go by itself takes time only.
+        // CHEAPER: to let each node go by itself takes time only.
         if self.count == R::BATCH || self.first.is_null() {
             self.retire(node);
         }

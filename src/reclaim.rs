@@ -202,7 +202,7 @@ pub unsafe trait Guard<T, L>: Leave {
 
     /// Whether that is `top`, the top of a list.
     fn keeps(&self, top: *mut Node<T>) -> bool {
-        // Unchecked: as in `Slots`.
+        // CHEAPER: it only decides whether a push takes its own node for one of others, and waits if it need not.
         self.kept().is_some_and(|kept| kept.as_ptr() == top)
     }
 

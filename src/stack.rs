@@ -298,7 +298,7 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
             return Ok(());
         }
         // Leaves the slot first, so that this context never has two.
-        // Unchecked: with two, others who come meanwhile have one less.
+        // UNTESTED: with two, others who come at that moment have one less, and may find none.
         guard.leave();
         match self.domain.enter_with_spare() {
             Some((guard, node)) => {

@@ -1,6 +1,6 @@
 //! The seam to the atomics: the only file that names `portable_atomic`, `core::sync::atomic`, `loom` or `machine`.
 //!
-//! Behind it are the processor's atomics; under `cfg(loom)` the model checker's; and under
+//! Behind it are the processor's atomics; under `cfg(elimination_stack_loom)` the model checker's; and under
 //! `cfg(elimination_stack_simulate)`, which only the package in `tests/simulation/library` sets, those of a simulated
 //! machine of many cores.
 //!
@@ -118,7 +118,7 @@ mod imp {
     #[inline(always)]
     #[allow(dead_code, reason = "only one form of the barrier needs it")]
     pub(crate) fn full_barrier() {
-        // Unchecked: without it the processor has a few cycles to go wrong in, which a test on it does not hit.
+        // UNTESTED: without it the processor has a few cycles to go wrong in, which a test on it does not hit.
         portable_atomic::fence(super::Ordering::SeqCst);
     }
 
@@ -276,7 +276,7 @@ mod barrier {
     pub(crate) const ADD_SLOT: Ordering = Ordering::Release;
 }
 
-// Unchecked: loom does not model orderings of accesses that are stronger than `AcqRel`, and with weaker ones x86 executes
+// UNTESTED: loom does not model orderings of accesses that are stronger than `AcqRel`, and with weaker ones x86 executes
 // the same instructions; only C11's model tells them apart, in which `SeqCst` accesses make what is said above.
 #[cfg(all(
     not(elimination_stack_loom),

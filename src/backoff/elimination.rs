@@ -288,7 +288,7 @@ impl<const W: usize, Relax: RelaxStrategy> sealed::Strategy for Elimination<W, R
 
     #[inline(always)]
     fn exchanges_first(local: &Local) -> bool {
-        // Unchecked: to begin with the list comes to the same, and takes longer where many contend.
+        // CHEAPER: to begin with the list comes to the same, and takes longer where many contend.
         local.eliminated.contains(&true) || W == limit(0, model::EXCHANGES_FIRST)
     }
 

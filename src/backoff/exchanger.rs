@@ -101,12 +101,12 @@ impl<T> Exchanger<T> {
         }
         let offer = visit.word(tag(visit.kind));
         // Release: a push's node goes with the offer.
-        // Unchecked: without the first look the exchange fails all the same, but takes the cache line from who waits.
+        // CHEAPER: without the first look the exchange fails all the same, but takes the cache line from who waits.
         if other != empty || self.0.compare_exchange(empty, offer, Release, Relaxed).is_err() {
             return Err(Alone::Collided);
         }
         for _ in 0..patience {
-            // Unchecked: only ends the wait early, for what follows finds the answer in any case.
+            // CHEAPER: only ends the wait early, for what follows finds the answer in any case.
             if self.0.load(Relaxed) != offer {
                 break;
             }

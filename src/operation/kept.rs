@@ -68,7 +68,7 @@ impl<T> Kept<T> {
     /// Pops the node that is kept, if it is the top: the caller owns it then. Else says what is. `None` if no node is kept.
     #[inline(always)]
     pub(super) fn pop<L>(&self, head: &Head<T>, guard: &impl Guard<T, L>) -> Option<Result<NodePtr<T>, *mut Node<T>>> {
-        // Unchecked: without what is kept there is a hazard to publish, which only takes longer.
+        // CHEAPER: without what is kept there is a hazard to publish, which only takes longer.
         let node = guard.kept()?;
         // SAFETY: contract 5: the node is protected, and if it is the top, as it was pushed: above `below`.
         Some(unsafe { head.try_pop_above(self.below, node) }.map(|()| node))

@@ -39,7 +39,7 @@ impl<G> Stay<G> for Lent<G> {
     where
         G: Guard<T, L>,
     {
-        // Unchecked: left as it is, the hazard costs others time, but no more nodes than the bound says.
+        // CHEAPER: left as it is, the hazard costs others time, but no more nodes than the bound says.
         self.0.unprotect();
     }
 

@@ -201,7 +201,7 @@ impl<T> Retired<T> {
     /// Whether others may keep some of the nodes.
     #[inline(always)]
     pub(crate) fn is_foreign(&self) -> bool {
-        // Unchecked: after a yes a scan heeds hazards that it need not, which only takes longer.
+        // CHEAPER: after a yes a scan heeds hazards that it need not, which only takes longer.
         self.foreign.first().is_none_or(|foreign| *foreign != Foreign::None)
     }
 
@@ -225,7 +225,7 @@ impl<T> Retired<T> {
 
     /// Notes that a scan has left these.
     pub(crate) fn leave(&mut self) {
-        // Unchecked: as new ones the next scan looks at few of them, and heeds the same hazards.
+        // CHEAPER: as new ones the next scan looks at few of them, and heeds the same hazards.
         let left = if self.len > 0 && self.is_foreign() { Foreign::Left } else { Foreign::None };
         self.foreign.fill(left);
     }

@@ -116,7 +116,7 @@ pub struct HaphazardGuard<'a, T, L, const RECLAIM_AT: usize> {
 impl<T, L, const RECLAIM_AT: usize> HaphazardGuard<'_, T, L, RECLAIM_AT> {
     fn reset_hazard(&mut self) {
         if let Some(hazard) = self.owner.private().hazard() {
-            // Unchecked: left as it is, the hazard keeps one node from reuse, which the bound allows for.
+            // CHEAPER: left as it is, the hazard keeps one node from reuse, which the bound allows for.
             hazard.reset_protection();
         }
     }
@@ -132,10 +132,10 @@ impl<T, L: Local, const RECLAIM_AT: usize> HaphazardDomain<T, L, RECLAIM_AT> {
     fn shared(&self) -> Option<&Shared<T>> {
         // Acquire pairs with the Release in `make_shared`.
         let mut shared = self.shared.load(Acquire);
-        // Unchecked: as the exchange in it.
+        // UNTESTED: loom's loads see the latest value here.
         if shared.is_null() {
             // Who has seen a node may still see null here; a read-modify-write sees the latest.
-            // Unchecked: loom's always do. By the memory model it does because of this Release and the Acquire in
+            // UNTESTED: loom's always do. By the memory model it does because of this Release and the Acquire in
             // `make_shared`: if null was read and written before, seeing the node would happen before making the domain.
             shared = self.shared.compare_exchange(shared, shared, Release, Acquire).unwrap_or_else(|shared| shared);
         }
@@ -154,7 +154,7 @@ impl<T, L: Local, const RECLAIM_AT: usize> HaphazardDomain<T, L, RECLAIM_AT> {
             // For the deleter, see invariant 2.
             new.as_ptr().expose_provenance();
             // Release pairs with `shared`. Relaxed: if somebody was faster, `shared` has the Acquire.
-            // Unchecked: Acquire pairs with the Release in `shared`, see there.
+            // UNTESTED: Acquire pairs with the Release of the exchange in `shared`, with which loom sees the latest value in any case.
             if self.shared.compare_exchange(ptr::null_mut(), new.as_ptr(), AcqRel, Relaxed).is_err() {
                 // SAFETY: ours alone, and made above.
                 unsafe { free_shared(new) };
@@ -329,7 +329,7 @@ unsafe impl<T, L: Local, const RECLAIM_AT: usize> Guard<T, L> for HaphazardGuard
 
     unsafe fn retire(&mut self, node: NodePtr<T>, _: bool) {
         // Our own hazard is on a node that this context is done with.
-        // Unchecked: see `reset_hazard`.
+        // CHEAPER: left as it is, the hazard keeps one node from reuse, which the bound allows for.
         self.reset_hazard();
         let Some(shared) = self.domain.shared() else { return };
         // SAFETY: the node is ours. Invariant 2.
@@ -350,12 +350,12 @@ unsafe impl<T, L: Local, const RECLAIM_AT: usize> Guard<T, L> for HaphazardGuard
     }
 
     fn is_due(&mut self) -> bool {
-        // Unchecked: `settle` looks for itself, so a yes in vain only takes time.
+        // CHEAPER: `settle` looks for itself, so a yes in vain only takes time.
         self.owner.private().retired + 1 >= RECLAIM_AT || self.has_surplus()
     }
 
     fn has_surplus(&self) -> bool {
-        // Unchecked: `give_back` looks for itself, so a yes in vain only takes time.
+        // CHEAPER: `give_back` looks for itself, so a yes in vain only takes time.
         self.domain.shared().is_some_and(|shared| shared.spares.exceed(RECLAIM_AT))
     }
 
@@ -394,7 +394,7 @@ unsafe impl<T, L: Local, const RECLAIM_AT: usize> Guard<T, L> for HaphazardGuard
 impl<T, L, const RECLAIM_AT: usize> Leave for HaphazardGuard<'_, T, L, RECLAIM_AT> {
     unsafe fn leave(mut self) {
         // An operation that found the stack empty may still protect a node.
-        // Unchecked: see `reset_hazard`.
+        // CHEAPER: left as it is, the hazard keeps one node from reuse, which the bound allows for.
         self.reset_hazard();
         // SAFETY: the caller's contract.
         unsafe { self.owner.leave() };

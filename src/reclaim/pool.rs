@@ -247,7 +247,7 @@ impl<T, P, const N: usize> Pool<T, P, N> {
 
     /// Claims the slot of this place without protecting anything, if it is free.
     pub(crate) fn claim_free<'a>(&self, place: Place<'a, T, P>) -> Option<Own<Owner<'a, T, P>>> {
-        // Unchecked: the exchange alone says the same, but takes the cache line from who is inside.
+        // CHEAPER: the exchange alone says the same, but takes the cache line from who is inside.
         if place.slot.word.load(Relaxed).is_null() { self.claim_at(place, claimed()) } else { None }
     }
 
@@ -255,7 +255,7 @@ impl<T, P, const N: usize> Pool<T, P, N> {
     pub(crate) fn forget_unused(&self, mut used: InUse<'_, T, P, N>) {
         // SAFETY: invariant 3.
         while let Some(newest) = unsafe { used.newest.as_ref() } {
-            // Unchecked: the exchange alone says the same, but takes the cache line from who is inside.
+            // CHEAPER: the exchange alone says the same, but takes the cache line from who is inside.
             if !newest.slot.word.load(Relaxed).is_null() {
                 return;
             }
@@ -385,7 +385,7 @@ impl<'a, T, P, const N: usize> InUse<'a, T, P, N> {
     /// Whether some slot protects any node.
     pub(crate) fn protects_any(self) -> bool {
         let first = claimed::<T>().addr() + 1;
-        // Unchecked: to look for each node's hazard in vain takes time, but finds none.
+        // CHEAPER: to look for each node's hazard in vain takes time, but finds none.
         self.find(0, first, usize::MAX - first).is_some()
     }
 
@@ -420,7 +420,7 @@ impl<'a, T, P, const N: usize> InUse<'a, T, P, N> {
         match keeper.and_then(|place| place.slot.given.first()) {
             // Release pairs with the Acquire of `take_given`: the node was unlinked, and its link written, before what is done there.
             // Acquire pairs with the Release of who gave the other one, for the same.
-            // Unchecked: in the form of the barrier that loom checks, a scan's fence follows, and is an Acquire as well.
+            // UNTESTED: in the form of the barrier that loom checks, a scan's fence follows, and is an Acquire as well.
             Some(given) => NonNull::new(given.swap(node.as_ptr(), AcqRel)),
             None => Some(node),
         }

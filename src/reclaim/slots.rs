@@ -355,13 +355,12 @@ unsafe impl<T, L: Local, const N: usize> Guard<T, L> for SlotsGuard<'_, T, L, N>
 
     #[inline(always)]
     fn keeps(&self, top: *mut Node<T>) -> bool {
-        // Unchecked: the default says the same, in five instructions more.
+        // CHEAPER: the default says the same, in five instructions more.
         self.owner.keeps(top)
     }
 
     #[inline(always)]
     fn unprotect(&mut self) {
-        // Unchecked: left as it is, the hazard keeps one node from reuse, which the bound allows for.
         self.owner.unprotect();
     }
 
@@ -377,13 +376,13 @@ unsafe impl<T, L: Local, const N: usize> Guard<T, L> for SlotsGuard<'_, T, L, N>
     }
 
     unsafe fn retire_whole(&mut self, nodes: Chain<T>) -> List<T> {
-        // Unchecked: nodes that are retired one by one come to the same, and take longer.
+        // CHEAPER: nodes that are retired one by one come to the same, and take longer.
         if N <= FEW || nodes.len() != Slots::<N>::BATCH {
             return nodes.into_list();
         }
         // Scanned as they are, mostly without a look at one of them. What was retired before waits meanwhile.
         let before = mem::replace(&mut self.private().retired, Retired::foreign(nodes));
-        // Unchecked: those that stay are retired one by one.
+        // CHEAPER: those that stay are retired one by one.
         self.lend().scan(Extent::All);
         let waiting = before.len();
         let mut protected = mem::replace(&mut self.private().retired, before);
@@ -393,7 +392,7 @@ unsafe impl<T, L: Local, const N: usize> Guard<T, L> for SlotsGuard<'_, T, L, N>
 
     #[inline(always)]
     fn is_due(&mut self) -> bool {
-        // Unchecked: `settle` looks for itself, so a yes in vain only takes time.
+        // CHEAPER: `settle` looks for itself, so a yes in vain only takes time.
         self.private().retired.len() >= Slots::<N>::RETIRE_LIMIT - 1 || self.has_surplus()
     }
 
@@ -404,7 +403,7 @@ unsafe impl<T, L: Local, const N: usize> Guard<T, L> for SlotsGuard<'_, T, L, N>
 
     #[inline(always)]
     fn settle(&mut self, permit: Permit) {
-        // Unchecked: to scan fewer at a time takes longer.
+        // CHEAPER: to scan fewer at a time takes longer.
         if self.private().retired.len() >= Slots::<N>::RETIRE_LIMIT {
             self.lend().scan(Extent::Part);
         }

@@ -97,7 +97,7 @@ impl<T> Spares<T> {
     ///
     /// The caller owns the chain of `count` nodes from `first` to `last`; nobody protects them.
     pub(super) unsafe fn put(&self, first: NodePtr<T>, last: NodePtr<T>, count: usize) {
-        // Unchecked: below zero it is too high a number, see `take`.
+        // CHEAPER: below zero it is too high a number, see `take`.
         self.nodes.fetch_add(count, Relaxed);
         // SAFETY: the caller's contract.
         while unsafe { self.head.try_push(self.head.top(), first, last) }.is_err() {}
@@ -127,7 +127,7 @@ impl<T> Spares<T> {
                 }
             }
         }
-        // Unchecked: with too high a number `exceed` says yes in vain, see there.
+        // CHEAPER: with too high a number `exceed` says yes in vain, see there.
         self.nodes.fetch_sub(chain.len() + others + freed, Relaxed);
         if let (Some(top), Some(bottom)) = (NonNull::new(top), bottom) {
             // SAFETY: ours still.
@@ -138,7 +138,7 @@ impl<T> Spares<T> {
 
     /// Whether there are more than `slack` and the reserved ones.
     pub(super) fn exceed(&self, slack: usize) -> bool {
-        // Unchecked: to look for more where there is none takes time, but frees nothing.
+        // CHEAPER: to look for more where there is none takes time, but frees nothing.
         self.nodes.load(Relaxed) > self.reserved.load(Relaxed) + slack
     }
 

@@ -138,7 +138,7 @@ impl<T, P> Owner<'_, T, P> {
     #[inline(always)]
     pub(crate) fn keep(&mut self, node: NodePtr<T>) {
         // Release pairs with `READ_HAZARD`, as in `publish`: a pop that lost the race for the node protected before has read it.
-        // Unchecked: in a model a slot with a spare node got it since such a pop, behind a full barrier.
+        // UNTESTED: in a model a slot with a spare node got it since such a pop, behind a full barrier.
         self.0.word.store(node.as_ptr(), Release);
     }
 
@@ -157,7 +157,7 @@ impl<T, P> Owner<'_, T, P> {
     #[inline(always)]
     pub(crate) fn keeps(&self, top: *mut Node<T>) -> bool {
         // Relaxed: as above. No slot with an owner has null as its word, and no node has the address that says that there is none.
-        // Unchecked: it only decides whether a push takes its own node for one of others, and waits if it need not.
+        // CHEAPER: it only decides whether a push takes its own node for one of others, and waits if it need not.
         self.0.word.load(Relaxed) == top
     }
 
@@ -171,12 +171,12 @@ impl<T, P> Owner<'_, T, P> {
     /// The node that others have given to this slot, if there is one: it is retired, and ours from now on.
     pub(crate) fn take_given(&mut self) -> Option<NodePtr<T>> {
         let given = self.0.given.first()?;
-        // Unchecked: the swap alone says the same, but takes longer.
+        // CHEAPER: the swap alone says the same, but takes longer.
         if given.load(Relaxed).is_null() {
             return None;
         }
         // Acquire pairs with the Release of `give`: the node was unlinked, and its link written, before what we do.
-        // Unchecked: in the form of the barrier that loom checks, the scan's fence follows, and is an Acquire as well.
+        // UNTESTED: in the form of the barrier that loom checks, the scan's fence follows, and is an Acquire as well.
         NonNull::new(given.swap(ptr::null_mut(), Acquire))
     }
 }

@@ -79,7 +79,7 @@ impl<T, L: Local, const N: usize> SlotsGuard<'_, T, L, N> {
             let used_up = N <= FEW || private.spare.is_empty();
             // Mostly nobody protects anything, and no look at each node is needed: either there are no spare nodes, or,
             // as pops outnumber pushes here, there is a batch for others.
-            // Unchecked: where this is left out, sorting them one by one comes to the same, and takes longer.
+            // CHEAPER: where this is left out, sorting them one by one comes to the same, and takes longer.
             if N > FEW && filter == 0 && used_up {
                 private.spare = private.retired.take().into_list();
             } else if N > FEW && filter == 0 && private.retired.len() == Slots::<N>::BATCH {
@@ -124,7 +124,7 @@ impl<T, L: Local, const N: usize> SlotsDomain<T, L, N> {
     fn sort(&self, private: &mut Private<T, L>, slots: InUse<'_, T, Private<T, L>, N>, filter: usize, extent: Extent) {
         let retired = &mut private.retired;
         let foreign = retired.is_foreign();
-        // Unchecked: to look at all takes longer at a time.
+        // CHEAPER: to look at all takes longer at a time.
         let part = N > FEW && extent == Extent::Part && retired.is_newly_foreign();
         let mut more = if part { slots.count() } else { 0 };
         let mut nodes = retired.take();
@@ -132,7 +132,7 @@ impl<T, L: Local, const N: usize> SlotsDomain<T, L, N> {
         while let Some(node) = nodes.pop() {
             // SAFETY: the nodes were in our lists, or we have got them for some that were; invariants 1 and 4.
             unsafe {
-                // Unchecked: without the filter the look at all hazards says the same, and takes longer.
+                // CHEAPER: without the filter the look at all hazards says the same, and takes longer.
                 if filter & filter_bit(node.as_ptr()) != 0 && slots.protects(node) {
                     if let Some(node) = slots.give(node) {
                         retired.push(node, foreign);
@@ -170,7 +170,7 @@ impl<T, L: Local, const N: usize> SlotsDomain<T, L, N> {
 #[inline(always)]
 fn filter<T, P, const N: usize>(slots: InUse<'_, T, P, N>, kept: bool) -> usize {
     if N <= FEW {
-        // Unchecked: to look for each node's hazard in vain takes time, but finds none.
+        // CHEAPER: to look for each node's hazard in vain takes time, but finds none.
         return if slots.protects_any() { usize::MAX } else { 0 };
     }
     slots.hazards(kept).map(filter_bit).fold(0, BitOr::bitor)
