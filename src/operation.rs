@@ -229,7 +229,7 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
             Some(recent) => recent.kept.lose(below, &mut *guard),
             None => guard.release(),
         }
-        popped::<T, R, B, _>(guard, node, false)
+        Some(popped::<T, R, B, _>(guard, node, false))
     }
 
     slow_path! {
@@ -390,14 +390,14 @@ fn popped<'a, T: 'a, R: Reclaim + 'a, B: Backoff + 'a, G: Stay<GuardOf<'a, T, R,
     mut guard: G,
     node: NodePtr<T>,
     kept: bool,
-) -> Option<T> {
+) -> T {
     if guard.is_due() {
-        return Some(finish_pop::<T, R, B, G>(guard, node, kept, Permit::Allocator));
+        return finish_pop::<T, R, B, G>(guard, node, kept, Permit::Allocator);
     }
     // SAFETY: the node is ours, from this list; nothing is due.
     let value = unsafe { take_value(&mut *guard, node, kept) };
     guard.end();
-    Some(value)
+    value
 }
 
 /// What an operation has behind it when it comes to the general functions.

@@ -35,8 +35,11 @@ pub struct Elimination<const W: usize, Relax = Spin>(PhantomData<Relax>);
 /// `W` exchangers.
 pub struct Array<T, const W: usize>([Padded<Exchanger<T>>; W]);
 
+/// An index has 16 bits.
+const MOST_EXCHANGERS: usize = u16::MAX as usize;
+
 initial! { impl[T, const W: usize] Array<T, W> = {
-    assert!(W >= 1 && W <= u16::MAX as usize, "Elimination<W>: W is at least 1 and at most 65535");
+    assert!(W >= 1 && W <= MOST_EXCHANGERS, "Elimination<W>: W is at least 1 and at most 65535");
     Array(array_of!(initial!(Padded<Exchanger<T>>); W))
 } }
 

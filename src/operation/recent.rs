@@ -144,7 +144,7 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
             None => self.pop_other(guard, NonNull::new(self.head.top())?, recent),
             Some(Ok(node)) => {
                 guard.release();
-                popped::<T, R, B, _>(guard, node, true)
+                Some(popped::<T, R, B, _>(guard, node, true))
             }
             Some(Err(top)) => self.pop_interleaved(guard, top, recent),
         }

@@ -223,13 +223,11 @@ unsafe impl<T, L: Local, const RECLAIM_AT: usize> Domain<T, L> for HaphazardDoma
     fn enter_with_spare(&self) -> Option<(Own<Self::Guard<'_>>, NodePtr<T>)> {
         self.pool.iter().find_map(|place| {
             let mut guard = self.guard(self.pool.claim_free(place)?);
-            match guard.spare() {
-                Some(node) => Some((guard, node)),
-                None => {
-                    guard.leave();
-                    None
-                }
+            if let Some(node) = guard.spare() {
+                return Some((guard, node));
             }
+            guard.leave();
+            None
         })
     }
 

@@ -99,6 +99,14 @@ pub struct Place<'a, T, P> {
     further: *mut Further<T, P>,
 }
 
+impl<T, P> Clone for Place<'_, T, P> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T, P> Copy for Place<'_, T, P> {}
+
 impl<T, P: Initial, const N: usize> Pool<T, P, N> {
     /// What a further slot needs of the allocator.
     pub(crate) const LAYOUT: Layout = Layout::new::<Further<T, P>>();
@@ -160,12 +168,15 @@ impl<T, P: Initial, const N: usize> Pool<T, P, N> {
                 }
             }
         }
-        while grow {
-            if let Some(own) = self.claim_at(self.add()?, word) {
+        if !grow {
+            return None;
+        }
+        loop {
+            let added = self.add()?;
+            if let Some(own) = self.claim_at(added, word) {
                 return Some(own);
             }
         }
-        None
     }
 
     /// Claims a slot for long. Before, it sees to it that there are more slots than contexts that stay (invariant 4), if

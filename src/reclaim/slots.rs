@@ -114,6 +114,7 @@ impl<const N: usize> Slots<N> {
 }
 
 /// The largest `N` of which `IDLE_NODES` is a size.
+#[expect(clippy::cast_possible_truncation, reason = "at most 65535")]
 const fn most_slots() -> usize {
     let most = isize::MAX.unsigned_abs() as u64;
     let mut slots = u16::MAX as u64;
@@ -231,14 +232,11 @@ unsafe impl<T, L: Local, const N: usize> Domain<T, L> for SlotsDomain<T, L, N> {
     fn enter_with_spare(&self) -> Option<(Own<Self::Guard<'_>>, NodePtr<T>)> {
         self.pool.iter().find_map(|place| {
             let mut guard = self.guard(self.pool.claim_free(place)?);
-            let node = guard.spare().or_else(|| guard.lend().own_retired());
-            match node {
-                Some(node) => Some((guard, node)),
-                None => {
-                    guard.leave();
-                    None
-                }
+            if let Some(node) = guard.spare().or_else(|| guard.lend().own_retired()) {
+                return Some((guard, node));
             }
+            guard.leave();
+            None
         })
     }
 

@@ -64,7 +64,7 @@ impl<T> Drop for Recycle<T> {
             let shared = self.0.as_ref().below().cast::<Shared<T>>();
             Node::assert_exclusive(self.0);
             // Of the spare list alone, for the domain may be on its way out.
-            (&*&raw const (*shared).spares).put(self.0, self.0, 1);
+            (*shared).spares.put(self.0, self.0, 1);
         }
     }
 }
