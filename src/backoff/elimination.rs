@@ -340,6 +340,7 @@ mod tests {
     #[test]
     fn a_call_waits_no_longer_than_it_says() {
         type Alone = Elimination<2, Counting>;
+        type Longer = Exponential<Counting>;
 
         let counters = &initial!(Counters);
         let array = initial!(Array<u32, 2>);
@@ -354,7 +355,6 @@ mod tests {
         // SAFETY: the node is ours.
         unsafe { Node::free(node) };
 
-        type Longer = Exponential<Counting>;
         let mut patience = initial!(Patience);
         assert_eq!(steps(|waited| Longer::wait(&mut patience, waited)), Longer::MOST_STEPS.into());
     }
