@@ -181,6 +181,25 @@ fn further_slots(values: impl IntoIterator<Item = u32>) -> Plain<1> {
     stack
 }
 
+/// A further slot is in use no more as a handle ends, while a pop comes into it. A scan from the slot in place sees what the pop
+/// protects there.
+#[test]
+fn further_slot_comes_out_of_use_and_back() {
+    check(2, || {
+        let stack = Plain::<1>::from_iter([1]);
+        // So none has to be added, which takes a model many steps.
+        drop([(); 3].map(|()| stack.handle()));
+        let done = race(stack, [pop], |stack| {
+            let mut in_place = stack.handle();
+            drop(stack.handle());
+            let value = in_place.pop();
+            in_place.push(2);
+            value.into_iter().collect()
+        });
+        assert_all(done, &[1, 2]);
+    });
+}
+
 /// What a handle in a further slot keeps, the other one pops, and gives to it. It uses the node again.
 #[test]
 fn kept_node_is_given() {
