@@ -41,14 +41,9 @@ impl Waited {
         self.0 > 0
     }
 
-    /// How many are left of `most`.
-    pub(crate) fn left(self, most: u16) -> u16 {
-        most - self.0
-    }
-
     /// Waits `steps` more, but no more than `most` in all: how many that are.
     pub(crate) fn more(&mut self, steps: u16, most: u16) -> u16 {
-        let steps = steps.min(self.left(most));
+        let steps = steps.min(most - self.0);
         self.0 += steps;
         steps
     }

@@ -217,7 +217,8 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
         self.head.top().is_null()
     }
 
-    /// A handle: keeps a slot claimed, so that its operations need not claim one. The fast path of a worker.
+    /// A handle: keeps a slot claimed, so that its operations need not claim one. The fast path of a worker. There may be any number,
+    /// but each makes scans longer while it lives: they look at every slot up to the newest in use.
     ///
     /// Allocates: when no slot is free, or handles would leave none to others. Waits: never. Lock-free: as the allocator.
     /// From an interrupt handler: no.

@@ -225,13 +225,14 @@ impl<const W: usize, Relax: RelaxStrategy> Elimination<W, Relax> {
             let again = waited.any();
             local.patience.lost(again, if one_way { Self::ONE_WAY << u8::from(again) } else { Self::MOST })
         };
-        if waited.left(Self::MOST_STEPS) == 0 {
+        // Taken from what is left before it is known whether there is something to wait for.
+        let patience = waited.more(patience, Self::MOST_STEPS);
+        if patience == 0 {
             return Err(Alone::Withdrew);
         }
         let mut visits = 1;
         loop {
             let index = local.pick() % W;
-            let patience = patience.min(waited.left(Self::MOST_STEPS));
             let result = array.0[index].visit::<Relax>(visit, patience);
             match result {
                 Ok(_) => {
@@ -239,7 +240,6 @@ impl<const W: usize, Relax: RelaxStrategy> Elimination<W, Relax> {
                     local.eliminated.fill(true);
                 }
                 Err(Alone::Withdrew) => {
-                    waited.more(patience, Self::MOST_STEPS);
                     local.missed();
                     local.range /= 2;
                     counters.withdrawals(1);
@@ -257,7 +257,7 @@ impl<const W: usize, Relax: RelaxStrategy> Elimination<W, Relax> {
                         continue;
                     }
                     // There was nothing to wait for, but there is a race to stay out of.
-                    relax_for::<Relax>(waited.more(patience, Self::MOST_STEPS));
+                    relax_for::<Relax>(patience);
                 }
             }
             return result;

@@ -47,7 +47,9 @@ use haphazard::raw::{self, HazardPointer};
 ///   [`IDLE_NODES`](crate::Stack::IDLE_NODES) and the reserved nodes count once more for each context that is stalled there.
 /// * After [`reserve`](crate::Stack::reserve), `push_spare` refuses while another context has the spare nodes in hand.
 /// * A push whose slot has no spare node walks over all that are shared, so `reserve` few.
-/// * Taking a hazard record spins on a lock bit. So each slot keeps its record, and takes one only once.
+/// * Taking a hazard record spins on a lock bit. So each slot keeps its record, and takes one only once; and after a crowd of
+///   handles has gone, whoever reclaims still walks over the records of them all.
+/// * That crate takes `--cfg loom` as a wish for its own models: a stack on it panics then, outside of one.
 /// * It needs compare-exchange from `core`, so it does not exist on targets without.
 #[derive(Debug)]
 pub enum Haphazard<const RECLAIM_AT: usize = 64> {}

@@ -20,6 +20,8 @@
 //! the nodes in them. Who claims a slot raises `used` to it, if need be, before it protects anything with it. Each scan, and each
 //! handle that ends, lowers it by the free slots at its end.
 //!
+//! Where code is short there is no crowd: `used` is the newest of all, and nothing lowers it.
+//!
 //! # Invariants
 //!
 //! 1. Only the context that moved the word away from `FREE` writes it, until it moves it back.
@@ -40,8 +42,8 @@ use super::Own;
 use crate::layout::{FAST_PATHS, Padded, in_this_order};
 use crate::model::{self, limit};
 use crate::sync::{
-    ADD_SLOT, AcqRel, Acquire, AtomicPtr, AtomicUsize, Initial, READ_HAZARD, Relaxed, alloc, array_of, context_hash,
-    dealloc, initial, publish,
+    ADD_SLOT, AcqRel, Acquire, AtomicPtr, AtomicUsize, Initial, Ordering, READ_HAZARD, Relaxed, alloc, array_of,
+    context_hash, dealloc, initial, publish,
 };
 use crate::treiber::{Node, NodePtr};
 use ::alloc::alloc::Layout;
@@ -64,21 +66,27 @@ in_this_order! {
     /// in blocks of eight (2 cores where a step of waiting takes 46 ns, medians of 41 samples); where a step takes 25 ns, as long. But
     /// one by one there are no more slots than contexts need, and a bound on memory counts slots.
     pub struct Extra<T, P> {
-        /// The one before, or null. As the number, written before the slot is added, and never again.
+        /// The one before, or null. Written before the slot is added, and never again.
         older: *mut Further<T, P>,
-        number: usize,
+        order: [Order<T, P>; FAST_PATHS as usize],
         slot: Slot<T, P>,
-        /// The one after, once there is one.
-        newer: AtomicPtr<Further<T, P>>,
     }
 }
 
 type Further<T, P> = Padded<Extra<T, P>>;
 
+/// Where a further slot is among the others.
+struct Order<T, P> {
+    /// Written as `older`.
+    number: usize,
+    /// The one after, once there is one.
+    newer: AtomicPtr<Further<T, P>>,
+}
+
 /// `N` slots in place and the list of further ones.
 pub struct Pool<T, P, const N: usize> {
     slots: [Padded<Slot<T, P>>; N],
-    first: AtomicPtr<Further<T, P>>,
+    first: [AtomicPtr<Further<T, P>>; FAST_PATHS as usize],
     /// See "Further slots".
     used: AtomicPtr<Further<T, P>>,
     /// Contexts that stay: handles.
@@ -87,7 +95,7 @@ pub struct Pool<T, P, const N: usize> {
 
 initial! { impl[T, P: Initial, const N: usize] Pool<T, P, N> = Pool {
     slots: array_of!(initial!(Padded<Slot<T, P>>); N),
-    first: AtomicPtr::new(ptr::null_mut()),
+    first: array_of!(AtomicPtr::new(ptr::null_mut()); FAST_PATHS as usize),
     used: AtomicPtr::new(ptr::null_mut()),
     stays: AtomicUsize::new(0),
 } }
@@ -95,8 +103,8 @@ initial! { impl[T, P: Initial, const N: usize] Pool<T, P, N> = Pool {
 /// A slot, and which further one it is.
 pub struct Place<'a, T, P> {
     slot: &'a Slot<T, P>,
-    /// Null if it is in place.
-    further: *mut Further<T, P>,
+    /// Null if it is in place. Not where nobody asks.
+    further: [*mut Further<T, P>; FAST_PATHS as usize],
 }
 
 impl<T, P> Clone for Place<'_, T, P> {
@@ -132,15 +140,13 @@ impl<T, P: Initial, const N: usize> Pool<T, P, N> {
     /// Claims a free slot, protecting nothing. If there is none, adds one if `grow` is set and there is memory.
     #[inline(always)]
     pub(crate) fn claim(&self, grow: bool) -> Option<Own<Owner<'_, T, P>>> {
-        // Relaxed: only a hint.
-        self.claim_home().or_else(|| self.claim_elsewhere(claimed(), grow, self.stays.load(Relaxed)))
+        self.claim_home().or_else(|| self.claim_elsewhere(claimed(), grow))
     }
 
     /// Claims a free slot by protecting `node` with it.
     #[inline(always)]
     pub(crate) fn claim_protecting(&self, node: NodePtr<T>) -> Option<Own<Owner<'_, T, P>>> {
-        // Relaxed: as above.
-        self.claim_home_protecting(node).or_else(|| self.claim_elsewhere(found(node), false, self.stays.load(Relaxed)))
+        self.claim_home_protecting(node).or_else(|| self.claim_elsewhere(found(node), false))
     }
 
     /// The slot in place that this context tries first.
@@ -155,14 +161,14 @@ impl<T, P: Initial, const N: usize> Pool<T, P, N> {
         (((context_hash() >> 16) * slots) >> 16) as usize % N
     }
 
-    /// Claims a slot that is not the context's home, where `others` stay in one.
+    /// Claims a slot that is not the context's home.
     #[cold]
     #[inline(never)]
-    fn claim_elsewhere(&self, word: *mut Node<T>, grow: bool, others: usize) -> Option<Own<Owner<'_, T, P>>> {
+    fn claim_elsewhere(&self, word: *mut Node<T>, grow: bool) -> Option<Own<Owner<'_, T, P>>> {
         let home = Self::home();
         for _ in 0..Self::PASSES {
             // Finding a slot and losing it means that somebody else has claimed it: no pass in vain.
-            while let Some(place) = self.find_free(home, others) {
+            while let Some(place) = self.find_free(home) {
                 if let Some(own) = self.claim_at(place, word) {
                     return Some(own);
                 }
@@ -171,12 +177,11 @@ impl<T, P: Initial, const N: usize> Pool<T, P, N> {
         if !grow {
             return None;
         }
-        loop {
-            let added = self.add()?;
-            if let Some(own) = self.claim_at(added, word) {
-                return Some(own);
-            }
-        }
+        let place = self.add(if FAST_PATHS { claimed() } else { word })?;
+        // SAFETY: it was added for this.
+        let own = unsafe { Own::new(Owner(place.slot)) };
+        self.enter(place, word);
+        Some(own)
     }
 
     /// Claims a slot for long. Before, it sees to it that there are more slots than contexts that stay (invariant 4), if
@@ -186,40 +191,46 @@ impl<T, P: Initial, const N: usize> Pool<T, P, N> {
     /// one slot to another, and then comes back to it.
     pub(crate) fn claim_to_stay(&self) -> Option<Own<Owner<'_, T, P>>> {
         // Relaxed: of those that stay, whoever came last has counted all.
-        let others = self.stays.fetch_add(1, Relaxed);
-        while !self.has_more_than(others + 1) && self.add().is_some() {}
-        let own = self.claim_home().or_else(|| self.claim_elsewhere(claimed(), true, others));
+        let stays = self.stays.fetch_add(1, Relaxed) + 1;
+        while !self.has_more_than(stays) && self.add(free()).is_some() {}
+        let own = self.claim(true);
         if own.is_none() {
             self.end_stay();
         }
         own
     }
 
-    /// Adds a free slot at the end of the list; `None` without memory.
-    fn add(&self) -> Option<Place<'_, T, P>> {
+    /// Adds a slot with this word at the end of the list; `None` without memory.
+    fn add(&self, word: *mut Node<T>) -> Option<Place<'_, T, P>> {
+        /// Acquire pairs with `ADD_SLOT`: the contents of what others have added are visible. Where code is short, its address is all
+        /// that is used.
+        const SEE: Ordering = if FAST_PATHS { READ_HAZARD } else { Relaxed };
         // SAFETY: the layout is not of size zero.
         let added = NonNull::new(unsafe { alloc(Self::LAYOUT) }.cast::<Further<T, P>>())?;
-        let (older, newer) = (ptr::null_mut(), AtomicPtr::new(ptr::null_mut()));
-        // SAFETY: just allocated with this layout.
-        unsafe { added.write(Padded(Extra { older, number: 1, slot: initial!(Slot<T, P>), newer })) };
-        let mut older = self.used();
+        let order = array_of!(Order { number: 1, newer: AtomicPtr::new(ptr::null_mut()) }; FAST_PATHS as usize);
+        // SAFETY: just allocated with this layout. The link follows.
+        unsafe {
+            (&raw mut (*added.as_ptr()).0.order).write(order);
+            (&raw mut (*added.as_ptr()).0.slot).write(Slot { word: AtomicPtr::new(word), ..initial!(Slot<T, P>) });
+        }
+        let mut older = self.used.load(SEE);
         loop {
-            // SAFETY: not added yet, so it is still ours alone; the older one was added (invariant 3).
-            let link = unsafe {
-                (*added.as_ptr()).0.older = older;
-                match older.as_ref() {
-                    Some(older) => {
-                        (*added.as_ptr()).0.number = older.number + 1;
-                        &older.newer
-                    }
-                    None => &self.first,
+            // SAFETY: not added yet, so it is still ours alone.
+            unsafe { (*added.as_ptr()).0.older = older };
+            let (link, expected) = match self.newer(older) {
+                Some(newer) => {
+                    // SAFETY: as above.
+                    let order = unsafe { &mut (*added.as_ptr()).0.order };
+                    order.iter_mut().for_each(|order| order.number = 1 + Self::number(older));
+                    (newer, ptr::null_mut())
                 }
+                None => (&self.used, older),
             };
-            // Acquire pairs with `ADD_SLOT`: the contents of what others have added are visible.
-            match link.compare_exchange(ptr::null_mut(), added.as_ptr(), ADD_SLOT, Acquire) {
+            // Weak: who fails for no reason goes on from the first one.
+            match link.compare_exchange_weak(expected, added.as_ptr(), ADD_SLOT, SEE) {
                 // SAFETY: invariant 3.
-                Ok(_) => return Some(unsafe { Place::further(added.as_ref()) }),
-                Err(newer) => older = newer,
+                Ok(_) => return Some(unsafe { Place::of(added.as_ref()) }),
+                Err(other) => older = other,
             }
         }
     }
@@ -231,25 +242,55 @@ impl<T, P, const N: usize> Pool<T, P, N> {
         self.stays.fetch_sub(1, Relaxed);
     }
 
+    /// The number of a further slot; 0 of none. Where it is not noted, they are counted.
+    fn number(further: *mut Further<T, P>) -> usize {
+        let (mut next, mut counted) = (further, 0);
+        // SAFETY: invariant 3; the pointer is null or a slot that was added.
+        while let Some(further) = unsafe { next.as_ref() } {
+            if let Some(order) = further.order.first() {
+                return order.number;
+            }
+            counted += 1;
+            next = further.older;
+        }
+        counted
+    }
+
+    /// The link from a further slot to the one after, or to the first one if there is none. None where `used` is that link.
+    fn newer(&self, further: *mut Further<T, P>) -> Option<&AtomicPtr<Further<T, P>>> {
+        // SAFETY: as above.
+        match unsafe { further.as_ref() } {
+            Some(further) => Some(&further.order.first()?.newer),
+            None => self.first.first(),
+        }
+    }
+
     /// Claims the slot of this place, if it is free; `word` is [`claimed`] or a node to protect.
     fn claim_at<'a>(&self, place: Place<'a, T, P>, word: *mut Node<T>) -> Option<Own<Owner<'a, T, P>>> {
-        // SAFETY: invariant 3.
-        let Some(further) = (unsafe { place.further.as_ref() }) else { return place.slot.try_claim(word) };
-        let own = place.slot.try_claim(claimed())?;
-        self.use_up_to(further);
-        if word != claimed() {
-            publish(&place.slot.word, word);
+        if place.further().is_null() {
+            return place.slot.try_claim(word);
         }
+        let own = place.slot.try_claim(claimed())?;
+        self.enter(place, word);
         Some(own)
     }
 
+    /// Notes that a further slot, which is claimed, is in use (invariant 5), and then shows `word` there.
+    fn enter(&self, place: Place<'_, T, P>, word: *mut Node<T>) {
+        if FAST_PATHS {
+            self.use_up_to(place.further());
+            if word != claimed() {
+                publish(&place.slot.word, word);
+            }
+        }
+    }
+
     /// Raises `used` to this slot, which the caller has claimed (invariant 5).
-    fn use_up_to(&self, further: &Further<T, P>) {
+    fn use_up_to(&self, further: *mut Further<T, P>) {
         let mut used = self.used();
-        // SAFETY: invariant 3.
-        while unsafe { used.as_ref() }.is_none_or(|used| used.number < further.number) {
+        while Self::number(used) < Self::number(further) {
             // Release, as in `add`: the slot's contents are visible to who finds it here.
-            match self.used.compare_exchange(used, ptr::from_ref(further).cast_mut(), ADD_SLOT, READ_HAZARD) {
+            match self.used.compare_exchange(used, further, ADD_SLOT, READ_HAZARD) {
                 Ok(_) => return,
                 Err(other) => used = other,
             }
@@ -263,21 +304,24 @@ impl<T, P, const N: usize> Pool<T, P, N> {
     }
 
     /// Lowers `used` by the free slots at its end.
-    pub(crate) fn forget_unused(&self, mut used: InUse<'_, T, P, N>) {
+    pub(crate) fn forget_unused<'a>(&'a self, mut used: InUse<'a, T, P, N>) {
+        if !FAST_PATHS {
+            return;
+        }
         // SAFETY: invariant 3.
-        while let Some(newest) = unsafe { used.newest.as_ref() } {
+        while let Some(newest) = unsafe { used.newest().as_ref() } {
             // CHEAPER: the exchange alone says the same, but takes the cache line from who is inside.
             if !newest.slot.word.load(Relaxed).is_null() {
                 return;
             }
             let Some(own) = newest.slot.try_claim(claimed()) else { return };
             // Invariant 5. Relaxed: it continues the release sequence of who put the newer one here.
-            let lowered = self.used.compare_exchange(used.newest, newest.older, Relaxed, Relaxed);
+            let lowered = self.used.compare_exchange(used.newest(), newest.older, Relaxed, Relaxed);
             own.leave();
             if lowered.is_err() {
                 return;
             }
-            used.newest = newest.older;
+            used = self.up_to(newest.older);
         }
     }
 
@@ -287,43 +331,54 @@ impl<T, P, const N: usize> Pool<T, P, N> {
         self.used.load(READ_HAZARD)
     }
 
+    /// The slots in place, and up to this further one; where code is short, all.
+    fn up_to(&self, newest: *mut Further<T, P>) -> InUse<'_, T, P, N> {
+        InUse { pool: self, newest: [newest; FAST_PATHS as usize] }
+    }
+
     /// The slots that may be in use now.
     pub(crate) fn in_use(&self) -> InUse<'_, T, P, N> {
-        InUse { pool: self, newest: self.used() }
+        self.up_to(if FAST_PATHS { self.used() } else { ptr::null_mut() })
     }
 
     /// Whether there are more slots than `count`.
     fn has_more_than(&self, count: usize) -> bool {
         let used = self.in_use();
         let more = (count + 1).saturating_sub(used.count());
-        self.above(used.newest).take(more).count() == more
+        self.above(used.newest()).take(more).count() == more
     }
 
     /// A free slot, if there is one.
-    fn find_free(&self, start: usize, others: usize) -> Option<Place<'_, T, P>> {
+    fn find_free(&self, start: usize) -> Option<Place<'_, T, P>> {
         let (free, used) = (free::<T>().addr(), self.in_use());
-        // Where as many contexts stay, each of these slots is one of theirs: so a crowd need not look at them all for each that comes.
-        let searched = if others < used.count() { used } else { InUse { newest: ptr::null_mut(), ..used } };
-        let above = || self.above(used.newest).find(|place| place.slot.word.load(Relaxed).addr() == free);
-        searched.find(start, free, 0).or_else(above)
+        // So many stay that each further slot that is in use, but for one perhaps, is one of theirs: a crowd need not look at them all
+        // for each that comes. Relaxed: only a hint.
+        let all_stay = FAST_PATHS && self.stays.load(Relaxed) >= used.count();
+        let searched = if all_stay { self.up_to(ptr::null_mut()) } else { used };
+        let found = searched.find(start, free, 0);
+        if !FAST_PATHS || found.is_some() {
+            return found;
+        }
+        self.above(used.newest()).find(|place| place.slot.word.load(Relaxed).addr() == free)
     }
 
     /// All slots, in place and further ones.
     pub(crate) fn iter(&self) -> impl Iterator<Item = Place<'_, T, P>> {
-        let in_place = self.slots.iter().map(|slot| Place { slot: &slot.0, further: ptr::null_mut() });
-        in_place.chain(self.above(ptr::null_mut()))
+        let in_place = self.slots.iter().map(|slot| Place::new(&slot.0, ptr::null_mut()));
+        // One of the two is empty.
+        in_place.chain(self.above(ptr::null_mut())).chain(self.up_to(ptr::null_mut()).further())
     }
 
     /// The further slots that are newer than `last`, if that is not null.
     fn above(&self, last: *mut Further<T, P>) -> impl Iterator<Item = Place<'_, T, P>> {
-        // SAFETY: invariant 3; the pointer is null or a slot that was added.
-        let mut link = unsafe { last.as_ref() }.map_or(&self.first, |last| &last.newer);
+        let mut link = self.newer(last);
         iter::from_fn(move || {
             // Acquire pairs with `ADD_SLOT`, as in `add`.
-            // SAFETY: as above.
-            let further = unsafe { link.load(Acquire).as_ref() }?;
-            link = &further.newer;
-            Some(Place::further(further))
+            let next = link?.load(Acquire);
+            // SAFETY: invariant 3; the pointer is null or a slot that was added.
+            let further = unsafe { next.as_ref() }?;
+            link = self.newer(next);
+            Some(Place::of(further))
         })
     }
 
@@ -350,7 +405,7 @@ impl<T, P, const N: usize> Pool<T, P, N> {
 /// that looks at them after that.
 pub(crate) struct InUse<'a, T, P, const N: usize> {
     pool: &'a Pool<T, P, N>,
-    newest: *mut Further<T, P>,
+    newest: [*mut Further<T, P>; FAST_PATHS as usize],
 }
 
 impl<T, P, const N: usize> Clone for InUse<'_, T, P, N> {
@@ -362,20 +417,24 @@ impl<T, P, const N: usize> Clone for InUse<'_, T, P, N> {
 impl<T, P, const N: usize> Copy for InUse<'_, T, P, N> {}
 
 impl<'a, T, P, const N: usize> InUse<'a, T, P, N> {
+    #[inline(always)]
+    fn newest(self) -> *mut Further<T, P> {
+        self.newest.first().map_or_else(|| self.pool.used(), |newest| *newest)
+    }
+
     /// How many they are.
     pub(crate) fn count(self) -> usize {
-        // SAFETY: invariant 3.
-        N + unsafe { self.newest.as_ref() }.map_or(0, |newest| newest.number)
+        N + Pool::<T, P, N>::number(self.newest())
     }
 
     /// The further ones.
     fn further(self) -> impl Iterator<Item = Place<'a, T, P>> {
-        let mut next = self.newest;
+        let mut next = self.newest();
         iter::from_fn(move || {
             // SAFETY: invariant 3; the pointer is null or a slot that was added.
             let further = unsafe { next.as_ref() }?;
             next = further.older;
-            Some(Place::further(further))
+            Some(Place::of(further))
         })
     }
 
@@ -387,7 +446,7 @@ impl<'a, T, P, const N: usize> InUse<'a, T, P, N> {
         for index in 0..N {
             let slot = &self.pool.slots[if N > FEW { (start + index) % N } else { index }];
             if matches(slot) {
-                return Some(Place { slot, further: ptr::null_mut() });
+                return Some(Place::new(slot, ptr::null_mut()));
             }
         }
         self.further().find(|place| matches(place.slot))
@@ -439,19 +498,31 @@ impl<'a, T, P, const N: usize> InUse<'a, T, P, N> {
 }
 
 impl<'a, T, P> Place<'a, T, P> {
-    fn further(further: &'a Further<T, P>) -> Self {
-        Self { slot: &further.slot, further: ptr::from_ref(further).cast_mut() }
+    #[inline(always)]
+    fn new(slot: &'a Slot<T, P>, further: *mut Further<T, P>) -> Self {
+        Self { slot, further: [further; FAST_PATHS as usize] }
+    }
+
+    fn of(further: &'a Further<T, P>) -> Self {
+        Self::new(&further.slot, ptr::from_ref(further).cast_mut())
+    }
+
+    /// Null if it is in place, or where nobody asks.
+    #[inline(always)]
+    fn further(self) -> *mut Further<T, P> {
+        self.further.first().map_or(ptr::null_mut(), |further| *further)
     }
 }
 
 impl<T, P, const N: usize> Drop for Pool<T, P, N> {
     fn drop(&mut self) {
         // Relaxed: `&mut self` comes after all that was done here.
-        let mut next = self.first.load(Relaxed);
+        let mut next = self.first.first().unwrap_or(&self.used).load(Relaxed);
         while let Some(further) = NonNull::new(next) {
             // SAFETY: `&mut self`: nobody is in a slot, and each was allocated in `add`.
             unsafe {
-                next = further.as_ref().newer.load(Relaxed);
+                let order = further.as_ref().order.first();
+                next = order.map_or(further.as_ref().older, |order| order.newer.load(Relaxed));
                 further.drop_in_place();
                 dealloc(further.as_ptr().cast(), Layout::new::<Further<T, P>>());
             }
