@@ -22,6 +22,12 @@ thread_local! {
     static LEDGER: Cell<*const Ledger> = const { Cell::new(ptr::null()) };
     static IN_ALLOCATOR: Cell<bool> = const { Cell::new(false) };
     static ON_ALLOCATION: Cell<Option<fn()>> = const { Cell::new(None) };
+    static ON_REFUSAL: Cell<Option<fn(Layout)>> = const { Cell::new(None) };
+}
+
+/// What this thread does whenever it is refused memory; it must not allocate.
+pub fn on_refusals(action: fn(Layout)) {
+    ON_REFUSAL.set(Some(action));
 }
 
 /// Whether this thread is inside of the system's allocator, and may have its locks: for signal handlers.
@@ -45,6 +51,9 @@ fn inside<O>(call: impl FnOnce() -> O) -> O {
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         if Ledger::current().is_some_and(|ledger| !ledger.permits(layout)) {
+            if let Ok(Some(action)) = ON_REFUSAL.try_with(Cell::get) {
+                action(layout);
+            }
             return ptr::null_mut();
         }
         if let Ok(Some(action)) = ON_ALLOCATION.try_with(Cell::take) {

@@ -6,6 +6,7 @@ use crate::common::*;
 use crate::ledger::*;
 use std::alloc::Layout;
 use std::env;
+use std::io::Write;
 use std::mem;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{self, Command, Output};
@@ -13,6 +14,9 @@ use std::thread;
 
 /// Which call, and how many of its allocations succeed: "NAME COUNT"; or which back-off.
 const ORDER: &str = "ELIMINATION_STACK_FAULT";
+
+/// Before the size of what was refused, in a line of its own.
+const REFUSED: &str = "refused: ";
 
 /// What a process does that makes a call and lives on.
 const SURVIVED: i32 = 3;
@@ -39,8 +43,12 @@ pub fn check<R: Engine, B: Backoff>() {
     let node = Layout::new::<(usize, Block)>().size();
     for (name, _, nodes) in calls::<R, B>() {
         for successes in 0..nodes.unwrap_or(1) {
-            let expected = nodes.map_or_else(String::new, |_| format!("{node} bytes"));
-            assert_aborts(&format!("{name} {successes}"), &format!("memory allocation of {expected}"));
+            let printed = assert_aborts(&format!("{name} {successes}"), "memory allocation of ");
+            // What is reported is a node, or the slot that was asked for last.
+            let (before, reported) = printed.split_once("memory allocation of ").unwrap();
+            let refused = before.lines().filter_map(|line| line.strip_prefix(REFUSED)).next_back().unwrap();
+            let expected = nodes.map_or_else(|| refused.to_owned(), |_| node.to_string());
+            assert!(reported.starts_with(&format!("{expected} bytes")), "{name}: {printed}");
         }
     }
 }
@@ -83,12 +91,24 @@ fn lose_a_race<B: Backoff + 'static>() {
     }
 }
 
-/// Runs the test again with `order`; fails unless that process aborts and says `message`.
-fn assert_aborts(order: &str, message: &str) {
+/// Runs the test again with `order`; fails unless that process aborts and says `message`. Returns all that it says.
+fn assert_aborts(order: &str, message: &str) -> String {
     let output = this_test_again(order);
-    let printed = String::from_utf8_lossy(&output.stderr);
+    let printed = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.signal(), Some(libc::SIGABRT), "{order}: {}, {printed}", output.status);
     assert!(printed.contains(message), "{order}: {printed}");
+    printed
+}
+
+/// Says so without the allocator.
+fn say_what_was_refused(layout: Layout) {
+    let mut line = [0; 40];
+    let mut rest = &mut line[..];
+    writeln!(rest, "{REFUSED}{}", layout.size()).unwrap();
+    let left = rest.len();
+    let line = &line[..line.len() - left];
+    // SAFETY: the bytes are there.
+    unsafe { libc::write(libc::STDERR_FILENO, line.as_ptr().cast(), line.len()) };
 }
 
 /// Makes the call, after which this process should not live.
@@ -97,6 +117,7 @@ fn obey<R: Engine, B: Backoff>(order: &str) -> ! {
     let (_, call, _) = calls::<R, B>().into_iter().find(|call| call.0 == name).unwrap();
     let (ledger, stack) = (ledger(), Stack::custom());
     ledger.fail(successes.parse().unwrap(), usize::MAX);
+    on_refusals(say_what_was_refused);
     try_to_survive(|| ledger.during(|| call(&stack)));
 }
 
