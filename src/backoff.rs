@@ -162,7 +162,7 @@ pub struct Exponential<Relax = Spin>(PhantomData<Relax>);
 impl<Relax> Exponential<Relax> {
     /// The most steps of waiting that one call takes in all, whatever happens; [`Stack::pop`](crate::Stack::pop) besides, if all
     /// slots are claimed, as many as it takes until one is free.
-    pub const MOST_STEPS: u16 = limit(2048, model::MOST_STEPS);
+    pub const MOST_STEPS: u16 = limit(8192, model::MOST_STEPS);
 }
 
 impl<Relax: RelaxStrategy> sealed::Strategy for Exponential<Relax> {
