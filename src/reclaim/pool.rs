@@ -207,10 +207,10 @@ impl<T, P: Initial, const N: usize> Pool<T, P, N> {
         const SEE: Ordering = if FAST_PATHS { READ_HAZARD } else { Relaxed };
         // SAFETY: the layout is not of size zero.
         let added = NonNull::new(unsafe { alloc(Self::LAYOUT) }.cast::<Further<T, P>>())?;
-        let order = array_of!(Order { number: 1, newer: AtomicPtr::new(ptr::null_mut()) }; FAST_PATHS as usize);
+        let place = array_of!(Order { number: 1, newer: AtomicPtr::new(ptr::null_mut()) }; FAST_PATHS as usize);
         // SAFETY: just allocated with this layout. The link follows.
         unsafe {
-            (&raw mut (*added.as_ptr()).0.order).write(order);
+            (&raw mut (*added.as_ptr()).0.order).write(place);
             (&raw mut (*added.as_ptr()).0.slot).write(Slot { word: AtomicPtr::new(word), ..initial!(Slot<T, P>) });
         }
         let mut older = self.used.load(SEE);
@@ -220,8 +220,9 @@ impl<T, P: Initial, const N: usize> Pool<T, P, N> {
             let (link, expected) = match self.newer(older) {
                 Some(newer) => {
                     // SAFETY: as above.
-                    let order = unsafe { &mut (*added.as_ptr()).0.order };
-                    order.iter_mut().for_each(|order| order.number = 1 + Self::number(older));
+                    for place in unsafe { &mut (*added.as_ptr()).0.order } {
+                        place.number = 1 + Self::number(older);
+                    }
                     (newer, ptr::null_mut())
                 }
                 None => (&self.used, older),
