@@ -1,0 +1,105 @@
+//! The slots that a scan reads, and what it wants to know of them.
+
+use super::slot::{FOUND, Slot, claimed};
+use super::{FEW, Further, Place, Pool};
+use crate::layout::FAST_PATHS;
+use crate::sync::{AcqRel, READ_HAZARD, Relaxed};
+use crate::treiber::{Node, NodePtr};
+use core::iter;
+use core::ptr::{self, NonNull};
+
+/// The slots in place, and further ones down from the newest that was in use at some moment: all whose hazards a scan has to see
+/// that looks at them after that.
+pub(crate) struct InUse<'a, T, P, const N: usize> {
+    pub(super) pool: &'a Pool<T, P, N>,
+    pub(super) newest: [*mut Further<T, P>; FAST_PATHS as usize],
+}
+
+impl<T, P, const N: usize> Clone for InUse<'_, T, P, N> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T, P, const N: usize> Copy for InUse<'_, T, P, N> {}
+
+impl<'a, T, P, const N: usize> InUse<'a, T, P, N> {
+    #[inline(always)]
+    pub(super) fn newest(self) -> *mut Further<T, P> {
+        self.newest.first().map_or_else(|| self.pool.used(), |newest| *newest)
+    }
+
+    /// How many they are.
+    pub(crate) fn count(self) -> usize {
+        N + Pool::<T, P, N>::number(self.newest())
+    }
+
+    /// The further ones.
+    pub(super) fn further(self) -> impl Iterator<Item = Place<'a, T, P>> {
+        let mut next = self.newest();
+        iter::from_fn(move || {
+            // SAFETY: invariant 3; the pointer is null or a slot that was added.
+            let further = unsafe { next.as_ref() }?;
+            next = further.older;
+            Some(Place::of(further))
+        })
+    }
+
+    /// One whose word is from `least` to `least + span`, if there is one when it is looked at. Begins with that in place of index
+    /// `start`.
+    #[inline(never)]
+    pub(super) fn find(self, start: usize, least: usize, span: usize) -> Option<Place<'a, T, P>> {
+        let matches = |slot: &Slot<T, P>| slot.word.load(READ_HAZARD).addr().wrapping_sub(least) <= span;
+        for index in 0..N {
+            let slot = &self.pool.slots[if N > FEW { (start + index) % N } else { index }];
+            if matches(slot) {
+                return Some(Place::new(slot, ptr::null_mut()));
+            }
+        }
+        self.further().find(|place| matches(place.slot))
+    }
+
+    /// Whether some slot protects any node.
+    pub(crate) fn protects_any(self) -> bool {
+        let first = claimed::<T>().addr() + 1;
+        // CHEAPER: to look for each node's hazard in vain takes time, but finds none.
+        self.find(0, first, usize::MAX - first).is_some()
+    }
+
+    /// Whether some slot protects `node`.
+    pub(crate) fn protects(self, node: NodePtr<T>) -> bool {
+        self.find(0, node.as_ptr().addr(), FOUND).is_some()
+    }
+
+    /// The nodes that are protected; those that are only kept not, unless `kept` is set.
+    #[inline(always)]
+    pub(crate) fn hazards(self, kept: bool) -> impl Iterator<Item = *mut Node<T>> {
+        // A kept node has bits that neither a free slot nor a claimed one has. Where none is kept, nothing tells them apart.
+        let bits = if kept || FOUND == 0 { !claimed::<T>().addr() } else { FOUND };
+        let in_place = self.pool.slots.iter().map(|slot| &slot.0);
+        let slots = in_place.chain(self.further().map(|place| place.slot));
+        let words = slots.map(|slot| slot.word.load(READ_HAZARD));
+        words.filter(move |word| word.addr() & bits != 0).map(|word| word.map_addr(|address| address & !FOUND))
+    }
+
+    /// Gives `node`, which is retired, to the owner of the further slot that keeps it. Returns what the caller has to retire
+    /// instead: nothing, or what was given to that slot before; or the same node, if no further slot keeps it.
+    ///
+    /// So an owner that rests has the node that it keeps in its own slot, and not in another one's list, which would be scanned
+    /// the sooner for it. The slots in place do without: their number bounds what they keep.
+    #[inline(always)]
+    pub(crate) fn give(self, node: NodePtr<T>) -> Option<NodePtr<T>> {
+        if !FAST_PATHS {
+            return Some(node);
+        }
+        // Relaxed: if it is not kept any more, it is given all the same, and scanned there.
+        let keeper = self.further().find(|place| place.slot.word.load(Relaxed) == node.as_ptr());
+        match keeper.and_then(|place| place.slot.given.first()) {
+            // Release pairs with the Acquire of `take_given`: the node was unlinked, and its link written, before what is done there.
+            // Acquire pairs with the Release of who gave the other one, for the same.
+            // UNTESTED: in the form of the barrier that loom checks, a scan's fence follows, and is an Acquire as well.
+            Some(given) => NonNull::new(given.swap(node.as_ptr(), AcqRel)),
+            None => Some(node),
+        }
+    }
+}
