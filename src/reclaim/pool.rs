@@ -125,7 +125,7 @@ impl<T, P: Initial, const N: usize> Pool<T, P, N> {
     ///
     /// Others come and go, so it may find each slot claimed in turn though one was always free. Two contexts that
     /// both look at the first of two slots first cannot do that to each other.
-    const PASSES: usize = if N <= FEW { 1 } else { 4 };
+    const PASSES: usize = if N > FEW { 4 } else { 1 + FAST_PATHS as usize };
 
     /// Claims the slot that this context tries first, if it is free.
     #[inline(always)]
@@ -168,9 +168,9 @@ impl<T, P: Initial, const N: usize> Pool<T, P, N> {
     #[inline(never)]
     fn claim_elsewhere(&self, word: *mut Node<T>, grow: bool) -> Option<Own<Owner<'_, T, P>>> {
         let home = Self::home();
-        for _ in 0..Self::PASSES {
+        for pass in 1..=Self::PASSES {
             // Finding a slot and losing it means that somebody else has claimed it: no pass in vain.
-            while let Some(place) = self.find_free(home) {
+            while let Some(place) = self.find_free(home, pass == Self::PASSES) {
                 if let Some(own) = self.claim_at(place, word) {
                     return Some(own);
                 }
@@ -351,12 +351,12 @@ impl<T, P, const N: usize> Pool<T, P, N> {
         self.above(used.newest()).take(more).count() == more
     }
 
-    /// A free slot, if there is one.
-    fn find_free(&self, start: usize) -> Option<Place<'_, T, P>> {
+    /// A free slot, if there is one. If not `thorough`, some may be left out.
+    fn find_free(&self, start: usize, thorough: bool) -> Option<Place<'_, T, P>> {
         let (free, used) = (free::<T>().addr(), self.in_use());
         // So many stay that each further slot that is in use, but for one perhaps, is one of theirs: a crowd need not look at them all
         // for each that comes. Relaxed: only a hint.
-        let all_stay = FAST_PATHS && self.stays.load(Relaxed) >= used.count();
+        let all_stay = FAST_PATHS && !thorough && self.stays.load(Relaxed) >= used.count();
         let searched = if all_stay { self.up_to(ptr::null_mut()) } else { used };
         let found = searched.find(start, free, 0);
         if !FAST_PATHS || found.is_some() {
