@@ -72,6 +72,10 @@ fn calls_need_little_of_the_stack() {
         thread::Builder::new().stack_size(values * SIZE + ELSE).spawn(*call).unwrap().join().unwrap();
         return;
     }
+    // Under emulation a program cannot start itself, and another processor's compiler is the same one.
+    if env::vars().any(|(name, _)| name.starts_with("CARGO_TARGET_") && name.ends_with("_RUNNER")) {
+        return;
+    }
     for (name, _, values) in CALLS {
         let mut again = Command::new(env::current_exe().unwrap());
         again.arg("--exact").arg("calls_need_little_of_the_stack").env(ORDER, name).stdout(Stdio::null());
