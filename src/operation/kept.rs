@@ -34,6 +34,7 @@ impl<T> Kept<T> {
     /// Whether `top` is what was the top after the last operation, or what lies below the node that is kept.
     #[inline(always)]
     pub(super) fn is_undisturbed<L>(&self, top: *mut Node<T>, guard: &impl Guard<T, L>) -> bool {
+        // CHEAPER: it only tells whether others come in between, and so how long to wait.
         top == self.below || guard.keeps(top)
     }
 
