@@ -174,6 +174,7 @@ def expression(text):
 def arguments():
     parser = Parser(prog="ci/mutants", add_help=False)
     parser.add_argument("root", type=pathlib.Path)
+    parser.add_argument("work", type=pathlib.Path)
     parser.add_argument("--all", action="store_true")
     parser.add_argument("--list", action="store_true")
     parser.add_argument("--only", type=expression, default=re.compile(""), metavar="REGEX")
@@ -187,7 +188,7 @@ def arguments():
 def main():
     options = arguments()
     root = options.root
-    work = root / "target/mutants"
+    work = options.work
     work.mkdir(parents=True, exist_ok=True)
     sources = read_sources(root)
     wanted = [change for change in changes(sources, options.all) if options.only.search(change.name)]
