@@ -58,10 +58,11 @@ impl<T> Kept<T> {
         let keeps = guard.keep(node);
         // SAFETY: the caller's contract.
         let pushed = unsafe { head.try_push(top, node, node) };
-        match pushed {
-            Ok(()) if keeps => {}
-            Ok(()) => self.below = node.as_ptr(),
-            Err(_) => guard.unprotect(),
+        if pushed.is_err() {
+            // Required: once the node is pushed above another top, `below` is not what lies below it.
+            guard.unprotect();
+        } else if !keeps {
+            self.below = node.as_ptr();
         }
         pushed
     }
