@@ -43,6 +43,7 @@ impl<T> Parked<T> {
 
     /// Whether a value would be handed over in memory in any case.
     pub(crate) const fn is_large() -> bool {
+        // CHEAPER: a small value that is parked takes some instructions more.
         mem::size_of::<T>() > 2 * mem::size_of::<usize>()
     }
 }

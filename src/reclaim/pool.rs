@@ -270,6 +270,7 @@ impl<T, P, const N: usize> Pool<T, P, N> {
 
     /// Claims the slot of this place, if it is free; `word` is [`claimed`] or a node to protect.
     fn claim_at<'a>(&self, place: Place<'a, T, P>, word: *mut Node<T>) -> Option<Own<Owner<'a, T, P>>> {
+        // CHEAPER: a slot in place would be claimed first and shown to protect the node then, as the others are.
         if place.further().is_null() {
             return place.slot.try_claim(word);
         }
@@ -321,6 +322,7 @@ impl<T, P, const N: usize> Pool<T, P, N> {
             // Invariant 5. Relaxed: it continues the release sequence of who put the newer one here.
             let lowered = self.used.compare_exchange(used.newest(), newest.older, Relaxed, Relaxed);
             own.leave();
+            // CHEAPER: who goes on looks in vain, for others have raised it.
             if lowered.is_err() {
                 return;
             }
@@ -356,6 +358,7 @@ impl<T, P, const N: usize> Pool<T, P, N> {
         let (free, used) = (free::<T>().addr(), self.in_use());
         // So many stay that each further slot that is in use, but for one perhaps, is one of theirs: a crowd need not look at them all
         // for each that comes. Relaxed: only a hint.
+        // CHEAPER: who looks at one more, or one less, finds a slot in the end.
         let all_stay = FAST_PATHS && !thorough && self.stays.load(Relaxed) >= used.count();
         let searched = if all_stay { self.up_to(ptr::null_mut()) } else { used };
         let found = searched.find(start, free, 0);
