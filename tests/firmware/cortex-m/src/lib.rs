@@ -86,6 +86,25 @@ impl Counter for Counting {
     }
 }
 
+/// An image whose main loop runs a workload that the timer interrupts.
+#[macro_export]
+macro_rules! image {
+    ($workload:ident) => {
+        #[$crate::cortex_m_rt::entry]
+        fn main() -> ! {
+            $workload.run::<$crate::Ticking>();
+            $crate::workload::exit()
+        }
+
+        #[$crate::cortex_m_rt::exception]
+        fn SysTick() {
+            $workload.interrupt::<$crate::Ticking>();
+        }
+
+        $crate::faults!();
+    };
+}
+
 /// An image in which the main loop and SysTick use one stack: `one_hart!(Slots<2>, NoBackoff)`.
 #[macro_export]
 macro_rules! one_hart {
@@ -94,18 +113,7 @@ macro_rules! one_hart {
 
         static WORKLOAD: OneHart<$reclaim, $backoff> = OneHart::new();
 
-        #[$crate::cortex_m_rt::entry]
-        fn main() -> ! {
-            WORKLOAD.run::<$crate::Ticking>();
-            $crate::workload::exit()
-        }
-
-        #[$crate::cortex_m_rt::exception]
-        fn SysTick() {
-            WORKLOAD.interrupt::<$crate::Ticking>();
-        }
-
-        $crate::faults!();
+        $crate::image!(WORKLOAD);
     };
 }
 
@@ -118,18 +126,7 @@ macro_rules! sleep {
 
         static WORKLOAD: Sleeper<Slots<2>, NoBackoff> = Sleeper::new(Manner::$manner);
 
-        #[$crate::cortex_m_rt::entry]
-        fn main() -> ! {
-            WORKLOAD.run::<$crate::Ticking>();
-            $crate::workload::exit()
-        }
-
-        #[$crate::cortex_m_rt::exception]
-        fn SysTick() {
-            WORKLOAD.interrupt::<$crate::Ticking>();
-        }
-
-        $crate::faults!();
+        $crate::image!(WORKLOAD);
     };
 }
 

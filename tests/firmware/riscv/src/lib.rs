@@ -98,6 +98,24 @@ extern "C" fn ExceptionHandler(_: &riscv_rt::TrapFrame) -> ! {
     panic!("fault {} at {:#x}, value {:#x}", mcause::read().code(), mepc::read(), mtval::read());
 }
 
+/// An image whose main loop runs a workload that the timer interrupts.
+#[macro_export]
+macro_rules! image {
+    ($workload:ident) => {
+        #[$crate::riscv_rt::entry]
+        fn main() -> ! {
+            $crate::enable_interrupts();
+            $workload.run::<$crate::Ticking>();
+            $crate::workload::exit()
+        }
+
+        #[$crate::riscv_rt::core_interrupt($crate::riscv::interrupt::Interrupt::MachineTimer)]
+        fn timer() {
+            $workload.interrupt::<$crate::Ticking>();
+        }
+    };
+}
+
 /// An image in which the main loop and the timer interrupt use one stack: `one_hart!(Slots<2>, NoBackoff)`.
 #[macro_export]
 macro_rules! one_hart {
@@ -106,17 +124,7 @@ macro_rules! one_hart {
 
         static WORKLOAD: OneHart<$reclaim, $backoff> = OneHart::new();
 
-        #[$crate::riscv_rt::entry]
-        fn main() -> ! {
-            $crate::enable_interrupts();
-            WORKLOAD.run::<$crate::Ticking>();
-            $crate::workload::exit()
-        }
-
-        #[$crate::riscv_rt::core_interrupt($crate::riscv::interrupt::Interrupt::MachineTimer)]
-        fn timer() {
-            WORKLOAD.interrupt::<$crate::Ticking>();
-        }
+        $crate::image!(WORKLOAD);
     };
 }
 
@@ -129,17 +137,7 @@ macro_rules! sleep {
 
         static WORKLOAD: Sleeper<Slots<2>, NoBackoff> = Sleeper::new(Manner::$manner);
 
-        #[$crate::riscv_rt::entry]
-        fn main() -> ! {
-            $crate::enable_interrupts();
-            WORKLOAD.run::<$crate::Ticking>();
-            $crate::workload::exit()
-        }
-
-        #[$crate::riscv_rt::core_interrupt($crate::riscv::interrupt::Interrupt::MachineTimer)]
-        fn timer() {
-            WORKLOAD.interrupt::<$crate::Ticking>();
-        }
+        $crate::image!(WORKLOAD);
     };
 }
 
