@@ -2,17 +2,16 @@
 //!
 //! # Contract
 //!
-//! [`sealed::Strategy::push`] either returns `false`, and the caller still owns the node; or `true`, and the
-//! node with its value belongs to a concurrent pop. [`sealed::Strategy::pop`] returns a node with a value, which
-//! the caller owns, or nothing. Both return after a bounded time, so in the end an operation is always back at
-//! the list and nobody starves.
+//! [`sealed::Strategy::meet`] either fails, and the caller still owns the node of a push; or a concurrent operation of the other
+//! kind has taken it, or has given one with a value, which the caller owns. It returns after a bounded time, so in the end an
+//! operation is always back at the list and nobody starves.
 
-pub(crate) mod balance;
 pub(crate) mod elimination;
 pub(crate) mod exchanger;
-pub(crate) mod patience;
+pub(crate) mod turns;
 
-use self::patience::Patience;
+use self::exchanger::{Alone, Visit};
+use self::turns::{Away, Turns};
 use crate::model::{self, limit};
 use crate::stats::Counters;
 use crate::sync::{Initial, initial, relax, spin_loop};
@@ -29,22 +28,27 @@ pub(crate) enum Kind {
     Pop,
 }
 
-/// How many steps one operation has waited, in all.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Waited(u16);
+/// What one operation has behind it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Attempt {
+    /// Steps that it has waited, in all.
+    waited: u16,
+    /// Attempts that it makes without waiting, because it has just come back.
+    insists: u8,
+    /// Whether it has lost a race before.
+    lost: bool,
+}
 
-impl Waited {
-    pub(crate) const NOTHING: Self = Self(0);
+impl Attempt {
+    /// The most steps that an operation waits before it looks at the list again.
+    const AT_A_TIME: u16 = limit(256, model::RELAXES);
+    /// The most steps that it waits in all, whatever happens.
+    const IN_ALL: u16 = limit(2048, model::MOST_STEPS);
 
-    /// Whether there was a wait before.
-    pub(crate) fn any(self) -> bool {
-        self.0 > 0
-    }
-
-    /// Waits `steps` more, but no more than `most` in all: how many that are.
-    pub(crate) fn more(&mut self, steps: u16, most: u16) -> u16 {
-        let steps = steps.min(most - self.0);
-        self.0 += steps;
+    /// Has waited `steps` more, or fewer if that would be too many in all: how many.
+    fn wait(&mut self, steps: u16) -> u16 {
+        let steps = steps.min(Self::IN_ALL - self.waited);
+        self.waited += steps;
         steps
     }
 }
@@ -59,13 +63,17 @@ impl<B: sealed::Strategy> Backoff for B {}
 pub mod sealed {
     //! The seam itself, out of the users' reach.
 
-    use super::{Counters, Initial, NodePtr, Waited};
+    use super::{Alone, Attempt, Counters, Initial, NodePtr, Visit};
 
     /// What a slot keeps for its back-off.
     pub trait Local: Initial {
-        /// The slot's owner has popped so many nodes more, and pushes too, if it is `mixed`.
+        /// So many of the nodes that the owner has popped are not counted by the slot any more.
         #[inline(always)]
-        fn worked(&mut self, _nodes: usize, _mixed: bool) {}
+        fn let_go(&mut self, _nodes: usize) {}
+
+        /// An operation has found that others have worked on the list since the last one.
+        #[inline(always)]
+        fn found_others(&mut self) {}
     }
 
     impl Local for () {}
@@ -76,30 +84,24 @@ pub mod sealed {
         type Shared<T>: Initial;
         /// What a slot keeps from one operation to the next.
         type Local: Local;
+        /// Exchangers in which operations meet.
+        const EXCHANGERS: usize = 1;
 
-        /// After a push lost a race, which has `waited` before. `true` if a pop has taken the node.
-        ///
-        /// # Safety
-        ///
-        /// The caller owns the node, which holds a value; if this returns `true`, not any more.
-        unsafe fn push<T>(
+        /// After one more lost race: whether to try again at once. The slot counts so many nodes as `popped`.
+        fn lost<T>(shared: &Self::Shared<T>, local: &mut Self::Local, attempt: &mut Attempt, popped: usize) -> bool;
+
+        /// After that, if not: stays away from the list, and looks for a partner meanwhile. The slot and its neighbours begin at
+        /// the exchanger `home`. `Ok` if there was one: for a pop, with the node of a push.
+        fn meet<T>(
             shared: &Self::Shared<T>,
             local: &mut Self::Local,
-            waited: &mut Waited,
+            attempt: &mut Attempt,
+            home: usize,
             counters: &Counters,
-            node: NodePtr<T>,
-        ) -> bool;
+            visit: &Visit<T>,
+        ) -> Result<Option<NodePtr<T>>, Alone>;
 
-        /// After a pop lost a race. A node with a value, if a push has given it.
-        fn pop<T>(
-            shared: &Self::Shared<T>,
-            local: &mut Self::Local,
-            waited: &mut Waited,
-            counters: &Counters,
-        ) -> Option<NodePtr<T>>;
-
-        /// Whether the slot's next push or pop shall begin with [`Strategy::push`] or [`Strategy::pop`], as if it had lost a
-        /// race already.
+        /// Whether the slot's next push or pop shall begin with [`Strategy::meet`], as if it had lost a race already.
         #[inline(always)]
         fn exchanges_first(_: &Self::Local) -> bool {
             // CHEAPER: to wait before there is a lost race only takes time.
@@ -107,7 +109,7 @@ pub mod sealed {
         }
 
         /// After a push that nothing can be exchanged with lost a race.
-        fn wait(local: &mut Self::Local, waited: &mut Waited);
+        fn wait(local: &mut Self::Local, attempt: &mut Attempt);
 
         /// One step of waiting for somebody else.
         fn relax();
@@ -125,21 +127,25 @@ impl sealed::Strategy for NoBackoff {
     type Local = ();
 
     #[inline(always)]
-    unsafe fn push<T>(_: &(), _: &mut (), _: &mut Waited, _: &Counters, _: NodePtr<T>) -> bool {
+    fn lost<T>(_: &(), _: &mut (), _: &mut Attempt, _: usize) -> bool {
         Self::relax();
-        false
+        true
     }
 
     #[inline(always)]
-    fn pop<T>(_: &(), _: &mut (), _: &mut Waited, _: &Counters) -> Option<NodePtr<T>> {
-        Self::relax();
-        None
+    fn meet<T>(
+        _: &(),
+        _: &mut (),
+        _: &mut Attempt,
+        _: usize,
+        _: &Counters,
+        _: &Visit<T>,
+    ) -> Result<Option<NodePtr<T>>, Alone> {
+        Err(Alone::Withdrew)
     }
 
     #[inline(always)]
-    fn wait(_: &mut (), _: &mut Waited) {
-        Self::relax();
-    }
+    fn wait(_: &mut (), _: &mut Attempt) {}
 
     #[inline(always)]
     fn relax() {
@@ -152,9 +158,9 @@ impl sealed::Strategy for NoBackoff {
 
 initial! { impl[] () = () }
 
-/// Exponential back-off: waiting after each lost race, longer if it is lost again, or after many pops without one, shorter
-/// once it is won; but see [`Handle`](crate::Handle). A wait is at most 512 steps long, and one call waits
-/// [`MOST_STEPS`](Exponential::MOST_STEPS) in all at most, however often it loses.
+/// Back-off in time: contexts that contend take turns. Who has lost a race stays away from the list for a while, and then insists;
+/// the more contend, the longer. At most 256 steps of waiting at a time, and [`MOST_STEPS`](Exponential::MOST_STEPS) in one call,
+/// however often it loses.
 ///
 /// `Relax` says what one step of waiting is: [`Spin`] is the processor's hint for spinning. A panic in it aborts.
 pub struct Exponential<Relax = Spin>(PhantomData<Relax>);
@@ -162,35 +168,45 @@ pub struct Exponential<Relax = Spin>(PhantomData<Relax>);
 impl<Relax> Exponential<Relax> {
     /// The most steps of waiting that one call takes in all, whatever happens; [`Stack::pop`](crate::Stack::pop) besides, if all
     /// slots are claimed, as many as it takes until one is free.
-    pub const MOST_STEPS: u16 = limit(8192, model::MOST_STEPS);
+    pub const MOST_STEPS: u16 = Attempt::IN_ALL;
 }
 
 impl<Relax: RelaxStrategy> sealed::Strategy for Exponential<Relax> {
-    type Shared<T> = ();
-    type Local = Patience;
+    type Shared<T> = Away;
+    type Local = Turns;
 
-    unsafe fn push<T>(_: &(), local: &mut Patience, waited: &mut Waited, _: &Counters, _: NodePtr<T>) -> bool {
-        Self::wait(local, waited);
-        false
+    #[cold]
+    fn lost<T>(away: &Away, turns: &mut Turns, attempt: &mut Attempt, popped: usize) -> bool {
+        turns.lost(away, attempt, popped)
     }
 
-    fn pop<T>(_: &(), local: &mut Patience, waited: &mut Waited, _: &Counters) -> Option<NodePtr<T>> {
-        Self::wait(local, waited);
-        None
+    fn meet<T>(
+        _: &Away,
+        turns: &mut Turns,
+        attempt: &mut Attempt,
+        _: usize,
+        _: &Counters,
+        _: &Visit<T>,
+    ) -> Result<Option<NodePtr<T>>, Alone> {
+        Self::wait(turns, attempt);
+        Err(Alone::Withdrew)
     }
 
     #[cold]
-    fn wait(local: &mut Patience, waited: &mut Waited) {
-        /// The longest wait. As nobody can end it early, it is shorter than one for an exchange. With 4096, simulated pairs on
-        /// 64 cores rise from 32 to 50 operations per microsecond on one socket, and from 7 to 47 in clusters.
-        const MOST: u16 = limit(512, model::RELAXES);
-        relax_for::<Relax>(waited.more(local.lost(waited.any(), MOST), Self::MOST_STEPS));
+    fn wait(turns: &mut Turns, attempt: &mut Attempt) {
+        wait_alone::<Relax>(turns, attempt);
     }
 
     #[inline]
     fn relax() {
         relax::<Relax>();
     }
+}
+
+/// Stays away from the list for the rest of the time, or for as long as one may wait at a time; then that is over.
+fn wait_alone<Relax: RelaxStrategy>(turns: &mut Turns, attempt: &mut Attempt) {
+    relax_for::<Relax>(attempt.wait(turns.left().min(Attempt::AT_A_TIME)));
+    turns.pass(turns.left(), attempt);
 }
 
 /// As many steps of waiting.

@@ -211,7 +211,7 @@ impl<T, R: Reclaim, B: Backoff> Handle<'_, T, R, B> {
 /// It holds the nodes of the values that it has not given yet, and, until it ends, those of up to
 /// [`BATCH`](Slots::BATCH) - 1 others: so many more values count for [`Stack::IDLE_NODES`] and [`Stack::reserve`].
 /// Leaking it leaks them.
-pub struct TakeAll<'a, T, R: Reclaim = Slots<8>, B: Backoff = Elimination<4>> {
+pub struct TakeAll<'a, T, R: Reclaim = Slots<8>, B: Backoff = Elimination<32>> {
     stack: &'a Stack<T, R, B>,
     /// The node whose value is next.
     first: *mut Node<T>,
@@ -329,7 +329,7 @@ fn drop_all(drop_next: impl FnMut() -> bool) {
 }
 
 /// The values of a stack, from the top down.
-pub struct IntoIter<T, R: Reclaim = Slots<8>, B: Backoff = Elimination<4>>(Stack<T, R, B>);
+pub struct IntoIter<T, R: Reclaim = Slots<8>, B: Backoff = Elimination<32>>(Stack<T, R, B>);
 
 impl<T, R: Reclaim, B: Backoff> Iterator for IntoIter<T, R, B> {
     type Item = T;

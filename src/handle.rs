@@ -4,20 +4,21 @@ use crate::Stack;
 use crate::backoff::{Backoff, Elimination};
 use crate::error::{Outcome, PushError, PushErrorKind};
 use crate::layout::FAST_PATHS;
-use crate::operation::{Lent, Recent, Source, parked};
+use crate::operation::{Kept, Lent, Past, Source, parked};
 use crate::reclaim::{Domain, Guard, Own, Permit, Reclaim, Slots};
 use crate::stack::{DomainOf, GuardOf};
 use crate::treiber::{Node, NodePtr};
 use core::fmt;
 use core::mem;
-use core::ptr;
+use core::ptr::{self, NonNull};
 
 /// One context's access to a [`Stack`], which keeps a slot claimed: the fast path of a worker.
 ///
 /// Its methods do what those of the stack do, without claiming a slot each time. It counts as a context that is
 /// inside all the time, see [`Slots`]. It can be sent to another thread, but not shared.
 ///
-/// Where others' operations fit in between its own, because there is other work in between, it does not wait after a lost race.
+/// Where others' operations fit in between its own, because there is other work in between, it does not wait after a race lost now
+/// and then.
 ///
 /// It may keep the node of its last push from reuse until it pushes or pops another value, wherever the first one has gone.
 ///
@@ -39,11 +40,11 @@ use core::ptr;
 /// });
 /// assert_eq!(sum, 499_500);
 /// ```
-pub struct Handle<'a, T, R: Reclaim = Slots<8>, B: Backoff = Elimination<4>> {
+pub struct Handle<'a, T, R: Reclaim = Slots<8>, B: Backoff = Elimination<32>> {
     pub(crate) stack: &'a Stack<T, R, B>,
     pub(crate) guard: Own<GuardOf<'a, T, R, B>>,
     /// Nothing where code is short.
-    recent: [Recent<T>; FAST_PATHS as usize],
+    kept: [Kept<T>; FAST_PATHS as usize],
 }
 
 // SAFETY: what the slot holds is used by its owner alone, and the handle takes the ownership along. A push or pop
@@ -52,7 +53,7 @@ unsafe impl<T: Send, R: Reclaim, B: Backoff> Send for Handle<'_, T, R, B> {}
 
 impl<'a, T, R: Reclaim, B: Backoff> Handle<'a, T, R, B> {
     pub(crate) fn new(stack: &'a Stack<T, R, B>, guard: Own<GuardOf<'a, T, R, B>>) -> Self {
-        Self { stack, guard, recent: [Recent::NOTHING; FAST_PATHS as usize] }
+        Self { stack, guard, kept: [Kept::NOTHING; FAST_PATHS as usize] }
     }
 
     /// As [`Stack::push`].
@@ -88,7 +89,7 @@ impl<'a, T, R: Reclaim, B: Backoff> Handle<'a, T, R, B> {
 
     #[inline(always)]
     fn push_in<O: Outcome<T>>(&mut self, value: impl Source<T>) -> O {
-        self.stack.push_in(lent::<T, R, B>(&mut self.guard), value, self.recent.first_mut())
+        self.stack.push_in(lent::<T, R, B>(&mut self.guard), value, self.kept.first_mut())
     }
 
     fn push_without_allocator(&mut self, value: impl Source<T>) -> Result<(), PushError<T>> {
@@ -132,7 +133,14 @@ impl<'a, T, R: Reclaim, B: Backoff> Handle<'a, T, R, B> {
     /// As [`Stack::pop`], except that it never waits for a slot.
     #[inline]
     pub fn pop(&mut self) -> Option<T> {
-        self.stack.pop_recent(lent::<T, R, B>(&mut self.guard), self.recent.first_mut())
+        let mut guard = lent::<T, R, B>(&mut self.guard);
+        if let Some(kept) = self.kept.first() {
+            return self.stack.pop_kept(guard, kept);
+        }
+        // Then there are only the general functions.
+        let top = NonNull::new(self.stack.head.top())?;
+        guard.protect(top);
+        self.stack.pop_slowly(guard, top, Past::Nothing, Permit::Allocator)
     }
 }
 

@@ -25,19 +25,16 @@ pub(crate) const HAPHAZARD_SLOTS: usize = 2;
 pub(crate) const HAPHAZARD_SPARE: usize = 1;
 /// Steps of a wait or a pause: in one of them every other thread may do all that it has to do.
 pub(crate) const RELAXES: u16 = 1;
+/// How long who lost a race stays away from the list: one step, as above.
+pub(crate) const AWAY: isize = 1;
 /// Steps of waiting of one call: as many as there are attempts, since without a step nobody else would run.
 pub(crate) const MOST_STEPS: u16 = u16::MAX;
-/// The balance of a new handle: its operations begin with a guess, until they lose a race.
-pub(crate) const AT_ONCE: u8 = 0;
-pub(crate) const GUESSES: bool = cfg!(elimination_stack_loom);
-/// What a lost race adds to it: all, so that the next one is waited for.
-pub(crate) const LOST: u8 = 100;
-/// Lost races for one wait: the first one is waited for, and the next one not.
-pub(crate) const TURN: u8 = 2;
-/// Visits to exchangers in a row: what the next one finds, an operation's next attempt finds as well.
-pub(crate) const VISITS: usize = 1;
-/// Others that an exchanger's visitor can tell: none, for they only make waits longer.
-pub(crate) const CROWD: u8 = 0;
+/// Nodes popped in a turn: with none, or with one, so both are tried.
+pub(crate) const TURN: u16 = 1;
+/// Nodes between two lost races that are close to each other: none, so that the first one is waited for.
+pub(crate) const CLOSE: u16 = 0;
+/// Attempts of who comes back, besides the first one: none, for each is as that one.
+pub(crate) const INSISTS: u8 = 0;
 /// The width of the elimination array with which operations begin with an exchange, as after an elimination. Models that choose
 /// between two exchangers do, since an elimination before would take them too long.
 pub(crate) const EXCHANGES_FIRST: usize = 2;

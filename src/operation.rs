@@ -10,21 +10,20 @@
 //! Where [`FAST_PATHS`] is not set, on microcontrollers, there are only the general functions, in line.
 
 mod kept;
-mod recent;
 mod source;
 mod stay;
 
-use self::recent::goes_on;
 use crate::Stack;
-use crate::backoff::{Backoff, Waited};
+use crate::backoff::exchanger::{Alone, Visit};
+use crate::backoff::{Attempt, Backoff};
 use crate::error::{Outcome, PushErrorKind};
 use crate::layout::{FAST_PATHS, slow_path};
 use crate::reclaim::{Domain, Guard, Permit, Reclaim};
 use crate::stack::GuardOf;
 use crate::treiber::{Node, NodePtr};
-use core::ptr::{self, NonNull};
+use core::ptr::NonNull;
 
-pub(crate) use recent::Recent;
+pub(crate) use kept::Kept;
 pub(crate) use source::{Parked, Source, parked};
 pub(crate) use stay::{Lent, Stay};
 
@@ -50,20 +49,20 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
     }
 
     /// Pushes from within a slot. All that is not the common case goes to functions of its own, as the last step: so
-    /// this one keeps nothing in memory for their return. A handle remembers something `recent`.
+    /// this one keeps nothing in memory for their return. A handle keeps what it pushes.
     #[inline(always)]
     pub(crate) fn push_in<'a, G: Stay<GuardOf<'a, T, R, B>>, O: Outcome<T>>(
         &'a self,
         mut guard: G,
         value: impl Source<T>,
-        recent: Option<&mut Recent<T>>,
+        kept: Option<&mut Kept<T>>,
     ) -> O {
         if FAST_PATHS {
             if let Some(node) = guard.spare() {
-                return self.push_with(guard, node, value, recent);
+                return self.push_with(guard, node, value, kept);
             }
         }
-        self.push_slowly(guard, value, recent)
+        self.push_slowly(guard, value, kept)
     }
 
     /// Pushes with a node that is ours and has no value.
@@ -73,25 +72,28 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
         mut guard: G,
         node: NodePtr<T>,
         value: impl Source<T>,
-        recent: Option<&mut Recent<T>>,
+        kept: Option<&mut Kept<T>>,
     ) -> O {
         // SAFETY: the node is ours and has no value.
         unsafe { value.put(node) };
-        let Some(recent) = recent else {
-            if exchanges_first::<T, R, B>(&mut guard) {
-                return self.push_exchanging(guard, node, None);
-            }
-            if !FAST_PATHS {
-                return self.push_node(guard, node, Past::Nothing, None);
-            }
-            // CHEAPER: the general path does the same, in more instructions.
+        if exchanges_first::<T, R, B>(&mut guard) {
+            return self.push_exchanging(guard, node);
+        }
+        if !FAST_PATHS {
+            return self.push_node(guard, node, Past::Nothing);
+        }
+        // CHEAPER: the general path does the same, in more instructions.
+        let top = self.head.top();
+        let pushed = match kept {
             // SAFETY: the node is ours.
-            if unsafe { self.head.try_push(self.head.top(), node, node) }.is_err() {
-                return self.push_node(guard, node, Past::LostRace, None);
-            }
-            return pushed_in::<T, R, B, O, G>(guard);
+            None => unsafe { self.head.try_push(top, node, node) },
+            // SAFETY: as above.
+            Some(kept) => unsafe { kept.push(&self.head, &mut *guard, node, top) },
         };
-        self.push_recent(guard, node, recent)
+        if pushed.is_err() {
+            return self.push_node(guard, node, Past::LostRace);
+        }
+        pushed_in::<T, R, B, O, G>(guard)
     }
 
     slow_path! {
@@ -100,23 +102,15 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
             &'a self,
             mut guard: G,
             value: impl Source<T>,
-            mut recent: Option<&mut Recent<T>>,
+            kept: Option<&mut Kept<T>>,
         ) -> O {
-            let retired = guard.retired();
-            let top = recent.as_ref().map_or(ptr::null_mut(), |recent| recent.kept.top(&*guard));
             let Some(node) = guard.node(Permit::Allocator) else {
                 // UNTESTED: before the value is dropped, as it is if no memory is a panic, which without `std` it may be. Where the
                 // suites run, the process ends.
                 guard.end();
                 return O::refused(PushErrorKind::OutOfMemory, Node::<T>::LAYOUT, value);
             };
-            if let Some(recent) = &mut recent {
-                // To get one has taken the hazard, or may have.
-                // CHEAPER: without this it takes its own node for one of others, and waits if it need not.
-                recent.kept.lose(top, &mut *guard);
-                recent.balance.scanned(retired, guard.retired());
-            }
-            self.push_with(guard, node, value, recent)
+            self.push_with(guard, node, value, kept)
         }
     }
 
@@ -126,21 +120,40 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
             &'a self,
             mut guard: G,
             node: NodePtr<T>,
-            recent: Option<&mut Recent<T>>,
         ) -> O {
-            let mut waited = Waited::NOTHING;
-            if !self.exchange_push(&mut guard, &mut waited, node) {
-                return self.push_node(guard, node, Past::Exchange(waited), recent);
+            let mut attempt = Attempt::default();
+            if !self.exchange_push(&mut guard, &mut attempt, node) {
+                return self.push_node(guard, node, Past::Exchange(attempt));
             }
-            pushed_slowly::<T, R, B, O, G>(guard, recent)
+            pushed_slowly::<T, R, B, O, G>(guard)
         }
+    }
+
+    /// After one more lost race: whether to try again at once.
+    #[inline(always)]
+    fn lost<'a>(&'a self, guard: &mut GuardOf<'a, T, R, B>, attempt: &mut Attempt) -> bool {
+        let popped = guard.retired();
+        guard.with_local(|local, _| B::lost(&self.exchangers, local, attempt, popped))
     }
 
     /// Backs off. `true` if a pop has taken the node, which is ours and has a value.
     #[inline(always)]
-    fn exchange_push<'a>(&'a self, guard: &mut GuardOf<'a, T, R, B>, waited: &mut Waited, node: NodePtr<T>) -> bool {
+    fn exchange_push<'a>(&'a self, guard: &mut GuardOf<'a, T, R, B>, attempt: &mut Attempt, node: NodePtr<T>) -> bool {
         // SAFETY: the node is ours and has a value.
-        guard.with_local(|local, counters| unsafe { B::push(&self.exchangers, local, waited, counters, node) })
+        let taken = self.meet(guard, attempt, &unsafe { Visit::push(node) }).is_ok();
+        guard.counters().eliminated_pushes(taken.into());
+        taken
+    }
+
+    #[inline(always)]
+    fn meet<'a>(
+        &'a self,
+        guard: &mut GuardOf<'a, T, R, B>,
+        attempt: &mut Attempt,
+        visit: &Visit<T>,
+    ) -> Result<Option<NodePtr<T>>, Alone> {
+        let home = guard.neighbourhood(B::EXCHANGERS);
+        guard.with_local(|local, counters| B::meet(&self.exchangers, local, attempt, home, counters, visit))
     }
 
     slow_path! {
@@ -150,9 +163,8 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
             mut guard: G,
             node: NodePtr<T>,
             mut past: Past,
-            mut recent: Option<&mut Recent<T>>,
         ) -> O {
-            let mut waited = past.waited();
+            let mut attempt = past.attempt();
             loop {
                 // CHEAPER: one more try before the wait for the race that was lost only takes time.
                 let tries = !past.is_lost_race();
@@ -161,15 +173,16 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
                     break;
                 }
                 guard.counters().lost_races(1);
-                if goes_on(&mut recent, &mut past) {
+                past = past.tried();
+                if self.lost(&mut guard, &mut attempt) {
                     continue;
                 }
-                if self.exchange_push(&mut guard, &mut waited, node) {
+                if self.exchange_push(&mut guard, &mut attempt, node) {
                     break;
                 }
-                past = Past::Exchange(waited);
+                past = Past::Exchange(attempt);
             }
-            pushed_slowly::<T, R, B, O, G>(guard, recent)
+            pushed_slowly::<T, R, B, O, G>(guard)
         }
     }
 
@@ -201,11 +214,13 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
         last: NodePtr<T>,
         count: usize,
     ) {
-        let mut waited = Waited::NOTHING;
+        let mut attempt = Attempt::default();
         // SAFETY: the caller's contract.
         while unsafe { self.head.try_push(self.head.top(), first, last) }.is_err() {
             guard.counters().lost_races(1);
-            guard.with_local(|local, _| B::wait(local, &mut waited));
+            if !self.lost(guard, &mut attempt) {
+                guard.with_local(|local, _| B::wait(local, &mut attempt));
+            }
         }
         guard.counters().pushes(count);
         guard.give_back();
@@ -213,22 +228,13 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
 
     /// Pops from within a slot, whose hazard is `top`; see [`Stack::push_in`].
     #[inline(always)]
-    pub(crate) fn pop_in<'a, G: Stay<GuardOf<'a, T, R, B>>>(
-        &'a self,
-        mut guard: G,
-        top: NodePtr<T>,
-        recent: Option<&mut Recent<T>>,
-        past: Past,
-    ) -> Option<T> {
+    pub(crate) fn pop_in<'a, G: Stay<GuardOf<'a, T, R, B>>>(&'a self, mut guard: G, top: NodePtr<T>) -> Option<T> {
         // SAFETY: the node is protected, and was the top after that (contract 1).
-        let won = self.head.confirm(top).and_then(|node| Some((node, unsafe { self.head.try_pop(node) }.ok()?)));
-        let Some((node, below)) = won else {
-            return self.pop_slowly(guard, top, past, Permit::Allocator, recent);
+        let won = self.head.confirm(top).filter(|node| unsafe { self.head.try_pop(*node) }.is_ok());
+        let Some(node) = won else {
+            return self.pop_slowly(guard, top, Past::LostRace, Permit::Allocator);
         };
-        match recent {
-            Some(recent) => recent.kept.lose(below, &mut *guard),
-            None => guard.release(),
-        }
+        guard.release();
         Some(popped::<T, R, B, _>(guard, node, false))
     }
 
@@ -238,13 +244,9 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
         pub(crate) fn pop_exchanging<'a, G: Stay<GuardOf<'a, T, R, B>>>(
             &'a self,
             mut guard: G,
-            mut recent: Option<&mut Recent<T>>,
         ) -> Option<T> {
-            let mut waited = Waited::NOTHING;
-            if let Some(node) = self.exchange_pop(&mut guard, &mut waited) {
-                if let Some(recent) = &mut recent {
-                    recent.prepare::<R, B>(&mut guard);
-                }
+            let mut attempt = Attempt::default();
+            if let Some(node) = self.exchange_pop(&mut guard, &mut attempt) {
                 // SAFETY: the node is ours.
                 let value = unsafe { take_value(&mut *guard, node, false) };
                 guard.settle(Permit::Allocator);
@@ -258,14 +260,16 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
                 return None;
             };
             guard.protect(top);
-            self.pop_slowly(guard, top, Past::Exchange(waited), Permit::Allocator, recent)
+            self.pop_slowly(guard, top, Past::Exchange(attempt), Permit::Allocator)
         }
     }
 
     /// Backs off. A node that is ours and has a value, if a push has given one.
     #[inline(always)]
-    fn exchange_pop<'a>(&'a self, guard: &mut GuardOf<'a, T, R, B>, waited: &mut Waited) -> Option<NodePtr<T>> {
-        guard.with_local(|local, counters| B::pop(&self.exchangers, local, waited, counters))
+    fn exchange_pop<'a>(&'a self, guard: &mut GuardOf<'a, T, R, B>, attempt: &mut Attempt) -> Option<NodePtr<T>> {
+        let node = self.meet(guard, attempt, &Visit::pop()).ok()??;
+        guard.counters().eliminated_pops(1);
+        Some(node)
     }
 
     slow_path! {
@@ -273,7 +277,7 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
         pub(crate) fn pop_elsewhere(&self, mut top: NodePtr<T>) -> Option<T> {
             loop {
                 if let Some(guard) = self.domain.enter_protecting(top) {
-                    return self.pop_slowly(guard, top, Past::Nothing, Permit::Allocator, None);
+                    return self.pop_slowly(guard, top, Past::Nothing, Permit::Allocator);
                 }
                 B::relax();
                 top = NonNull::new(self.head.top())?;
@@ -289,9 +293,8 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
             mut top: NodePtr<T>,
             mut past: Past,
             permit: Permit,
-            mut recent: Option<&mut Recent<T>>,
         ) -> Option<T> {
-            let mut waited = past.waited();
+            let mut attempt = past.attempt();
             loop {
                 // CHEAPER: as in `push_node`.
                 let tries = !past.is_lost_race();
@@ -304,18 +307,19 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
                     }
                 }
                 guard.counters().lost_races(1);
-                if !goes_on(&mut recent, &mut past) && permit == Permit::Allocator {
+                past = past.tried();
+                if permit == Permit::Allocator && !self.lost(&mut guard, &mut attempt) {
                     if FAST_PATHS {
                         // Who waits needs no node, and others' scans are quick if nobody protects any. Pairs through `Handle`
                         // with 2, 8 and 32 threads on 2 cores take 8.0, 10.0 and 12.8 ns, without this 9.2, 10.6 and 15.2.
                         // CHEAPER: left as it is, the hazard costs time, but no more nodes than the bound says.
                         guard.unprotect();
                     }
-                    if let Some(node) = self.exchange_pop(&mut guard, &mut waited) {
+                    if let Some(node) = self.exchange_pop(&mut guard, &mut attempt) {
                         top = node;
                         break;
                     }
-                    past = Past::Exchange(waited);
+                    past = Past::Exchange(attempt);
                 }
                 let Some(next) = NonNull::new(self.head.top()) else {
                     guard.release();
@@ -324,9 +328,6 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
                 };
                 top = next;
                 guard.protect(top);
-            }
-            if let Some(recent) = recent {
-                recent.prepare::<R, B>(&mut guard);
             }
             guard.release();
             Some(finish_pop::<T, R, B, G>(guard, top, false, permit))
@@ -363,13 +364,9 @@ slow_path! {
 /// The end of a push that has left the common case.
 #[inline(always)]
 fn pushed_slowly<'a, T: 'a, R: Reclaim + 'a, B: Backoff + 'a, O: Outcome<T>, G: Stay<GuardOf<'a, T, R, B>>>(
-    mut guard: G,
-    recent: Option<&mut Recent<T>>,
+    guard: G,
 ) -> O {
     guard.counters().pushes(1);
-    if let Some(recent) = recent {
-        recent.prepare::<R, B>(&mut guard);
-    }
     pushed::<T, R, B, O, G>(guard)
 }
 
@@ -406,20 +403,21 @@ pub(crate) enum Past {
     Nothing,
     /// A lost race for the head.
     LostRace,
-    /// A race lost by a pop that keeps no node of its own, through the stack or through a handle after a pop: it tells nothing about
-    /// whether others' operations fit in between.
-    LostUnpaired,
     /// An exchange in vain, and what the operation has waited.
-    Exchange(Waited),
+    Exchange(Attempt),
 }
 
 impl Past {
     fn is_lost_race(self) -> bool {
-        matches!(self, Self::LostRace | Self::LostUnpaired)
+        matches!(self, Self::LostRace)
     }
 
-    fn waited(self) -> Waited {
-        if let Self::Exchange(waited) = self { waited } else { Waited::NOTHING }
+    fn tried(self) -> Self {
+        if self.is_lost_race() { Self::Nothing } else { self }
+    }
+
+    fn attempt(self) -> Attempt {
+        if let Self::Exchange(attempt) = self { attempt } else { Attempt::default() }
     }
 }
 

@@ -29,7 +29,7 @@ pub(crate) mod slots;
 use crate::OutOfMemory;
 use crate::stats::Counters;
 use crate::sync::Initial;
-use crate::treiber::{Node, NodePtr};
+use crate::treiber::NodePtr;
 use ::alloc::alloc::Layout;
 use chain::{Chain, List};
 use core::ops::{Deref, DerefMut};
@@ -194,17 +194,11 @@ pub unsafe trait Guard<T, L>: Leave {
     /// Protects `node` (1) instead of what was protected before.
     fn protect(&mut self, node: NodePtr<T>);
 
-    /// Protects `node`, which the caller owns and pushes next (5), instead of what was protected before. Or says that it does not.
-    fn keep(&mut self, node: NodePtr<T>) -> bool;
+    /// Protects `node`, which the caller owns and pushes next (5), instead of what was protected before; unless the engine keeps none.
+    fn keep(&mut self, node: NodePtr<T>);
 
     /// The node that is protected by 5, if there is one; for a guard that does not protect another one instead.
     fn kept(&self) -> Option<NodePtr<T>>;
-
-    /// Whether that is `top`, the top of a list.
-    fn keeps(&self, top: *mut Node<T>) -> bool {
-        // CHEAPER: it only decides whether a push takes its own node for one of others, and waits if it need not.
-        self.kept().is_some_and(|kept| kept.as_ptr() == top)
-    }
 
     /// Protects nothing any more; for a guard that stays.
     fn unprotect(&mut self);
@@ -241,7 +235,7 @@ pub unsafe trait Guard<T, L>: Leave {
         self.give_back();
     }
 
-    /// How many nodes the slot has retired and not let go yet.
+    /// How many nodes the slot has retired and not let go yet; what it lets go it tells the back-off's [`Local`](crate::backoff::sealed::Local).
     fn retired(&mut self) -> usize;
 
     /// Whether there will be something to settle once one more node is retired.
@@ -261,4 +255,7 @@ pub unsafe trait Guard<T, L>: Leave {
 
     /// The slot's counters.
     fn counters(&self) -> &Counters;
+
+    /// The slot's place among so many that are shared out evenly: neighbours have the same one, two slots at least.
+    fn neighbourhood(&self, places: usize) -> usize;
 }

@@ -59,7 +59,7 @@ pub(crate) type GuardOf<'a, T, R, B> = <DomainOf<T, R, B> as Domain<T, <B as Str
 /// ```
 // In this order, so that the hot words are at the shortest offsets: saves instructions on microcontrollers.
 #[repr(C)]
-pub struct Stack<T, R: Reclaim = Slots<8>, B: Backoff = Elimination<4>> {
+pub struct Stack<T, R: Reclaim = Slots<8>, B: Backoff = Elimination<32>> {
     // What every operation writes, on a line of its own.
     pub(crate) head: Padded<Head<T>>,
     pub(crate) domain: DomainOf<T, R, B>,
@@ -187,9 +187,9 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
         if FAST_PATHS {
             if let Some(mut guard) = self.domain.enter_home_protecting(top) {
                 if exchanges_first::<T, R, B>(&mut guard) {
-                    return self.pop_exchanging(guard, None);
+                    return self.pop_exchanging(guard);
                 }
-                return self.pop_in(guard, top, None, Past::LostUnpaired);
+                return self.pop_in(guard, top);
             }
         }
         self.pop_elsewhere(top)
@@ -207,7 +207,7 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
     pub fn try_pop(&self) -> Result<Option<T>, NoSlot> {
         let Some(top) = NonNull::new(self.head.top()) else { return Ok(None) };
         let guard = self.domain.enter_protecting(top).ok_or(NoSlot)?;
-        Ok(self.pop_slowly(guard, top, Past::Nothing, Permit::Nothing, None))
+        Ok(self.pop_slowly(guard, top, Past::Nothing, Permit::Nothing))
     }
 
     /// Whether there is no value, at the moment. The answer orders nothing: see [Ordering](crate#ordering) before you sleep on it.

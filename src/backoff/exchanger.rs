@@ -50,7 +50,7 @@ initial! { impl[T] Exchanger<T> = Exchanger(AtomicPtr::new(ptr::null_mut())) }
 
 /// How a visit to an exchanger without a partner ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Alone {
+pub enum Alone {
     /// Somebody of the same kind was there, or came in between: more exchangers would help.
     Collided,
     /// Nobody came: fewer exchangers would help.
@@ -58,15 +58,19 @@ pub(crate) enum Alone {
 }
 
 /// What one kind of operation brings to an exchanger.
-pub(crate) struct Visit<T> {
+pub struct Visit<T> {
     /// The node, of a push; null, of a pop.
     node: *mut Node<T>,
     kind: Kind,
 }
 
 impl<T> Visit<T> {
-    /// A push's visit. If it is answered, the node, which has a value, belongs to a pop.
-    pub(crate) fn push(node: NodePtr<T>) -> Self {
+    /// A push's visit. If it is answered, the node belongs to a pop.
+    ///
+    /// # Safety
+    ///
+    /// The caller owns the node, which holds a value.
+    pub(crate) unsafe fn push(node: NodePtr<T>) -> Self {
         Self { node: node.as_ptr(), kind: Kind::Push }
     }
 
@@ -75,42 +79,39 @@ impl<T> Visit<T> {
         Self { node: ptr::null_mut(), kind: Kind::Pop }
     }
 
-    pub(crate) fn kind(&self) -> Kind {
-        self.kind
-    }
-
     fn word(&self, tag: usize) -> *mut Node<T> {
         self.node.map_addr(|address| address | tag)
     }
 }
 
 impl<T> Exchanger<T> {
-    /// Answers a partner that waits here, or waits for one, for `patience` relaxes. Returns the partner's node:
+    /// Waits here for a partner, for `patience` steps, of which those that it does not take stay; or answers one that waits. Returns the partner's node:
     /// `Ok(Some)` for a pop, `Ok(None)` for a push.
     pub(crate) fn visit<Relax: RelaxStrategy>(
         &self,
         visit: &Visit<T>,
-        patience: u16,
+        patience: &mut u16,
     ) -> Result<Option<NodePtr<T>>, Alone> {
-        let empty = ptr::null_mut();
-        let other = self.0.load(Relaxed);
-        if other.addr() & TAG == PUSH + POP - tag(visit.kind) {
-            // AcqRel: a push's node goes with the answer; a pop takes the node of the offer.
-            let answered = self.0.compare_exchange(other, visit.word(ANSWER), AcqRel, Relaxed);
-            return answered.map(untagged).map_err(|_| Alone::Collided);
-        }
-        let offer = visit.word(tag(visit.kind));
-        // Release: a push's node goes with the offer.
-        // CHEAPER: without the first look the exchange fails all the same, but takes the cache line from who waits.
-        if other != empty || self.0.compare_exchange(empty, offer, Release, Relaxed).is_err() {
+        // Without a look first, which would be one more way for the cache line. Release: a push's node goes with the offer.
+        let (empty, offer) = (ptr::null_mut(), visit.word(tag(visit.kind)));
+        let Err(other) = self.0.compare_exchange(empty, offer, Release, Relaxed) else {
+            return self.wait::<Relax>(offer, patience);
+        };
+        if other.addr() & TAG != PUSH + POP - tag(visit.kind) {
             return Err(Alone::Collided);
         }
-        for _ in 0..patience {
-            // CHEAPER: only ends the wait early, for what follows finds the answer in any case.
-            if self.0.load(Relaxed) != offer {
-                break;
-            }
+        // AcqRel: a push's node goes with the answer; a pop takes the node of the offer.
+        let answered = self.0.compare_exchange(other, visit.word(ANSWER), AcqRel, Relaxed);
+        answered.map(untagged).map_err(|_| Alone::Collided)
+    }
+
+    /// Waits for an answer to the offer that stands.
+    fn wait<Relax: RelaxStrategy>(&self, offer: *mut Node<T>, patience: &mut u16) -> Result<Option<NodePtr<T>>, Alone> {
+        let empty = ptr::null_mut();
+        // CHEAPER: only ends the wait early, for what follows finds the answer in any case.
+        while *patience > 0 && self.0.load(Relaxed) == offer {
             relax::<Relax>();
+            *patience -= 1;
         }
         // Invariant 1: the offer stands, or was answered. Acquire: a pop takes the node of the answer.
         match self.0.compare_exchange(offer, empty, Relaxed, Acquire) {
@@ -164,14 +165,17 @@ mod tests {
 
     fn push(cell: &Exchanger<u32>, value: u32, patience: u16) -> End {
         let node = Node::allocate().unwrap();
-        // SAFETY: the node is ours.
-        unsafe { Node::put(node, value) };
-        let result = cell.visit::<Spin>(&Visit::push(node), patience);
+        // SAFETY: the node is ours, and has a value then.
+        let visit = unsafe {
+            Node::put(node, value);
+            Visit::push(node)
+        };
+        let result = cell.visit::<Spin>(&visit, &mut { patience });
         (result.err(), result.is_err().then(|| free(node)))
     }
 
     fn pop(cell: &Exchanger<u32>, _: u32, patience: u16) -> End {
-        let result = cell.visit::<Spin>(&Visit::pop(), patience);
+        let result = cell.visit::<Spin>(&Visit::pop(), &mut { patience });
         (result.err(), result.ok().flatten().map(free))
     }
 
@@ -181,13 +185,16 @@ mod tests {
         loom::model(|| {
             let node = Node::allocate().unwrap();
             // SAFETY: the node is ours.
-            unsafe { Node::put(node, 1) };
-            let waits = Exchanger(AtomicPtr::new(Visit::push(node).word(PUSH)));
-            assert_eq!(waits.visit::<Spin>(&Visit::pop(), 1), Ok(Some(node)));
+            let push = unsafe {
+                Node::put(node, 1);
+                Visit::push(node)
+            };
+            let waits = Exchanger(AtomicPtr::new(push.word(PUSH)));
+            assert_eq!(waits.visit::<Spin>(&Visit::pop(), &mut 1), Ok(Some(node)));
             assert_eq!(waits.0.load(Relaxed).addr(), ANSWER);
             let waits = Exchanger(AtomicPtr::new(Visit::<u32>::pop().word(POP)));
-            assert_eq!(waits.visit::<Spin>(&Visit::push(node), 1), Ok(None));
-            assert_eq!(waits.0.load(Relaxed), Visit::push(node).word(ANSWER));
+            assert_eq!(waits.visit::<Spin>(&push, &mut 1), Ok(None));
+            assert_eq!(waits.0.load(Relaxed), push.word(ANSWER));
             assert_eq!(free(node), 1);
         });
     }

@@ -313,9 +313,8 @@ unsafe impl<T, L: Local, const RECLAIM_AT: usize> Guard<T, L> for HaphazardGuard
     }
 
     #[inline(always)]
-    fn keep(&mut self, _: NodePtr<T>) -> bool {
+    fn keep(&mut self, _: NodePtr<T>) {
         // Each pop has haphazard show its hazard.
-        false
     }
 
     #[inline(always)]
@@ -365,7 +364,7 @@ unsafe impl<T, L: Local, const RECLAIM_AT: usize> Guard<T, L> for HaphazardGuard
         if due {
             let mut private = self.owner.private();
             private.retired = 0;
-            private.local.worked(RECLAIM_AT, true);
+            private.local.let_go(RECLAIM_AT);
             shared.domain.eager_reclaim();
             self.counters().scans(1);
             self.counters().set_retired(0);
@@ -388,6 +387,10 @@ unsafe impl<T, L: Local, const RECLAIM_AT: usize> Guard<T, L> for HaphazardGuard
 
     fn counters(&self) -> &Counters {
         self.owner.counters()
+    }
+
+    fn neighbourhood(&self, places: usize) -> usize {
+        self.domain.pool.neighbourhood(&self.owner, places)
     }
 }
 

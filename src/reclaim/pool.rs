@@ -49,6 +49,7 @@ use crate::sync::{
 use crate::treiber::{Node, NodePtr};
 use ::alloc::alloc::Layout;
 use core::iter;
+use core::mem;
 use core::ptr::{self, NonNull};
 
 pub(crate) use self::in_use::InUse;
@@ -142,13 +143,22 @@ impl<T, P: Initial, const N: usize> Pool<T, P, N> {
     /// Claims a free slot, protecting nothing. If there is none, adds one if `grow` is set and there is memory.
     #[inline(always)]
     pub(crate) fn claim(&self, grow: bool) -> Option<Own<Owner<'_, T, P>>> {
-        self.claim_home().or_else(|| self.claim_elsewhere(claimed(), grow))
+        self.claim_home().or_else(|| self.claim_from(Self::home(), claimed(), grow))
     }
 
     /// Claims a free slot by protecting `node` with it.
     #[inline(always)]
     pub(crate) fn claim_protecting(&self, node: NodePtr<T>) -> Option<Own<Owner<'_, T, P>>> {
-        self.claim_home_protecting(node).or_else(|| self.claim_elsewhere(found(node), false))
+        self.claim_home_protecting(node).or_else(|| self.claim_from(Self::home(), found(node), false))
+    }
+
+    /// The slot's place among so many: neighbours have the same one, two at least, so that it is shared, and more if there are more
+    /// slots than that. Where a further slot is depends on the allocator, so in a model all have the first place.
+    #[inline(always)]
+    pub(crate) fn neighbourhood(&self, owner: &Owner<'_, T, P>, places: usize) -> usize {
+        let offset = ptr::from_ref(owner.0).addr().wrapping_sub(self.slots.as_ptr().addr());
+        let neighbours = N.div_ceil(places).max(2);
+        limit(offset / mem::size_of::<Padded<Slot<T, P>>>() / neighbours % places, 0)
     }
 
     /// The slot in place that this context tries first.
@@ -163,14 +173,13 @@ impl<T, P: Initial, const N: usize> Pool<T, P, N> {
         (((context_hash() >> 16) * slots) >> 16) as usize % N
     }
 
-    /// Claims a slot that is not the context's home.
+    /// Claims a free slot; looks at that one in place first.
     #[cold]
     #[inline(never)]
-    fn claim_elsewhere(&self, word: *mut Node<T>, grow: bool) -> Option<Own<Owner<'_, T, P>>> {
-        let home = Self::home();
+    fn claim_from(&self, start: usize, word: *mut Node<T>, grow: bool) -> Option<Own<Owner<'_, T, P>>> {
         for pass in 1..=Self::PASSES {
             // Finding a slot and losing it means that somebody else has claimed it: no pass in vain.
-            while let Some(place) = self.find_free(home, pass == Self::PASSES) {
+            while let Some(place) = self.find_free(start, pass == Self::PASSES) {
                 if let Some(own) = self.claim_at(place, word) {
                     return Some(own);
                 }
@@ -195,7 +204,8 @@ impl<T, P: Initial, const N: usize> Pool<T, P, N> {
         // Relaxed: of those that stay, whoever came last has counted all.
         let stays = self.stays.fetch_add(1, Relaxed) + 1;
         while !self.has_more_than(stays) && self.add(free()).is_some() {}
-        let own = self.claim(true);
+        // In order, so that those who come one after the other are neighbours.
+        let own = self.claim_from(0, claimed(), true);
         if own.is_none() {
             self.end_stay();
         }

@@ -341,20 +341,13 @@ unsafe impl<T, L: Local, const N: usize> Guard<T, L> for SlotsGuard<'_, T, L, N>
     }
 
     #[inline(always)]
-    fn keep(&mut self, node: NodePtr<T>) -> bool {
+    fn keep(&mut self, node: NodePtr<T>) {
         self.owner.keep(node);
-        true
     }
 
     #[inline(always)]
     fn kept(&self) -> Option<NodePtr<T>> {
         self.owner.kept()
-    }
-
-    #[inline(always)]
-    fn keeps(&self, top: *mut Node<T>) -> bool {
-        // CHEAPER: the default says the same, in five instructions more.
-        self.owner.keeps(top)
     }
 
     #[inline(always)]
@@ -431,6 +424,10 @@ unsafe impl<T, L: Local, const N: usize> Guard<T, L> for SlotsGuard<'_, T, L, N>
     #[inline(always)]
     fn counters(&self) -> &Counters {
         self.owner.counters()
+    }
+
+    fn neighbourhood(&self, places: usize) -> usize {
+        self.domain.pool.neighbourhood(&self.owner, places)
     }
 }
 

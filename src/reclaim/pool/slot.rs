@@ -153,14 +153,6 @@ impl<T, P> Owner<'_, T, P> {
         (word != claimed()).then(|| unsafe { NonNull::new_unchecked(word) })
     }
 
-    /// Whether that is `top`, the top of a list.
-    #[inline(always)]
-    pub(crate) fn keeps(&self, top: *mut Node<T>) -> bool {
-        // Relaxed: as above. No slot with an owner has null as its word, and no node has the address that says that there is none.
-        // CHEAPER: it only decides whether a push takes its own node for one of others, and waits if it need not.
-        self.0.word.load(Relaxed) == top
-    }
-
     /// Protects nothing any more.
     #[inline(always)]
     pub(crate) fn unprotect(&mut self) {

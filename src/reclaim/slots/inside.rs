@@ -89,7 +89,7 @@ impl<T, L: Local, const N: usize> SlotsGuard<'_, T, L, N> {
                 self.domain.sort(private, slots, filter, extent);
             }
             let left = private.retired.len();
-            private.local.worked(before - left, used_up);
+            private.local.let_go(before - left);
             left
         };
         self.owner.counters().set_retired(left);

@@ -8,7 +8,7 @@ use std::fmt::Write;
 
 /// The contenders of both, by their names here and in `bench.csv`.
 const BOTH: [(&str, &str); 3] =
-    [("none", "Handle + NoBackoff"), ("exponential", "Handle + Exponential"), ("elimination-4", "Handle")];
+    [("none", "Handle + NoBackoff"), ("exponential", "Handle + Exponential"), ("elimination-32", "Handle")];
 
 /// Why they differ, as far as is known.
 const WHY: &str = "\

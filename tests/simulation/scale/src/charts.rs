@@ -28,7 +28,7 @@ const ELIMINATED: Measure =
 const LINES: [(&str, RGBColor); 6] = [
     ("none", RGBColor(0, 0, 0)),
     ("exponential", RGBColor(230, 159, 0)),
-    ("elimination-4", RGBColor(0, 114, 178)),
+    ("elimination-32", RGBColor(0, 114, 178)),
     ("elimination-16", RGBColor(0, 158, 115)),
     ("elimination-64", RGBColor(204, 121, 167)),
     ("ticket-lock", RGBColor(213, 94, 0)),

@@ -37,7 +37,7 @@ fn all(folder: &Path) -> io::Result<()> {
     let rows = results::measure_all();
     results::write_csv(&rows, &folder.join("scale.csv"))?;
     check::accept(folder)?;
-    let many = results::measure(&table::points_of_many_cores());
+    let many = results::measure(&table::points());
     let table = table::table(&rows, &many, &std::fs::read_to_string(folder.join("bench.csv"))?);
     std::fs::write(folder.join("scale.md"), &table)?;
     charts::draw_all(&rows, folder).map_err(io::Error::other)?;

@@ -142,11 +142,20 @@ impl Sample {
         ratio(self.longest, 1) / setting.machine.gigahertz
     }
 
-    /// R. Jain's index of the cores' shares: 1 if all did the same, 1/n if one of n did everything. The producer is not
-    /// compared with the consumers.
+    /// What the cores did that are compared with each other: the producer is not, with the consumers.
+    fn shares(&self, setting: &Setting) -> &[u64] {
+        &self.operations[usize::from(setting.workload == Workload::OneProducer)..]
+    }
+
+    /// What the slowest core did, of what each would do if all did the same.
+    pub fn slowest(&self, setting: &Setting) -> f64 {
+        let shares = self.shares(setting);
+        ratio(shares.iter().min().copied().unwrap_or_default() * shares.len() as u64, shares.iter().sum())
+    }
+
+    /// R. Jain's index of the cores' shares: 1 if all did the same, 1/n if one of n did everything.
     pub fn fairness(&self, setting: &Setting) -> f64 {
-        let skip = usize::from(setting.workload == Workload::OneProducer);
-        let shares = &self.operations[skip..];
+        let shares = self.shares(setting);
         let squares = shares.iter().map(|share| share * share).sum::<u64>();
         let sum = shares.iter().sum::<u64>();
         ratio(sum * sum, squares * shares.len() as u64)

@@ -32,11 +32,13 @@ pub struct Row {
     pub eliminated: f64,
     /// R. Jain's index.
     pub fairness: f64,
+    /// What the slowest core did, of what each would do if all did the same.
+    pub slowest: f64,
     pub longest_nanoseconds: f64,
 }
 
 const COLUMNS: &str = "machine,workload,contender,cores,operations,operations per us,lost races per operation,\
-    withdrawals per operation,transfers per operation,far transfers per operation,eliminated share,fairness,longest ns";
+    withdrawals per operation,transfers per operation,far transfers per operation,eliminated share,fairness,share of the slowest,longest ns";
 
 impl Row {
     pub fn measure(setting: &Setting, contender: &Contender) -> Self {
@@ -55,13 +57,14 @@ impl Row {
             far_transfers: each(sample.far_transfers),
             eliminated: each(sample.counts.eliminated as u64),
             fairness: sample.fairness(setting),
+            slowest: sample.slowest(setting),
             longest_nanoseconds: sample.longest_nanoseconds(setting),
         }
     }
 
     fn csv(&self) -> String {
         format!(
-            "{},{},{},{},{},{:.3},{:.3},{:.3},{:.3},{:.3},{:.3},{:.3},{:.0}",
+            "{},{},{},{},{},{:.3},{:.3},{:.3},{:.3},{:.3},{:.3},{:.3},{:.3},{:.0}",
             self.machine,
             self.workload,
             self.contender,
@@ -74,6 +77,7 @@ impl Row {
             self.far_transfers,
             self.eliminated,
             self.fairness,
+            self.slowest,
             self.longest_nanoseconds
         )
     }
