@@ -83,8 +83,9 @@ def digest(texts):
 
 
 def _suite_digest(tests, name):
-    """Of all files that a suite may consist of."""
+    """Of all files that a suite may consist of. One that is named after an example tests that."""
     files = [tests / f"{name}.rs", *sorted(tests.glob(f"{name}/**/*.rs")), *sorted(tests.glob("common/**/*.rs"))]
+    files += tests.parent.glob(f"examples/{name}.rs")
     return digest(Source(file.name, file.read_text()).essence for file in files)
 
 
