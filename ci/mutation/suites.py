@@ -129,9 +129,9 @@ class Tree:
             "CARGO_PROFILE_TEST_DEBUG": "0",
             "CARGO_PROFILE_TEST_OPT_LEVEL": "0",
         }
-        command = ["cargo", "test", "-q", "-p", "elimination-stack", "--no-run", "--message-format=json", *arguments]
-        folder = self.path / MODELS if build == "loom" else self.path
-        done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+        folder, package = (MODELS, "elimination-stack-models") if build == "loom" else (".", "elimination-stack")
+        command = ["cargo", "test", "-q", "-p", package, "--no-run", "--message-format=json", *arguments]
+        done = subprocess.run(command, cwd=self.path / folder, env=environment, capture_output=True, text=True)
         messages = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
         if {"reason": "build-finished", "success": False} in messages:
             return None
