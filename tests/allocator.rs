@@ -1,7 +1,6 @@
 //! With an allocator that counts, and fails on demand: no calls in the steady state, nothing live after `drop`, the
 //! stated bounds, and what happens without memory.
 
-#![cfg(not(elimination_stack_loom))]
 #![allow(clippy::result_large_err, reason = "a push that fails gives the value back")]
 
 #[macro_use]

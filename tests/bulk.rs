@@ -1,8 +1,6 @@
 //! `push_all` and `take_all` keep nodes of their own while the user's code runs: how many, and that they come back,
 //! whatever that code does.
 
-#![cfg(not(elimination_stack_loom))]
-
 #[macro_use]
 mod common;
 #[path = "common/ledger.rs"]

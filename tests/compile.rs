@@ -3,8 +3,6 @@
 //! That a stack is invariant in `T`, and that what `T` borrows outlives it, is shown by examples in the documentation
 //! that do not compile.
 
-#![cfg(not(elimination_stack_loom))]
-
 #[macro_use]
 mod common;
 

@@ -3,7 +3,7 @@
 //!
 //! A failing allocator where calls can say so is in `allocator.rs`.
 
-#![cfg(all(unix, not(elimination_stack_loom), not(miri)))]
+#![cfg(all(unix, not(miri)))]
 
 #[macro_use]
 mod common;

@@ -1,7 +1,7 @@
 //! A global allocator that keeps free blocks in a stack. The calls for interrupt handlers neither allocate nor wait, so it may
 //! use them; any other call of the stack may come back to the allocator, from within a slot.
 
-#![cfg(all(unix, not(elimination_stack_loom), not(miri)))]
+#![cfg(all(unix, not(miri)))]
 
 use elimination_stack::{NoBackoff, Slots, Stack};
 use std::alloc::{GlobalAlloc, Layout, System};

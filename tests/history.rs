@@ -1,7 +1,5 @@
 //! The checker of histories itself: it finds what is wrong, and finds nothing else.
 
-#![cfg(not(elimination_stack_loom))]
-
 #[macro_use]
 mod common;
 #[path = "common/history.rs"]

@@ -4,8 +4,6 @@
 //! beginning and the end of each call. What is left is taken out at the end, which is the history's last call. The
 //! checker is `common/history.rs`, its own test `history.rs`.
 
-#![cfg(not(elimination_stack_loom))]
-
 #[macro_use]
 mod common;
 #[path = "common/history.rs"]

@@ -1,7 +1,5 @@
 //! A `Drop` or an iterator of the user's that panics: every other value is still dropped, once, and the stack works on.
 
-#![cfg(not(elimination_stack_loom))]
-
 #[macro_use]
 mod common;
 #[path = "common/expected.rs"]

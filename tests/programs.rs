@@ -2,8 +2,6 @@
 //!
 //! What a program is says `common/program`; the fuzzer is in `tests/fuzz`.
 
-#![cfg(not(elimination_stack_loom))]
-
 #[macro_use]
 mod common;
 #[path = "common/expected.rs"]

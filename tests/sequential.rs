@@ -1,8 +1,6 @@
 //! One thread: the order of values, what the traits of collections promise, handles and spare nodes. (All methods in any
 //! order, against a model: see `programs.rs`.)
 
-#![cfg(not(elimination_stack_loom))]
-
 #[macro_use]
 mod common;
 

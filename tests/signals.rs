@@ -4,7 +4,7 @@
 //! In the handler there are only `push_spare`, `try_pop` and atomics, which is all that may be called there: if one
 //! of the two called the allocator, or waited for what the interrupted thread has, this suite would hang or crash.
 
-#![cfg(all(unix, not(elimination_stack_loom), not(miri)))]
+#![cfg(all(unix, not(miri)))]
 
 #[macro_use]
 mod common;

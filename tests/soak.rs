@@ -4,8 +4,6 @@
 //! more than it pops or the other way round, with a handle or without. After each phase all stand still, and the nodes
 //! are counted. By itself the test takes a few seconds; `ci/soak MINUTES` runs it for longer, and shows the table.
 
-#![cfg(not(elimination_stack_loom))]
-
 #[macro_use]
 mod common;
 #[path = "common/ledger.rs"]

@@ -3,7 +3,7 @@
 //! Nodes are made where they are, and a large value goes into its node from where the caller has it. Optimisation would hide a
 //! copy too many, so `ci/test` runs this suite without; by itself it holds as well.
 
-#![cfg(all(unix, not(elimination_stack_loom), not(miri)))]
+#![cfg(all(unix, not(miri)))]
 
 use elimination_stack::{NoBackoff, Slots, Stack};
 use std::env;

@@ -1,6 +1,6 @@
 //! The counters of the feature `stats` count what was done.
 
-#![cfg(all(feature = "stats", not(elimination_stack_loom)))]
+#![cfg(feature = "stats")]
 
 #[macro_use]
 mod common;

@@ -6,8 +6,6 @@
 //!
 //! Meant for `cargo test --release --test stress`, which takes some seconds; without `--release` it takes less time, and sees less.
 
-#![cfg(not(elimination_stack_loom))]
-
 #[macro_use]
 mod common;
 #[path = "common/ledger.rs"]

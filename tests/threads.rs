@@ -1,8 +1,6 @@
 //! Many threads: every value comes out exactly once and is dropped exactly once, whatever its type and however the
 //! calls are mixed.
 
-#![cfg(not(elimination_stack_loom))]
-
 #[macro_use]
 mod common;
 

@@ -6,7 +6,7 @@ import json
 import time
 
 from rust import BUILDS, CHEAPER, UNTESTED, Source
-from suites import SCALE, STRESS, UNIT_TESTS, suites_of, unreached_by
+from suites import SCALE, STRESS, UNIT_TESTS, folder_of, suites_of, unreached_by
 
 # What became of a change, as far as one stage can say.
 KILLED, SURVIVED, INVALID = "killed", "survived", "does not compile"
@@ -33,7 +33,7 @@ class Memory:
         self.suites, self.builds = {}, {}
         for build in BUILDS:
             names = suites_of(root, build)
-            own = {name: _suite_digest(root / "tests", name) for name in names if name != UNIT_TESTS}
+            own = {name: _suite_digest(folder_of(root, build), name) for name in names if name != UNIT_TESTS}
             self.suites |= own
             self.builds[build] = judges_digest(self.code, build, {name: own.get(name, "") for name in names})
         self.records = {}
@@ -83,8 +83,9 @@ def digest(texts):
 
 
 def _suite_digest(tests, name):
-    """Of all files that a suite may consist of."""
+    """Of all files that a suite may consist of. One that is named after an example tests that."""
     files = [tests / f"{name}.rs", *sorted(tests.glob(f"{name}/**/*.rs")), *sorted(tests.glob("common/**/*.rs"))]
+    files += tests.parent.glob(f"examples/{name}.rs")
     return digest(Source(file.name, file.read_text()).essence for file in files)
 
 

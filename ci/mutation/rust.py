@@ -2,7 +2,6 @@
 
 import dataclasses
 import functools
-import os
 import re
 
 OPENING = {"(": ")", "[": "]", "{": "}"}
@@ -10,8 +9,8 @@ CLOSING = {closing: opening for opening, closing in OPENING.items()}
 
 # What the kinds of builds set; a `cfg` that is not here is not set.
 HOST = {"unix", 'target_arch="x86_64"', 'target_has_atomic="ptr"', 'target_pointer_width="64"', 'target_os="linux"'}
-MODELS_CFGS = set(re.findall(r"--cfg[ =](\S+)", os.environ["LOOM_FLAGS"]))
-BUILDS = {"loom": HOST | MODELS_CFGS, "hosted": HOST | {'feature="stats"'}, "stress": HOST}
+SUITES = HOST | {'feature="haphazard"'}
+BUILDS = {"loom": SUITES | {"loom", "elimination_stack_loom"}, "hosted": SUITES | {'feature="stats"'}, "stress": SUITES}
 
 # What a comment says of the code that no test misses: without it the program is as right, but slower, larger, or waits longer;
 # or it may be wrong, or behave worse than documented, and no check sees it, for the reason that follows.

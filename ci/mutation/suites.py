@@ -19,6 +19,9 @@ SCALE = {"loom": "100", "hosted": "3", "stress": "200"}
 # What a test may take of memory, in bytes, should a change make it loop.
 MEMORY = 8 << 30
 
+# The package of the models, beside the library's own.
+MODELS = pathlib.Path("tests/loom")
+
 # The suite of the unit tests, and the one that is run optimised, alone.
 UNIT_TESTS, STRESS = "lib", "stress"
 
@@ -126,8 +129,9 @@ class Tree:
             "CARGO_PROFILE_TEST_DEBUG": "0",
             "CARGO_PROFILE_TEST_OPT_LEVEL": "0",
         }
-        command = ["cargo", "test", "-q", "-p", "elimination-stack", "--no-run", "--message-format=json", *arguments]
-        done = subprocess.run(command, cwd=self.path, env=environment, capture_output=True, text=True)
+        folder, package = (MODELS, "elimination-stack-models") if build == "loom" else (".", "elimination-stack")
+        command = ["cargo", "test", "-q", "-p", package, "--no-run", "--message-format=json", *arguments]
+        done = subprocess.run(command, cwd=self.path / folder, env=environment, capture_output=True, text=True)
         messages = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
         if {"reason": "build-finished", "success": False} in messages:
             return None
@@ -168,12 +172,17 @@ class Tree:
         return Outcome(process.returncode == 0, _symptom(output, process.returncode, test), seconds)
 
 
+def folder_of(root, build):
+    """Where the suites of a build are."""
+    return pathlib.Path(root, MODELS if build == "loom" else "", "tests")
+
+
 def suites_of(root, build):
-    """The names of the suites: files of tests/, and the unit tests."""
-    names = sorted(file.stem for file in pathlib.Path(root, "tests").glob("*.rs"))
-    models = [name for name in names if name.startswith("loom")]
-    hosted = [name for name in names if name not in models and name != STRESS]
-    return {"loom": [UNIT_TESTS, *models], "hosted": [UNIT_TESTS, *hosted], "stress": [STRESS]}[build]
+    """The names of the suites: files of their folder, and the unit tests."""
+    names = sorted(file.stem for file in folder_of(root, build).glob("*.rs"))
+    if build == "stress":
+        return [STRESS]
+    return [UNIT_TESTS, *(name for name in names if name != STRESS)]
 
 
 def unreached_by(build, suite):

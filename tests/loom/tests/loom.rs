@@ -7,16 +7,14 @@
 //!
 //! Limits are smaller under loom, all of them in `src/model.rs`: each pop scans, each second spare node goes to the depot.
 //! `LOOM_MAX_PREEMPTIONS` sets how many preemptions an execution may have.
-#![cfg(elimination_stack_loom)]
 
-#[path = "common/models.rs"]
-mod models;
+mod common;
 
+use common::{assert_all, check, pop, pop_by_handle, pop_push_pop_by_handle, race, reuse};
 use elimination_stack::{Elimination, Exponential, NoBackoff, PushError, Slots, Stack};
 use loom::sync::Arc;
 use loom::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed, Ordering::SeqCst, fence};
 use loom::thread;
-use models::{assert_all, check, pop, pop_by_handle, pop_push_pop_by_handle, race, reuse};
 use std::mem;
 
 type Plain<const N: usize> = Stack<u32, Slots<N>, NoBackoff>;

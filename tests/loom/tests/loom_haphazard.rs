@@ -1,13 +1,11 @@
-//! Models of the engine `Haphazard`, as those of `tests/loom.rs`, in which the crate's own atomics are loom's as well.
+//! Models of the engine `Haphazard`, as those of `loom.rs`, in which the crate's own atomics are loom's as well.
 //!
 //! It reclaims after each node under loom, so what is retired is at once in question, and comes back as a spare node.
-#![cfg(elimination_stack_loom)]
 
-#[path = "common/models.rs"]
-mod models;
+mod common;
 
+use common::{assert_all, check, pop, pop_by_handle, race, reuse};
 use elimination_stack::{Haphazard, NoBackoff, Stack};
-use models::{assert_all, check, pop, pop_by_handle, race, reuse};
 
 type OnHaphazard = Stack<u32, Haphazard<1>, NoBackoff>;
 
