@@ -7,7 +7,10 @@
 use atomic_waker::AtomicWaker;
 use elimination_stack::Stack;
 use event_listener::Event;
+use std::future::Future;
 use std::hint::black_box;
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 use std::{array, thread};
 use work_stack::WorkStack;
@@ -43,7 +46,8 @@ fn main() {
         }),
         ("WorkStack, AtomicWaker", &|| {
             task.push(1);
-            pollster::block_on(task.pop_async())
+            let poll = pin!(task.pop_async()).poll(&mut Context::from_waker(Waker::noop()));
+            if let Poll::Ready(job) = poll { job } else { None }
         }),
         ("Stack, and Event::notify each time", &|| {
             stack.push(1);

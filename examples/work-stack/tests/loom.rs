@@ -83,7 +83,7 @@ fn one_worker_wakes_up<B: Bell + Send + Sync + 'static>(bell: fn() -> B, pop: Po
         stack.close();
     };
     check(3, move || {
-        assert_eq!(workers(1, bell(), pop, push_and_close), [Some(1)], "what was pushed before comes first")
+        assert_eq!(workers(1, bell(), pop, push_and_close), [Some(1)], "what was pushed before comes first");
     });
 }
 
