@@ -1,6 +1,7 @@
 //! Models of sleeping workers: in every execution all wake up. Where one does not, loom says that there is a deadlock.
 //!
-//! Run with `ci/loom`, which also takes away what they need, one thing at a time: then one does not.
+//! Run with `ci/work-stack`, which also takes away what they need, one thing at a time: then one does not. The stack and the
+//! event are the real ones, over loom's atomics; the task's waker and the cores' event are models of what those do.
 #![cfg(loom)]
 
 use event_listener::Event;
