@@ -10,7 +10,7 @@ use cortex_m::asm::{dsb, sev, wfe};
 /// The event that one core sends to all. Each core remembers one until its next `WFE`, which returns at once then.
 ///
 /// An interrupt that comes meanwhile ends a `WFE`, too, so an interrupt handler may push.
-#[derive(Default)]
+#[derive(Clone, Copy, Default)]
 pub struct Events;
 
 impl Bell for Events {

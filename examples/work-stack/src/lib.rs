@@ -5,7 +5,7 @@
 //! | threads | [`event_listener::Event`] | [`WorkStack::pop`] |
 //! | one task | [`atomic_waker::AtomicWaker`] | [`WorkStack::pop_async`] |
 //! | cores of an Arm processor | `Events`: `SEV` | [`WorkStack::pop`], with `WFE` |
-//! | other cores | your own [`Listen`], see there | [`WorkStack::pop`] |
+//! | other cores | a [`Listen`] of your own, as in `tests/firmware/riscv/src/calls.rs` | [`WorkStack::pop`], with `WFI` |
 //!
 //! # Why no wake-up is lost
 //!

@@ -2,7 +2,7 @@
 
 #![no_std]
 
-#[cfg(target_arch = "riscv64")]
+#[cfg(feature = "many-harts")]
 pub mod calls;
 
 use riscv::register::{mcause, mepc, mie, minstret, mtval};
@@ -196,9 +196,10 @@ macro_rules! many_harts {
 #[macro_export]
 macro_rules! work_stack {
     ($harts:literal, $manner:ident) => {
-        use $crate::calls::{Manner, Workers};
+        use $crate::calls::{Calls, Manner, pause};
+        use $crate::workload::wake_ups::Workers;
 
-        static WORKERS: Workers = Workers::new($harts, Manner::$manner);
+        static WORKERS: Workers<Calls> = Workers::new($harts, Calls { harts: $harts, manner: Manner::$manner });
 
         #[$crate::riscv_rt::entry]
         fn main(hart: usize) -> ! {
@@ -206,7 +207,7 @@ macro_rules! work_stack {
                 WORKERS.init();
                 $crate::wake(1..$harts);
             }
-            WORKERS.run();
+            WORKERS.run(pause);
             if hart == 0 {
                 $crate::workload::exit()
             }
