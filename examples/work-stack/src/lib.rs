@@ -59,7 +59,6 @@ pub trait Listen: Bell {
 }
 
 /// A stack of jobs, and workers that sleep while it is empty.
-#[derive(Default)]
 pub struct WorkStack<T, B> {
     jobs: Jobs<T>,
     /// How many workers sleep, or are about to.
