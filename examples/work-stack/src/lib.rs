@@ -147,7 +147,7 @@ impl Drop for Waiting<'_> {
     }
 }
 
-/// The atomics, or those of the model checker.
+/// The atomics; or those of the model checker, for `models/`.
 mod sync {
     #[cfg(not(loom))]
     pub use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};

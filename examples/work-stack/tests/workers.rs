@@ -1,6 +1,5 @@
 //! Real threads and tasks. That no wake-up is lost is for the models to show; here what would make a program hang does so in a
 //! few thousand rounds.
-#![cfg(not(loom))]
 
 use atomic_waker::AtomicWaker;
 use event_listener::Event;
