@@ -1,7 +1,9 @@
 //! The command line.
 
+use crate::load::Synthetic;
 use clap::{Parser, ValueEnum, value_parser};
 use serde::Serialize;
+use std::fmt;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::thread;
@@ -11,8 +13,13 @@ use std::thread;
 #[command(name = "walk")]
 pub struct Arguments {
     /// The directory to walk
-    #[arg(value_name = "DIR")]
-    pub directory: PathBuf,
+    #[arg(value_name = "DIR", required_unless_present = "synthetic", conflicts_with = "synthetic")]
+    pub directory: Option<PathBuf>,
+
+    /// Instead of a directory a tree of jobs: levels below the first job, jobs from each, steps of work in each, of about
+    /// a nanosecond
+    #[arg(long, value_name = "DEPTH,FANOUT,WORK")]
+    pub synthetic: Option<Synthetic>,
 
     // Each worker has one directory open, and a process is often allowed only 1024.
     /// How many workers, 1 to 256 [default: as many as the machine runs at once]
@@ -22,6 +29,14 @@ pub struct Arguments {
     /// What holds the directories still to be read
     #[arg(long, value_name = "KIND", value_enum, default_value_t = Kind::Elimination)]
     pub stack: Kind,
+
+    /// Run all kinds of stack in turn, and compare them
+    #[arg(long, conflicts_with = "stack")]
+    pub compare: bool,
+
+    /// How often each is timed, 1 to 1000
+    #[arg(long, value_name = "N", requires = "compare", default_value_t = 5, value_parser = value_parser!(u16).range(1..=1000))]
+    pub rounds: u16,
 
     /// Print one JSON object
     #[arg(long)]
@@ -42,6 +57,12 @@ pub enum Kind {
     Haphazard,
     /// `std::sync::Mutex<Vec<_>>`, to compare
     Mutex,
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.to_possible_value().as_ref().map_or("", |value| value.get_name()))
+    }
 }
 
 impl Arguments {

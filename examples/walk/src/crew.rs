@@ -1,18 +1,19 @@
-//! Workers that share a stack of jobs, and jobs that make more jobs.
+//! Workers that share a stack of jobs, and jobs that make more jobs. A worker without a job sleeps.
 //!
-//! `outstanding` is the number of jobs that are on the stack or in a worker's hands. A worker that finds the stack
-//! empty has learned nothing about the end: another may be about to push. The end is `outstanding == 0`, and that
-//! is exact:
+//! A worker that finds the stack empty has learned nothing about the end: another may be about to push. The end is
+//! when all are idle at once. Every job is done by then:
 //!
-//! 1. A job is counted before it is pushed, by a worker that has its parent in hand.
-//! 2. A job is counted off after its last child was counted, by the worker that did it.
-//! 3. So while there is a job left the count is above zero; and at zero nobody is left who could raise it.
+//! 1. A worker is idle, or leaves, only after it has found nothing itself.
+//! 2. So what it has pushed before has been popped, by itself or by another one that does it before it is idle.
+//!
+//! No wake-up is lost: an idle worker first counts itself, then looks at the stack once more, and only then sleeps;
+//! who pushes does that first, then looks whether somebody is idle. With a full fence between the two steps on either
+//! side, at least one of them sees the other. A crew whose workers are busy so pays for a fence and a load at each push.
 
 use crate::stacks::{WorkStack, Worker};
-use std::hint;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use event_listener::{Event, Listener};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
 use std::thread;
-use std::time::Duration;
 
 /// Does `first`, and every job that a job pushes, on up to `threads` threads, the caller's among them. Returns the
 /// tally of each worker that could be started.
@@ -23,75 +24,93 @@ where
     T: Default + Send,
     F: Fn(J, &mut T, &mut dyn FnMut(J)) + Sync,
 {
-    let outstanding = AtomicUsize::new(1);
+    let crew = Crew { threads, ..Crew::default() };
     stack.worker().push(first);
-    let work = || work(stack, &outstanding, &job);
+    let work = || crew.work(stack, &job);
     thread::scope(|scope| {
         let others: Vec<_> = (1..threads)
             .map_while(|number| thread::Builder::new().name(format!("worker {number}")).spawn_scoped(scope, work).ok())
             .collect();
+        (1 + others.len()..threads).for_each(|_| crew.rest());
         let own = work();
         let others = others.into_iter().map(|worker| worker.join().expect("a worker panicked"));
         others.chain([own]).collect()
     })
 }
 
-/// One worker's part, until all is done.
-fn work<J, T: Default>(
-    stack: &impl WorkStack<J>,
-    outstanding: &AtomicUsize,
-    job: impl Fn(J, &mut T, &mut dyn FnMut(J)),
-) -> T {
-    let mut tally = T::default();
-    let mut worker = stack.worker();
-    let mut idle = Idle::default();
-    loop {
-        if let Some(next) = worker.pop() {
-            idle = Idle::default();
-            let _done = Done(outstanding);
-            job(next, &mut tally, &mut |child| {
-                // Relaxed: counting a job off happens after it was popped, which happens after this.
-                outstanding.fetch_add(1, Ordering::Relaxed);
-                worker.push(child);
-            });
-        // Acquire: pairs with `Done`; all that was done before the end is visible to whoever sees the end.
-        } else if outstanding.load(Ordering::Acquire) == 0 {
-            return tally;
-        } else {
-            idle.wait();
-        }
-    }
-}
-
-/// Counts a job off when dropped, so that a panic does not leave the other workers waiting for ever.
-struct Done<'a>(&'a AtomicUsize);
-
-impl Drop for Done<'_> {
-    fn drop(&mut self) {
-        // Release: see the load in `work`.
-        self.0.fetch_sub(1, Ordering::Release);
-    }
-}
-
-/// How often in a row a worker found nothing to do.
+/// What the workers share besides the stack.
 #[derive(Default)]
-struct Idle(u32);
+struct Crew {
+    threads: usize,
+    /// How many have no job: who waits for one, who has panicked, and who could not be started.
+    idle: AtomicUsize,
+    /// Set when all were idle at once.
+    done: AtomicBool,
+    /// Rung for each job that is pushed while somebody is idle, and at the end.
+    bell: Event,
+}
 
-impl Idle {
-    const SPINS: u32 = 64;
-    const YIELDS: u32 = 16;
-    const SLEEP: Duration = Duration::from_micros(100);
-
-    /// Waits: first as short as can be, later without using the processor.
-    fn wait(&mut self) {
-        if self.0 < Self::SPINS {
-            hint::spin_loop();
-        } else if self.0 < Self::SPINS + Self::YIELDS {
-            thread::yield_now();
-        } else {
-            thread::sleep(Self::SLEEP);
+impl Crew {
+    /// One worker's part, until all is done.
+    fn work<J, T: Default>(&self, stack: &impl WorkStack<J>, job: impl Fn(J, &mut T, &mut dyn FnMut(J))) -> T {
+        let _present = Present(self);
+        let mut tally = T::default();
+        let mut worker = stack.worker();
+        loop {
+            if let Some(next) = worker.pop() {
+                job(next, &mut tally, &mut |child| {
+                    worker.push(child);
+                    self.has_pushed();
+                });
+            } else if !self.wait(stack) {
+                return tally;
+            }
         }
-        self.0 = self.0.saturating_add(1);
+    }
+
+    /// Wakes a worker for a job that was pushed, if one is idle.
+    fn has_pushed(&self) {
+        // Pairs with the fence in `wait`.
+        fence(Ordering::SeqCst);
+        // The look spares busy workers the lock of the event.
+        if self.idle.load(Ordering::Relaxed) > 0 {
+            // Additional: one for each job, even if those that were woken before have not yet come.
+            self.bell.notify_additional(1);
+        }
+    }
+
+    /// Waits, after finding nothing, until there may be a job. False if there will be none.
+    fn wait<J>(&self, stack: &impl WorkStack<J>) -> bool {
+        self.rest();
+        // Pairs with the fence in `has_pushed`.
+        fence(Ordering::SeqCst);
+        // The event's lock, in here and in `notify`, orders what comes before the one before what comes after the other.
+        let ring = self.bell.listen();
+        if !self.done.load(Ordering::Relaxed) && stack.is_empty() {
+            ring.wait();
+        }
+        self.idle.fetch_sub(1, Ordering::Relaxed);
+        !self.done.load(Ordering::Relaxed)
+    }
+
+    /// Counts a worker as idle. If it is the last one, all is done.
+    fn rest(&self) {
+        // AcqRel: the end comes after all that the others did before.
+        if self.idle.fetch_add(1, Ordering::AcqRel) + 1 == self.threads {
+            self.done.store(true, Ordering::Relaxed);
+            self.bell.notify(usize::MAX);
+        }
+    }
+}
+
+/// Held by a worker: one that panics is idle for good, for the others not to wait for it.
+struct Present<'a>(&'a Crew);
+
+impl Drop for Present<'_> {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.0.rest();
+        }
     }
 }
 
@@ -99,9 +118,10 @@ impl Idle {
 mod tests {
     use super::*;
     use elimination_stack::Stack;
-    use std::panic;
-    use std::sync::Mutex;
-    use std::time::Instant;
+    use std::path::{Path, PathBuf};
+    use std::sync::{Mutex, OnceLock};
+    use std::time::{Duration, Instant};
+    use std::{fs, panic};
 
     enum Job {
         /// So many more in a row, one at a time: meanwhile the stack looks empty to the other worker.
@@ -135,6 +155,36 @@ mod tests {
     fn workers_stay_for_the_end() {
         workers_stay_while_the_stack_looks_empty(&Stack::<Job>::new());
         workers_stay_while_the_stack_looks_empty(&Mutex::new(Vec::new()));
+    }
+
+    /// How often the thread with this folder in `/proc` has gone to sleep.
+    #[cfg(target_os = "linux")]
+    fn sleeps(thread: &Path) -> u32 {
+        let status = fs::read_to_string(Path::new("/proc").join(thread).join("status")).unwrap();
+        let count = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
+        count.unwrap().trim().parse().unwrap()
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn an_idle_worker_sleeps_until_it_is_woken() {
+        const MOMENT: Duration = Duration::from_millis(50);
+        let other = OnceLock::<PathBuf>::new();
+        let _: Vec<()> = run(&Stack::<bool>::new(), 2, true, |is_first, (), push| {
+            if is_first {
+                // For the other worker, which says who it is; then there is nothing for it to do.
+                push(false);
+                while other.get().is_none() {
+                    thread::sleep(MOMENT);
+                }
+                thread::sleep(MOMENT);
+                let before = sleeps(other.get().unwrap());
+                thread::sleep(4 * MOMENT);
+                assert_eq!(sleeps(other.get().unwrap()), before, "an idle worker wakes up for nothing");
+            } else {
+                other.set(fs::read_link("/proc/thread-self").unwrap()).unwrap();
+            }
+        });
     }
 
     #[test]

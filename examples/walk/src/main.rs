@@ -1,8 +1,15 @@
 //! Walks a directory tree in parallel, depth first: the stack holds the directories still to be read.
 //!
 //! ```text
-//! cargo run --release --example walk -- [--threads N] [--stack KIND] [--json] DIR
+//! cargo run --release --example walk -- [--threads N] [--stack KIND | --compare [--rounds N]] [--json] DIR
+//! cargo run --release --example walk -- [the same] --synthetic DEPTH,FANOUT,WORK
 //! ```
+//!
+//! A walk is mostly the system's work, and the stack hardly matters. With `--synthetic` it does: then a job is not a
+//! directory, but only pushes `FANOUT` others, and that `DEPTH` levels deep, after `WORK` steps of about a nanosecond.
+//!
+//! With `--compare` all kinds of stack take turns over the same jobs. Each runs once before, for its calls of the
+//! allocator to be counted; then `N` times for the time. An operation is a push, or a pop that finds a job; one of 16 is timed.
 //!
 //! # What is counted
 //!
@@ -30,67 +37,113 @@
 compile_error!("the example `walk` needs a Unix system; leave it out with `-p elimination-stack`");
 
 mod cli;
+mod compare;
 mod crew;
+mod load;
 mod report;
 mod stacks;
 mod tree;
+mod watched;
 
 use cli::{Arguments, Kind};
+use compare::Comparison;
 use elimination_stack::{Exponential, Haphazard, NoBackoff, Slots, Stack};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
-use report::Report;
+use load::{Load, Walk};
+use report::{Report, Run, Source};
 use stacks::WorkStack;
 use std::fmt;
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
-use tree::{Tally, Tree};
+use watched::{Watch, Watched};
 
 fn main() -> ExitCode {
     let arguments = match cli::parse() {
         Ok(arguments) => arguments,
         Err(code) => return code,
     };
-    let start = match tree::root(&arguments.directory) {
-        Ok(tally) => tally,
-        Err(error) => {
-            complain_of(&arguments.directory, &error);
-            return ExitCode::from(2);
-        }
+    let text = match (&arguments.synthetic, &arguments.directory) {
+        (Some(load), _) => result(Source::Synthetic(load.to_string()), &arguments, &|kind, watch| {
+            run(kind, load, arguments.threads(), watch)
+        }),
+        (None, Some(directory)) => match walk(directory, &arguments) {
+            Ok(text) => text,
+            Err(error) => {
+                complain_of(directory, &error);
+                return ExitCode::from(2);
+            }
+        },
+        (None, None) => unreachable!("one of them is required"),
     };
-    let report = match arguments.stack {
-        Kind::Elimination => walk(&Stack::<PathBuf>::new(), &arguments, start),
-        Kind::Treiber => walk(&Stack::<PathBuf, Slots<8>, NoBackoff>::custom(), &arguments, start),
-        Kind::Exponential => walk(&Stack::<PathBuf, Slots<8>, Exponential>::custom(), &arguments, start),
-        Kind::Haphazard => walk(&Stack::<PathBuf, Haphazard>::custom(), &arguments, start),
-        Kind::Mutex => walk(&Mutex::new(Vec::new()), &arguments, start),
-    };
-    let text = if arguments.json { report.to_json() } else { report.to_string() };
     write_result(text.as_bytes())
 }
 
-/// Walks the tree, of which `start` has been counted.
-fn walk(stack: &impl WorkStack<PathBuf>, arguments: &Arguments, start: Tally) -> Report {
-    let began = Instant::now();
+/// The result for a directory.
+fn walk(directory: &Path, arguments: &Arguments) -> io::Result<String> {
+    let start = tree::root(directory)?;
     let bar = progress_bar();
-    let tree = Tree::new(|path, error| bar.suspend(|| complain_of(path, error)));
-    let read = |directory: PathBuf, tally: &mut Tally, push: &mut dyn FnMut(PathBuf)| {
-        bar.inc(tree.read(&directory, tally, push));
+    // If it is walked several times, each complaint is made once.
+    let first = AtomicBool::new(true);
+    let complain = |path: &Path, error: &io::Error| {
+        if first.load(Ordering::Relaxed) {
+            bar.suspend(|| complain_of(path, error));
+        }
+    };
+    let source = Source::Directory(directory.to_string_lossy().into_owned());
+    Ok(result(source, arguments, &|kind, watch| {
+        bar.reset();
+        let load = Walk::new(directory, start, complain, |entries| bar.inc(entries));
+        let run = run(kind, &load, arguments.threads(), watch);
+        first.store(false, Ordering::Relaxed);
+        bar.finish_and_clear();
+        run
+    }))
+}
+
+/// Has the stacks run that are asked for, and says what came of it.
+fn result(source: Source, arguments: &Arguments, run: &dyn Fn(Kind, Watch) -> Run) -> String {
+    let (text, threads) = if arguments.compare {
+        let comparison = Comparison::new(source, arguments.rounds.into(), run);
+        if !comparison.same {
+            complain("the stacks have not counted the same; has the tree changed?");
+        }
+        (if arguments.json { comparison.to_json() } else { comparison.to_string() }, comparison.threads)
+    } else {
+        let report = Report { source, run: run(arguments.stack, Watch::Time) };
+        (if arguments.json { report.to_json() } else { report.to_string() }, report.run.threads)
     };
     let wanted = arguments.threads();
-    let tallies: Vec<Tally> = crew::run(stack, wanted, arguments.directory.clone(), read);
-    bar.finish_and_clear();
-    if tallies.len() < wanted {
-        complain(&format!("only {} of {wanted} threads could be started", tallies.len()));
+    if threads < wanted {
+        complain(&format!("only {threads} of {wanted} threads could be started"));
     }
-    Report {
-        directory: arguments.directory.to_string_lossy().into_owned(),
-        stack: arguments.stack,
+    text
+}
+
+/// Has a new stack of this kind run.
+fn run<L: Load>(kind: Kind, load: &L, threads: usize, watch: Watch) -> Run {
+    match kind {
+        Kind::Elimination => run_on(&Stack::<L::Job>::new(), kind, load, threads, watch),
+        Kind::Treiber => run_on(&Stack::<L::Job, Slots<8>, NoBackoff>::custom(), kind, load, threads, watch),
+        Kind::Exponential => run_on(&Stack::<L::Job, Slots<8>, Exponential>::custom(), kind, load, threads, watch),
+        Kind::Haphazard => run_on(&Stack::<L::Job, Haphazard>::custom(), kind, load, threads, watch),
+        Kind::Mutex => run_on(&Mutex::new(Vec::new()), kind, load, threads, watch),
+    }
+}
+
+fn run_on<L: Load>(stack: &impl WorkStack<L::Job>, kind: Kind, load: &L, threads: usize, watch: Watch) -> Run {
+    let began = Instant::now();
+    let watched = Watched::new(stack, watch);
+    let tallies = crew::run(&watched, threads, load.first(), |job, tally, push| load.work(job, tally, push));
+    Run {
+        stack: kind,
         threads: tallies.len(),
         seconds: began.elapsed().as_secs_f64(),
-        total: tallies.into_iter().fold(start, Tally::plus),
+        total: load.total(tallies),
+        seen: watched.seen(),
         counters: stack.counters(),
     }
 }

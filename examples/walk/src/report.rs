@@ -1,58 +1,104 @@
-//! The result of a walk, as text and as JSON.
+//! The result of a run, as text and as JSON.
 
 use crate::cli::Kind;
+use crate::load::Total;
 use crate::stacks::Counters;
-use crate::tree::Tally;
-use clap::ValueEnum;
+use crate::watched::{Latency, Seen};
 use serde::Serialize;
 use std::fmt;
 
-#[derive(Serialize)]
-pub struct Report {
-    /// Bytes that are not UTF-8 are replaced.
-    pub directory: String,
+/// What a stack did with a load.
+pub struct Run {
     pub stack: Kind,
     /// Workers that took part.
     pub threads: usize,
     pub seconds: f64,
-    #[serde(flatten)]
-    pub total: Tally,
+    pub total: Total,
+    pub seen: Seen,
     /// Absent if the stack does not count.
     pub counters: Option<Counters>,
 }
 
-impl Report {
-    fn entries_per_second(&self) -> f64 {
+impl Run {
+    pub fn entries_per_second(&self) -> f64 {
         #[expect(clippy::cast_precision_loss, reason = "a rate needs no more than 52 bits")]
-        let entries = (self.total.directories + self.total.files) as f64;
+        let entries = self.total.entries() as f64;
         entries / self.seconds
     }
+}
 
+/// Where the jobs come from.
+#[derive(Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Source {
+    /// Bytes that are not UTF-8 are replaced.
+    Directory(String),
+    /// As it was asked for.
+    Synthetic(String),
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Directory(path) => write!(f, "{path}"),
+            Self::Synthetic(shape) => write!(f, "synthetic {shape}"),
+        }
+    }
+}
+
+pub struct Report {
+    pub source: Source,
+    pub run: Run,
+}
+
+impl Report {
     pub fn to_json(&self) -> String {
         #[derive(Serialize)]
         struct Json<'a> {
             #[serde(flatten)]
-            report: &'a Report,
+            source: &'a Source,
+            stack: Kind,
+            threads: usize,
+            seconds: f64,
+            #[serde(flatten)]
+            total: &'a Total,
             entries_per_second: f64,
+            latency_ns: Latency,
+            counters: &'a Option<Counters>,
         }
-        let json = Json { report: self, entries_per_second: self.entries_per_second() };
+        let Self { source, run } = self;
+        let json = Json {
+            source,
+            stack: run.stack,
+            threads: run.threads,
+            seconds: run.seconds,
+            total: &run.total,
+            entries_per_second: run.entries_per_second(),
+            latency_ns: run.seen.latency(),
+            counters: &run.counters,
+        };
         serde_json::to_string(&json).expect("names are strings, numbers are finite") + "\n"
     }
 }
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { total, threads, .. } = self;
-        let stack = self.stack.to_possible_value();
-        let stack = stack.as_ref().map_or("", |value| value.get_name());
-        writeln!(f, "directories         {}", total.directories)?;
-        writeln!(f, "files               {}", total.files)?;
-        writeln!(f, "bytes               {} ({} of them in directories)", total.bytes, total.directory_bytes)?;
-        writeln!(f, "unreadable          {}", total.unreadable)?;
-        writeln!(f, "seconds             {:.3}", self.seconds)?;
-        writeln!(f, "entries per second  {:.0}", self.entries_per_second())?;
+        let Run { stack, threads, seconds, total, seen, counters } = &self.run;
+        match total {
+            Total::Tree(tally) => {
+                writeln!(f, "directories         {}", tally.directories)?;
+                writeln!(f, "files               {}", tally.files)?;
+                writeln!(f, "bytes               {} ({} of them in directories)", tally.bytes, tally.directory_bytes)?;
+                writeln!(f, "unreadable          {}", tally.unreadable)?;
+            }
+            Total::Jobs { jobs } => writeln!(f, "jobs                {jobs}")?,
+        }
+        writeln!(f, "seconds             {seconds:.3}")?;
+        writeln!(f, "entries per second  {:.0}", self.run.entries_per_second())?;
         writeln!(f, "stack               {stack}, {threads} {}", if *threads == 1 { "thread" } else { "threads" })?;
-        for (name, count) in self.counters.iter().flat_map(|counters| counters.0) {
+        let latency = seen.latency();
+        writeln!(f, "  an operation      p50 {}, p99 {}, p99.9 {} ns", latency.p50, latency.p99, latency.p99_9)?;
+        for (name, count) in counters.iter().flat_map(|counters| counters.0) {
             writeln!(f, "  {:<18}{count}", name.replace('_', " "))?;
         }
         Ok(())

@@ -12,6 +12,8 @@ pub trait WorkStack<J>: Sync {
 
     fn worker(&self) -> Self::Worker<'_>;
 
+    fn is_empty(&self) -> bool;
+
     /// What the stack has counted, if it counts.
     fn counters(&self) -> Option<Counters>;
 }
@@ -30,6 +32,10 @@ impl<J: Send, R: Reclaim, B: Backoff> WorkStack<J> for Stack<J, R, B> {
 
     fn worker(&self) -> Handle<'_, J, R, B> {
         self.handle()
+    }
+
+    fn is_empty(&self) -> bool {
+        Stack::is_empty(self)
     }
 
     fn counters(&self) -> Option<Counters> {
@@ -67,6 +73,10 @@ impl<J: Send> WorkStack<J> for Mutex<Vec<J>> {
 
     fn worker(&self) -> &Self {
         self
+    }
+
+    fn is_empty(&self) -> bool {
+        self.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
     }
 
     fn counters(&self) -> Option<Counters> {

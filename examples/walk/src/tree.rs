@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 /// What was counted, see the table in `main.rs`.
-#[derive(Clone, Copy, Default, Serialize)]
+#[derive(Clone, Copy, Default, PartialEq, Serialize)]
 pub struct Tally {
     pub directories: u64,
     pub files: u64,

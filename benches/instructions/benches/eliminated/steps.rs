@@ -19,9 +19,9 @@ static UNTIL_ATTEMPT: AtomicUsize = AtomicUsize::new(0);
 static WAITED: AtomicU32 = AtomicU32::new(0);
 static SUBJECT: AtomicPtr<Subject> = AtomicPtr::new(ptr::null_mut());
 
-/// The default types, but for the step of waiting.
-type Meeting = Stack<usize, Slots<8>, Elimination<4, PartnerComes>>;
-type Access = Handle<'static, usize, Slots<8>, Elimination<4, PartnerComes>>;
+/// The default types, but for the step of waiting, and with one exchanger, so that they meet.
+type Meeting = Stack<usize, Slots<8>, Elimination<1, PartnerComes>>;
+type Access = Handle<'static, usize, Slots<8>, Elimination<1, PartnerComes>>;
 
 /// Each of the three has a slot of its own, as a thread of its own would.
 struct Subject {
@@ -98,11 +98,10 @@ fn meet_each_way() {
 
 /// Has the second operation come while the first one waits. The instructions of both.
 fn meet(stack: &'static Meeting, first: Operation, second: Operation) -> (u64, u64) {
-    // The slot that this thread chooses stays free for the operations through `Stack`.
-    let keep_free = stack.handle();
-    // New handles wait after the first race that they lose.
+    // The slots in place, of which this thread chooses one, stay free for the operations through `Stack`.
+    let in_place = [(); 8].map(|()| stack.handle());
     let (mut handle, mut intruder) = (stack.handle(), stack.handle());
-    drop(keep_free);
+    drop(in_place);
     let mut subject = Subject { stack, handle: &raw mut handle, intruder: &raw mut intruder, second };
     prepare(&subject);
     WAITED.store(0, Relaxed);

@@ -11,7 +11,7 @@ use smccc::Hvc;
 use workload::Board;
 
 #[doc(hidden)]
-pub use {aarch64_rt, elimination_stack, workload};
+pub use {aarch64_rt, elimination_stack, work_stack::Events, workload};
 
 /// The interrupt controller's distributor, and its interface to each core.
 const DISTRIBUTOR: usize = 0x0800_0000;
@@ -162,6 +162,38 @@ macro_rules! many_harts {
                 $crate::handle(|| WORKLOAD.interrupt::<$crate::Ticking>());
             }
         }
+
+        exception_handlers!(Handlers);
+    };
+}
+
+/// An image in which cores sleep while their work stack is empty: `work_stack!(4)`. (The emulator's `WFE` returns at once.)
+#[macro_export]
+macro_rules! work_stack {
+    ($cores:literal) => {
+        use $crate::aarch64_rt::{ExceptionHandlers, entry, exception_handlers};
+        use $crate::workload::wake_ups::Workers;
+
+        static WORKERS: Workers<$crate::Events> = Workers::new($cores, $crate::Events);
+
+        entry!(main);
+        fn main(_: u64, _: u64, _: u64, _: u64) -> ! {
+            WORKERS.init();
+            $crate::start::<$cores>(work);
+            work();
+            $crate::workload::exit()
+        }
+
+        fn work() {
+            WORKERS.run(|nanoseconds| (0..nanoseconds / 16).for_each(|_| core::hint::spin_loop()));
+            if $crate::workload::hart::number() != 0 {
+                $crate::park();
+            }
+        }
+
+        struct Handlers;
+
+        impl ExceptionHandlers for Handlers {}
 
         exception_handlers!(Handlers);
     };

@@ -2,6 +2,9 @@
 
 #![no_std]
 
+#[cfg(feature = "many-harts")]
+pub mod calls;
+
 use riscv::register::{mcause, mepc, mie, minstret, mtval};
 use workload::{Board, count::Counter, hart, sleep::Sleep};
 
@@ -184,6 +187,33 @@ macro_rules! many_harts {
         #[$crate::riscv_rt::core_interrupt($crate::riscv::interrupt::Interrupt::MachineTimer)]
         fn timer() {
             WORKLOAD.interrupt::<$crate::Ticking>();
+        }
+    };
+}
+
+/// An image in which 4 harts sleep while their work stack is empty: `work_stack!(4, Careful)`.
+#[cfg(feature = "many-harts")]
+#[macro_export]
+macro_rules! work_stack {
+    ($harts:literal, $manner:ident) => {
+        use $crate::calls::{Calls, Manner, pause};
+        use $crate::workload::wake_ups::Workers;
+
+        static WORKERS: Workers<Calls> = Workers::new($harts, Calls { harts: $harts, manner: Manner::$manner });
+
+        #[$crate::riscv_rt::entry]
+        fn main(hart: usize) -> ! {
+            if hart == 0 {
+                WORKERS.init();
+                $crate::wake(1..$harts);
+            }
+            WORKERS.run(pause);
+            if hart == 0 {
+                $crate::workload::exit()
+            }
+            loop {
+                $crate::riscv::asm::wfi();
+            }
         }
     };
 }

@@ -1,7 +1,7 @@
 //! What the images do and check, the same on every machine.
 //!
-//! A board crate boots its machine, implements [`Board`] and hands over: [`one_hart`], [`many_harts`] and [`sleep`] are
-//! the workloads, [`count`] counts the instructions of single operations. All of them use the library only as a user's
+//! A board crate boots its machine, implements [`Board`] and hands over: [`one_hart`], [`many_harts`], [`sleep`] and
+//! [`wake_ups`] are the workloads, [`count`] counts the instructions of single operations. All of them use the library only as a user's
 //! firmware would.
 //!
 //! A check that fails panics; the panic handler prints it and ends the emulator with a status other than 0. All of them
@@ -22,6 +22,8 @@ pub mod many_harts;
 pub mod one_hart;
 pub mod random;
 pub mod sleep;
+#[cfg(feature = "many-harts")]
+pub mod wake_ups;
 
 #[cfg(feature = "many-harts")]
 mod critical_section;

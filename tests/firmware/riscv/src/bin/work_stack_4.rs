@@ -1,0 +1,6 @@
+//! 4 harts sleep while their work stack is empty, and call each other by software interrupts.
+
+#![no_std]
+#![no_main]
+
+board_riscv::work_stack!(4, Careful);
