@@ -94,7 +94,7 @@ impl Turns {
             return false;
         }
         // Where operations have no fast paths they do not look for others.
-        let fits_in = FAST_PATHS && first && between > 0 && between >= run / 2;
+        let fits_in = FAST_PATHS && first && (1..=between.saturating_mul(2)).contains(&run);
         if fits_in || (run > Self::CLOSE && run < Self::ALONE) {
             return true;
         }
@@ -170,8 +170,8 @@ mod tests {
         assert!(loses(&mut turns, &away, few).is_some());
         turns.found_others();
         let mut attempt = Attempt::default();
-        assert!(turns.lost(&away, &mut attempt, few));
-        assert!(!turns.lost(&away, &mut attempt, few), "only the first one of an operation");
+        assert!(turns.lost(&away, &mut attempt, few + 1));
+        assert!(!turns.lost(&away, &mut attempt, few + 1), "only the first one of an operation");
     }
 
     /// Who has stayed away to the end tries at once, so many times.

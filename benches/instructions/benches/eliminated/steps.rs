@@ -74,9 +74,6 @@ pub fn main() {
 }
 
 fn meet_each_way() {
-    let stack: &'static Meeting = Box::leak(Box::new(Stack::custom()));
-    // A batch for each of the three, and then some.
-    stack.reserve(4 * Slots::<8>::BATCH).expect("memory");
     trap_after_each_step();
     for (first, second, names) in [
         (STACK_PUSH, HANDLE_POP, ["stack waiting_push", "handle answering_pop"]),
@@ -84,16 +81,23 @@ fn meet_each_way() {
         (HANDLE_PUSH, STACK_POP, ["handle waiting_push", "stack answering_pop"]),
         (HANDLE_POP, STACK_PUSH, ["handle waiting_pop", "stack answering_push"]),
     ] {
-        let (first_count, second_count) = meet(stack, first, second);
+        let (first_count, second_count) = meet(new_stack(), first, second);
         println!("{} {first_count}\n{} {second_count}", names[0], names[1]);
     }
-    let subject = Subject { stack, handle: ptr::null_mut(), intruder: ptr::null_mut(), second: NOTHING };
+    let subject = Subject { stack: new_stack(), handle: ptr::null_mut(), intruder: ptr::null_mut(), second: NOTHING };
     set_trap_flag();
     counted(&subject, NOTHING, FIRST);
     clear_trap_flag();
     for scenario in ["waiting_push", "waiting_pop", "answering_push", "answering_pop"] {
         println!("nothing {scenario} {}", COUNTS[FIRST].load(Relaxed));
     }
+}
+
+/// Whose slots remember no turns. With a batch for each of the three, and then some.
+fn new_stack() -> &'static Meeting {
+    let stack = Box::leak(Box::new(Stack::custom()));
+    stack.reserve(4 * Slots::<8>::BATCH).expect("memory");
+    stack
 }
 
 /// Has the second operation come while the first one waits. The instructions of both.
