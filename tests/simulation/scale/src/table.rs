@@ -71,7 +71,11 @@ fn goals(medians: &Medians) -> Vec<Goal> {
     let widest = |value| medians.of(PAIRS, WIDEST, 256, value);
     let own = |cores| medians.of(OWN_WORK, DEFAULT, cores, |row| row.throughput);
     let mut goals = vec![
-        Goal::at_least("share of the slowest core, least of 2 to 256 cores", least(&mut several(), |row| row.slowest), 0.5),
+        Goal::at_least(
+            "share of the slowest core, least of 2 to 256 cores",
+            least(&mut several(), |row| row.slowest),
+            0.5,
+        ),
         Goal::at_least("Jain's index, least of 2 to 256 cores", least(&mut several(), |row| row.fairness), 0.9),
         Goal {
             what: "longest operation, in mean ones, most of 2 to 256 cores".into(),
@@ -107,11 +111,11 @@ pub fn points() -> Vec<(Setting, Contender)> {
     const SEEDS: u64 = 5;
     let mut points = Vec::new();
     for machine in Machine::PRESETS {
-        for (workload, contender, cores) in CORES
-            .into_iter()
-            .map(|cores| (PAIRS, DEFAULT, cores))
-            .chain([(OWN_WORK, DEFAULT, 1), (OWN_WORK, DEFAULT, 64), (PAIRS, WIDEST, 256)])
-        {
+        for (workload, contender, cores) in CORES.into_iter().map(|cores| (PAIRS, DEFAULT, cores)).chain([
+            (OWN_WORK, DEFAULT, 1),
+            (OWN_WORK, DEFAULT, 64),
+            (PAIRS, WIDEST, 256),
+        ]) {
             for contender in CONTENDERS.into_iter().filter(|one| one.name == contender) {
                 let setting = Setting::new(machine, cores, workload);
                 points.extend((0..SEEDS).map(|seed| (Setting { seed, ..setting }, contender)));
