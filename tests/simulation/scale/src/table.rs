@@ -46,17 +46,17 @@ fn longest(row: &Row) -> f64 {
 struct Goal {
     what: String,
     reached: f64,
-    goal: f64,
+    bound: f64,
     at_most: bool,
 }
 
 impl Goal {
-    fn at_least(what: impl Into<String>, reached: f64, goal: f64) -> Self {
-        Self { what: what.into(), reached, goal, at_most: false }
+    fn at_least(what: impl Into<String>, reached: f64, bound: f64) -> Self {
+        Self { what: what.into(), reached, bound, at_most: false }
     }
 
     fn is_reached(&self) -> bool {
-        if self.at_most { self.reached <= self.goal } else { self.reached >= self.goal }
+        if self.at_most { self.reached <= self.bound } else { self.reached >= self.bound }
     }
 }
 
@@ -80,7 +80,7 @@ fn goals(medians: &Medians) -> Vec<Goal> {
         Goal {
             what: "longest operation, in mean ones, most of 2 to 256 cores".into(),
             reached: several().map(|cores| medians.pairs(cores, longest)).fold(0.0, f64::max),
-            goal: 100.0,
+            bound: 100.0,
             at_most: true,
         },
     ];
@@ -98,7 +98,7 @@ fn goals(medians: &Medians) -> Vec<Goal> {
     goals.push(Goal {
         what: "longest operation there, in mean ones".into(),
         reached: widest(longest),
-        goal: 100.0,
+        bound: 100.0,
         at_most: true,
     });
     let what = "with 1000 cycles of own work, throughput at 64 cores, of 64 times one core's";
@@ -154,8 +154,8 @@ fn write_goals(text: &mut String, medians: &Medians) -> std::fmt::Result {
     writeln!(text, "| {}, medians of 5 seeds | reached | goal | |\n|---|---:|---:|---|", medians.machine)?;
     for goal in goals(medians) {
         let verdict = if goal.is_reached() { "yes" } else { "no" };
-        let bound = if goal.at_most { "at most" } else { "at least" };
-        writeln!(text, "| {} | {:.2} | {bound} {:.1} | {verdict} |", goal.what, goal.reached, goal.goal)?;
+        let side = if goal.at_most { "at most" } else { "at least" };
+        writeln!(text, "| {} | {:.2} | {side} {:.1} | {verdict} |", goal.what, goal.reached, goal.bound)?;
     }
     writeln!(text)
 }
