@@ -21,13 +21,6 @@ use spin::{RelaxStrategy, Spin};
 
 pub use elimination::Elimination;
 
-/// What an operation does.
-#[derive(Clone, Copy)]
-pub(crate) enum Kind {
-    Push,
-    Pop,
-}
-
 /// What one operation has behind it.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Attempt {

@@ -21,6 +21,7 @@ use crate::layout::{FAST_PATHS, slow_path};
 use crate::reclaim::{Domain, Guard, Permit, Reclaim};
 use crate::stack::GuardOf;
 use crate::treiber::{Node, NodePtr};
+use core::mem;
 use core::ptr::NonNull;
 
 pub(crate) use kept::Kept;
@@ -162,25 +163,20 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
             &'a self,
             mut guard: G,
             node: NodePtr<T>,
-            mut past: Past,
+            past: Past,
         ) -> O {
-            let mut attempt = past.attempt();
+            let (mut attempt, mut lost) = (past.attempt(), past.is_lost_race());
             loop {
                 // CHEAPER: one more try before the wait for the race that was lost only takes time.
-                let tries = !past.is_lost_race();
+                let tries = !mem::take(&mut lost);
                 // SAFETY: the node is ours.
                 if tries && unsafe { self.head.try_push(self.head.top(), node, node) }.is_ok() {
                     break;
                 }
                 guard.counters().lost_races(1);
-                past = past.tried();
-                if self.lost(&mut guard, &mut attempt) {
-                    continue;
-                }
-                if self.exchange_push(&mut guard, &mut attempt, node) {
+                if !self.lost(&mut guard, &mut attempt) && self.exchange_push(&mut guard, &mut attempt, node) {
                     break;
                 }
-                past = Past::Exchange(attempt);
             }
             pushed_slowly::<T, R, B, O, G>(guard)
         }
@@ -229,9 +225,8 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
     /// Pops from within a slot, whose hazard is `top`; see [`Stack::push_in`].
     #[inline(always)]
     pub(crate) fn pop_in<'a, G: Stay<GuardOf<'a, T, R, B>>>(&'a self, mut guard: G, top: NodePtr<T>) -> Option<T> {
-        // SAFETY: the node is protected, and was the top after that (contract 1).
-        let won = self.head.confirm(top).filter(|node| unsafe { self.head.try_pop(*node) }.is_ok());
-        let Some(node) = won else {
+        // SAFETY: the hazard is shown (contract 1).
+        let Some(node) = (unsafe { self.head.try_pop(top) }) else {
             return self.pop_slowly(guard, top, Past::LostRace, Permit::Allocator);
         };
         guard.release();
@@ -247,12 +242,8 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
         ) -> Option<T> {
             let mut attempt = Attempt::default();
             if let Some(node) = self.exchange_pop(&mut guard, &mut attempt) {
-                // SAFETY: the node is ours.
-                let value = unsafe { take_value(&mut *guard, node, false) };
-                guard.settle(Permit::Allocator);
                 // What is kept stays.
-                guard.end();
-                return Some(value);
+                return Some(finish_pop::<T, R, B, G>(guard, node, false, Permit::Allocator));
             }
             let Some(top) = NonNull::new(self.head.top()) else {
                 guard.release();
@@ -291,23 +282,21 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
             &'a self,
             mut guard: G,
             mut top: NodePtr<T>,
-            mut past: Past,
+            past: Past,
             permit: Permit,
         ) -> Option<T> {
-            let mut attempt = past.attempt();
+            let (mut attempt, mut lost) = (past.attempt(), past.is_lost_race());
             loop {
                 // CHEAPER: as in `push_node`.
-                let tries = !past.is_lost_race();
+                let tries = !mem::take(&mut lost);
                 if tries {
-                    // SAFETY: the node is protected, and was the top after that (contract 1).
-                    let won = self.head.confirm(top).filter(|node| unsafe { self.head.try_pop(*node) }.is_ok());
-                    if let Some(node) = won {
+                    // SAFETY: the hazard is shown (contract 1).
+                    if let Some(node) = unsafe { self.head.try_pop(top) } {
                         top = node;
                         break;
                     }
                 }
                 guard.counters().lost_races(1);
-                past = past.tried();
                 if permit == Permit::Allocator && !self.lost(&mut guard, &mut attempt) {
                     if FAST_PATHS {
                         // Who waits needs no node, and others' scans are quick if nobody protects any. Pairs through `Handle`
@@ -319,7 +308,6 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
                         top = node;
                         break;
                     }
-                    past = Past::Exchange(attempt);
                 }
                 let Some(next) = NonNull::new(self.head.top()) else {
                     guard.release();
@@ -345,7 +333,7 @@ slow_path! {
 }
 
 slow_path! {
-    /// The end of a pop that has won `node`, from the list or from one of its pushes, and protects nothing any more; it may have been
+    /// The end of a pop that has won `node`, from the list or from one of its pushes, and needs its hazard no more; it may have been
     /// `kept` (contract 5).
     fn finish_pop<'a, T: 'a, R: Reclaim + 'a, B: Backoff + 'a, G: Stay<GuardOf<'a, T, R, B>>>(
         mut guard: G,
@@ -410,10 +398,6 @@ pub(crate) enum Past {
 impl Past {
     fn is_lost_race(self) -> bool {
         matches!(self, Self::LostRace)
-    }
-
-    fn tried(self) -> Self {
-        if self.is_lost_race() { Self::Nothing } else { self }
     }
 
     fn attempt(self) -> Attempt {

@@ -220,27 +220,27 @@ impl<T> Head<T> {
         self.0.compare_exchange_weak(below, first.as_ptr(), Release, Relaxed).map(|_| ())
     }
 
-    /// Unlinks `node`, if it is still the top, and returns what was below it: then the caller owns it (invariant 2). Else the
-    /// address of what is the top, or was just now.
+    /// Confirms `node`, and unlinks it if it still is the top: then the caller owns what is returned (invariant 2).
+    ///
+    /// # Safety
+    ///
+    /// The caller has published a hazard for `node`, and it still is.
+    #[inline(always)]
+    pub(crate) unsafe fn try_pop(&self, node: NodePtr<T>) -> Option<NodePtr<T>> {
+        let node = self.confirm(node)?;
+        // SAFETY: the node is protected since it was confirmed, so it is not freed. What this reads is either what the push
+        // wrote, visible since `confirm`, or not used, since the exchange then fails (invariant 3).
+        let below = unsafe { node.as_ref() }.below();
+        // SAFETY: as said; a node that is the top has the link that it was pushed with.
+        unsafe { self.try_pop_above(below, node) }.ok().map(|()| node)
+    }
+
+    /// Unlinks `node`, if it is still the top: then the caller owns it (invariant 2). Else says what is the top, or was just now.
     ///
     /// # Safety
     ///
     /// The caller protects `node`, as [`Head::confirm`] has returned it after its hazard was published, or as the caller has
-    /// pushed it after its hazard was shown; and the hazard still is.
-    #[inline(always)]
-    pub(crate) unsafe fn try_pop(&self, node: NodePtr<T>) -> Result<*mut Node<T>, *mut Node<T>> {
-        // SAFETY: the node is protected, so it is not freed. What this reads is either what the push wrote, visible since
-        // `confirm` or our own, or not used, since the exchange then fails (invariant 3).
-        let below = unsafe { node.as_ref() }.below();
-        // SAFETY: as said; a node that is the top has the link that it was pushed with.
-        unsafe { self.try_pop_above(below, node) }.map(|()| below)
-    }
-
-    /// As [`Head::try_pop`], for a caller who knows what is below the node.
-    ///
-    /// # Safety
-    ///
-    /// As there; and if `node` is the top, `below` is the address in its link.
+    /// pushed it after its hazard was shown; and the hazard still is. If `node` is the top, `below` is the address in its link.
     #[inline(always)]
     pub(crate) unsafe fn try_pop_above(&self, below: *mut Node<T>, node: NodePtr<T>) -> Result<(), *mut Node<T>> {
         self.0.compare_exchange_weak(node.as_ptr(), exposed(below), UNLINK, Relaxed).map(|_| ())

@@ -24,24 +24,16 @@
 //! A node goes with an offer or with an answer: both are Release, and both are read with Acquire before the node is
 //! touched. The rest is Relaxed.
 
-use super::Kind;
 use crate::sync::{AcqRel, Acquire, AtomicPtr, Relaxed, Release, initial, relax};
 use crate::treiber::{Node, NodePtr};
 use core::ptr::{self, NonNull};
 use spin::RelaxStrategy;
 
 const TAG: usize = 0b11;
-const PUSH: usize = tag(Kind::Push);
-const POP: usize = tag(Kind::Pop);
+/// The tag of a push's offer, of a pop's, and of the answer to either.
+const PUSH: usize = 1;
+const POP: usize = 2;
 const ANSWER: usize = 3;
-
-/// The tag of an offer.
-const fn tag(kind: Kind) -> usize {
-    match kind {
-        Kind::Push => 1,
-        Kind::Pop => 2,
-    }
-}
 
 /// One cell of an elimination array.
 pub struct Exchanger<T>(AtomicPtr<Node<T>>);
@@ -61,7 +53,8 @@ pub enum Alone {
 pub struct Visit<T> {
     /// The node, of a push; null, of a pop.
     node: *mut Node<T>,
-    kind: Kind,
+    /// Of its offer.
+    tag: usize,
 }
 
 impl<T> Visit<T> {
@@ -71,12 +64,12 @@ impl<T> Visit<T> {
     ///
     /// The caller owns the node, which holds a value.
     pub(crate) unsafe fn push(node: NodePtr<T>) -> Self {
-        Self { node: node.as_ptr(), kind: Kind::Push }
+        Self { node: node.as_ptr(), tag: PUSH }
     }
 
     /// A pop's visit. If it is answered, it has won a node with a value.
     pub(crate) fn pop() -> Self {
-        Self { node: ptr::null_mut(), kind: Kind::Pop }
+        Self { node: ptr::null_mut(), tag: POP }
     }
 
     fn word(&self, tag: usize) -> *mut Node<T> {
@@ -85,19 +78,19 @@ impl<T> Visit<T> {
 }
 
 impl<T> Exchanger<T> {
-    /// Waits here for a partner, for `patience` steps, of which those that it does not take stay; or answers one that waits. Returns the partner's node:
-    /// `Ok(Some)` for a pop, `Ok(None)` for a push.
+    /// Waits here for a partner, for `patience` steps, of which those that it does not take stay; or answers one that waits.
+    /// Returns the partner's node: `Ok(Some)` for a pop, `Ok(None)` for a push.
     pub(crate) fn visit<Relax: RelaxStrategy>(
         &self,
         visit: &Visit<T>,
         patience: &mut u16,
     ) -> Result<Option<NodePtr<T>>, Alone> {
         // Without a look first, which would be one more way for the cache line. Release: a push's node goes with the offer.
-        let (empty, offer) = (ptr::null_mut(), visit.word(tag(visit.kind)));
+        let (empty, offer) = (ptr::null_mut(), visit.word(visit.tag));
         let Err(other) = self.0.compare_exchange(empty, offer, Release, Relaxed) else {
             return self.wait::<Relax>(offer, patience);
         };
-        if other.addr() & TAG != PUSH + POP - tag(visit.kind) {
+        if other.addr() & TAG != PUSH + POP - visit.tag {
             return Err(Alone::Collided);
         }
         // AcqRel: a push's node goes with the answer; a pop takes the node of the offer.

@@ -6,7 +6,7 @@
 //! | what | rule |
 //! |---|---|
 //! | observed | how many nodes a context has popped from the list in its turn: since it came back, until it lost a race |
-//! | decided, by all together | [`Away`]: how long a context stays away. Longer after a turn that was too short, shorter after one that was long enough, or when the waits become too long for one operation |
+//! | decided, by all together | [`Away`]: how long a context stays away. Longer after a turn that was too short, shorter after one that was long enough |
 //! | who comes back insists | it tries again at once, for some attempts: so it takes the list over, and the other one goes away. Who gives up too early loses its turn to who has it already |
 //! | races lost now and then | are not worth a turn: where there is other work in between, operations fit in between each other |
 //!

@@ -74,9 +74,8 @@ impl<T> Depot<T> {
         loop {
             let top = NonNull::new(self.head.top())?;
             protect(top);
-            let Some(first) = self.head.confirm(top) else { continue };
-            // SAFETY: `first` is protected, and was the top after that.
-            if unsafe { self.head.try_pop(first) }.is_ok() {
+            // SAFETY: the hazard is shown.
+            if let Some(first) = unsafe { self.head.try_pop(top) } {
                 return Some((first, self.taken(first, count)));
             }
         }
