@@ -10,7 +10,7 @@
 
 mod common;
 
-use common::{assert_all, check, pop, pop_by_handle, pop_push_pop_by_handle, race, reuse};
+use common::{assert_all, check, pop, pop_by_handle, pop_push_pop_by_handle, push, push_all, race, reuse};
 use elimination_stack::{Elimination, Exponential, NoBackoff, PushError, Slots, Stack};
 use loom::sync::Arc;
 use loom::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed, Ordering::SeqCst, fence};
@@ -24,17 +24,7 @@ type Eliminating = Stack<u32, Slots<2>, Elimination<2>>;
 #[test]
 fn push_against_push() {
     check(3, || {
-        let done = race(
-            Plain::<2>::custom(),
-            [|stack| {
-                stack.push(1);
-                vec![]
-            }],
-            |stack| {
-                stack.push(2);
-                vec![]
-            },
-        );
+        let done = race(Plain::<2>::custom(), [push::<1, _, _>], push::<2, _, _>);
         assert_all(done, &[1, 2]);
     });
 }
@@ -43,10 +33,7 @@ fn push_against_push() {
 #[test]
 fn push_against_pop() {
     check(3, || {
-        let done = race(Plain::<2>::from_iter([1]), [pop], |stack| {
-            stack.push(2);
-            vec![]
-        });
+        let done = race(Plain::<2>::from_iter([1]), [pop], push::<2, _, _>);
         assert_all(done, &[1, 2]);
     });
 }
@@ -135,14 +122,9 @@ fn handle_against_reuse_below_what_it_kept() {
 #[test]
 fn claim_against_claim() {
     check(2, || {
-        let done = race(
-            Plain::<2>::from_iter([1]),
-            [pop, |stack| {
-                stack.push(2);
-                vec![]
-            }],
-            |stack| stack.try_pop().ok().flatten().into_iter().collect(),
-        );
+        let done = race(Plain::<2>::from_iter([1]), [pop, push::<2, _, _>], |stack| {
+            stack.try_pop().ok().flatten().into_iter().collect()
+        });
         assert_all(done, &[1, 2]);
     });
 }
@@ -268,14 +250,7 @@ fn take_all_against_take_all_and_push_all() {
 #[test]
 fn push_all_against_pop() {
     check(2, || {
-        let done = race(
-            Plain::<2>::from_iter([1]),
-            [|stack| {
-                stack.push_all([2, 3]);
-                vec![]
-            }],
-            pop,
-        );
+        let done = race(Plain::<2>::from_iter([1]), [push_all], pop);
         assert_all(done, &[1, 2, 3]);
     });
 }
@@ -285,19 +260,12 @@ fn push_all_against_pop() {
 fn depot_put_against_take() {
     check(2, || {
         let stack = Plain::<2>::from_iter([1, 2, 3]);
-        let done = race(
-            stack,
-            [|stack| {
-                stack.push(4);
-                vec![]
-            }],
-            |stack| {
-                let mut values = pop(stack);
-                values.extend(pop(stack));
-                values.extend(pop(stack));
-                values
-            },
-        );
+        let done = race(stack, [push::<4, _, _>], |stack| {
+            let mut values = pop(stack);
+            values.extend(pop(stack));
+            values.extend(pop(stack));
+            values
+        });
         assert_all(done, &[1, 2, 3, 4]);
     });
 }
@@ -425,17 +393,10 @@ fn exponential_back_off() {
 fn elimination() {
     check(2, || {
         let stack = Stack::<u32, Slots<2>, Elimination<1>>::from_iter([1]);
-        let done = race(
-            stack,
-            [pop, |stack| {
-                stack.push(2);
-                vec![]
-            }],
-            |stack| {
-                stack.push(3);
-                pop(stack)
-            },
-        );
+        let done = race(stack, [pop, push::<2, _, _>], |stack| {
+            stack.push(3);
+            pop(stack)
+        });
         assert_all(done, &[1, 2, 3]);
     });
 }

@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::{assert_all, check, pop, pop_by_handle, race, reuse};
+use common::{assert_all, check, pop, pop_by_handle, push, push_all, race, reuse};
 use elimination_stack::{Haphazard, NoBackoff, Stack};
 
 type OnHaphazard = Stack<u32, Haphazard<1>, NoBackoff>;
@@ -13,13 +13,7 @@ type OnHaphazard = Stack<u32, Haphazard<1>, NoBackoff>;
 #[test]
 fn push_against_pop() {
     check(2, || {
-        assert_all(
-            race(OnHaphazard::from_iter([1]), [pop], |stack| {
-                stack.push(2);
-                vec![]
-            }),
-            &[1, 2],
-        );
+        assert_all(race(OnHaphazard::from_iter([1]), [pop], push::<2, _, _>), &[1, 2]);
     });
 }
 
@@ -42,17 +36,10 @@ fn pop_against_reuse_of_the_node() {
 #[test]
 fn first_nodes() {
     check(3, || {
-        let done = race(
-            OnHaphazard::custom(),
-            [|stack| {
-                stack.push(1);
-                vec![]
-            }],
-            |stack| {
-                stack.push(2);
-                pop(stack)
-            },
-        );
+        let done = race(OnHaphazard::custom(), [push::<1, _, _>], |stack| {
+            stack.push(2);
+            pop(stack)
+        });
         assert_all(done, &[1, 2]);
     });
 }
@@ -61,10 +48,7 @@ fn first_nodes() {
 #[test]
 fn first_node_against_pop() {
     check(3, || {
-        let done = race(OnHaphazard::custom(), [pop], |stack| {
-            stack.push(1);
-            vec![]
-        });
+        let done = race(OnHaphazard::custom(), [pop], push::<1, _, _>);
         assert_all(done, &[1]);
     });
 }
@@ -95,14 +79,7 @@ fn take_all_and_push_against_pop() {
 #[test]
 fn push_all_against_pop() {
     check(2, || {
-        let done = race(
-            OnHaphazard::from_iter([1]),
-            [|stack| {
-                stack.push_all([2, 3]);
-                vec![]
-            }],
-            pop,
-        );
+        let done = race(OnHaphazard::from_iter([1]), [push_all], pop);
         assert_all(done, &[1, 2, 3]);
     });
 }

@@ -4,9 +4,13 @@
 //! event are the real ones, over loom's atomics; the task's waker and the cores' event are models of what those do.
 #![cfg(loom)]
 
+// The library's own models check themselves by the same.
+#[path = "../../../../tests/loom/tests/common/mod.rs"]
+mod common;
+
+use common::check;
 use event_listener::Event;
 use loom::future::{AtomicWaker, block_on};
-use loom::model::Builder;
 use loom::sync::{Arc, Notify};
 use loom::thread;
 use std::cell::Cell;
@@ -39,16 +43,6 @@ impl Listen for Events {
     fn wait(&self, (): ()) {
         self.0[CORE.with(Cell::get)].wait();
     }
-}
-
-/// Checks a model, with at most so many preemptions in an execution.
-fn check(preemptions: usize, model: impl Fn() + Send + Sync + 'static) {
-    let mut builder = Builder::new();
-    builder.max_branches = 20_000;
-    if builder.preemption_bound.is_none() {
-        builder.preemption_bound = Some(preemptions);
-    }
-    builder.check(model);
 }
 
 type Pop<B> = fn(&WorkStack<u32, B>) -> Option<u32>;

@@ -57,7 +57,19 @@ pub fn pop<R: Reclaim, B: Backoff>(stack: &Stack<u32, R, B>) -> Vec<u32> {
     stack.pop().into_iter().collect()
 }
 
-/// The same through a handle.
+/// Pushes `VALUE`.
+pub fn push<const VALUE: u32, R: Reclaim, B: Backoff>(stack: &Stack<u32, R, B>) -> Vec<u32> {
+    stack.push(VALUE);
+    Vec::new()
+}
+
+/// Pushes 2 and 3 at once.
+pub fn push_all<R: Reclaim, B: Backoff>(stack: &Stack<u32, R, B>) -> Vec<u32> {
+    stack.push_all([2, 3]);
+    Vec::new()
+}
+
+/// A pop through a handle.
 pub fn pop_by_handle<R: Reclaim, B: Backoff>(stack: &Stack<u32, R, B>) -> Vec<u32> {
     stack.handle().pop().into_iter().collect()
 }
