@@ -77,7 +77,7 @@ fn main() {
     let contenders: [Contender; 3] = [
         ("NoBackoff", measure::<NoBackoff>),
         ("Exponential", measure::<Exponential>),
-        ("Elimination<4>", measure::<Elimination<4>>),
+        ("Elimination<32>", measure::<Elimination<32>>),
     ];
     let names: Vec<_> = contenders.iter().map(|(name, _)| format!("{name:>20}")).collect();
     println!("threads  through  own work {}", names.concat());

@@ -74,11 +74,11 @@ pub fn all() -> Vec<Entry> {
         }};
     }
     vec![
-        generic!(DIRECT, Ours, ours::Direct<T, Slots<8>, Elimination<4>>),
-        generic!(HANDLE, Ours, ours::Kept<T, Slots<8>, Elimination<4>>),
+        generic!(DIRECT, Ours, ours::Direct<T, Slots<8>, Elimination<32>>),
+        generic!(HANDLE, Ours, ours::Kept<T, Slots<8>, Elimination<32>>),
         generic!("Handle + Exponential", Ours, ours::Kept<T, Slots<8>, Exponential>),
         generic!(NO_BACKOFF, Ours, ours::Kept<T, Slots<8>, NoBackoff>),
-        generic!("Handle + Haphazard", Ours, ours::Kept<T, Haphazard, Elimination<4>>),
+        generic!("Handle + Haphazard", Ours, ours::Kept<T, Haphazard, Elimination<32>>),
         generic!(EPOCH, Peer, treiber::Epoch<T>),
         generic!(HAPHAZARD, Peer, treiber::Hazards<T>),
         generic!("seize", Peer, treiber::Seize<T>),
