@@ -54,7 +54,7 @@ const CHARTS: [(&str, &[&str]); 2] = [
     ("pairs.svg", &["pairs-1", "pairs-2", "pairs-8", "pairs-32"]),
     (
         "mixed.svg",
-        &["one-way", "own-work-2", "own-work-8", "bursts-1", "push-heavy", "pop-heavy", "bulk-1", "bulk-2", "large"],
+        &["one-way", "own-work-50", "own-work-8", "bursts-1", "push-heavy", "pop-heavy", "bulk-1", "bulk-2", "large"],
     ),
 ];
 

@@ -93,6 +93,16 @@ pub fn work(state: &mut u64, steps: u32) {
     }
 }
 
+/// So many steps of that in the mean, of half to one and a half times as many: with equal ones two threads fall into step with
+/// each other, and then always or never meet.
+#[inline]
+pub fn uneven_work(state: &mut u64, steps: u32) {
+    let random = (*state >> 32) * u64::from(steps) >> 32;
+    #[expect(clippy::cast_possible_truncation, reason = "below `steps`")]
+    let random = random as u32;
+    work(state, steps / 2 + random);
+}
+
 /// How many steps of `work` take so long.
 #[must_use]
 pub fn steps_in(time: Duration) -> u32 {

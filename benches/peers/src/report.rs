@@ -147,7 +147,7 @@ fn medians(results: &Results) -> String {
         ("pairs-2", "2 threads"),
         ("pairs-8", "8 threads"),
         ("pairs-32", "32 threads"),
-        ("own-work-2", "2, with own work"),
+        ("own-work-50", "2, with own work"),
         ("one-way", "one pushes, one pops"),
         ("bulk-2", "2, in bulk"),
     ];

@@ -26,7 +26,7 @@ pub fn run(options: &Options) -> Result<Results, String> {
     let contenders = options.contenders();
     let workloads = options.workloads();
     let own = env::current_exe().map_err(|error| error.to_string())?;
-    let steps = machine::steps_in(Duration::from_nanos(50));
+    let steps = machine::steps_in(Duration::from_micros(1));
     let mut results = Results::new(machine::description());
     results.note(missing());
     let begin = Instant::now();

@@ -1,7 +1,7 @@
 //! One sample: a contender under a workload, in a process of its own.
 
 use crate::contender::{Access, Contender, Value};
-use crate::machine::{Resident, work};
+use crate::machine::{Resident, uneven_work};
 use crate::worker::{Tally, Worker};
 use crate::workload::{Kind, Workload};
 use hdrhistogram::Histogram;
@@ -19,7 +19,7 @@ pub struct Plan {
     pub time: Duration,
     /// How many values or operations for each thread, where it has.
     pub values: u64,
-    /// Steps of own work that take 50 ns.
+    /// Steps of own work that take a microsecond.
     pub steps: u32,
 }
 
@@ -103,7 +103,10 @@ fn measure<A: Access<T>, T: Value>(worker: &mut Worker<'_, A, T>, plan: &Plan, s
     match workload.kind {
         Kind::Pairs | Kind::Large => worker.pairs(warm_up.time),
         Kind::Memory => worker.some_pairs(warm_up.values),
-        Kind::OwnWork => worker.pairs_with(warm_up.time, |state| work(state, steps)),
+        Kind::OwnWork { nanoseconds } => {
+            let steps = steps * nanoseconds / 1000;
+            worker.pairs_with(warm_up.time, |state| uneven_work(state, steps));
+        }
         Kind::Latency { untimed } => {
             // Up to a minute; does not grow, for it would call the allocator.
             let mut histogram = Histogram::new_with_bounds(1, 60_000_000_000, 3).expect("valid bounds");
@@ -128,7 +131,10 @@ fn measure<A: Access<T>, T: Value>(worker: &mut Worker<'_, A, T>, plan: &Plan, s
     match workload.kind {
         Kind::Pairs | Kind::Large => worker.pairs(time),
         Kind::Memory => worker.some_pairs(values),
-        Kind::OwnWork => worker.pairs_with(time, |state| work(state, steps)),
+        Kind::OwnWork { nanoseconds } => {
+            let steps = steps * nanoseconds / 1000;
+            worker.pairs_with(time, |state| uneven_work(state, steps));
+        }
         Kind::Latency { untimed } => worker.timed_pairs(time, latencies.as_mut().expect("made above"), untimed),
         Kind::Bursts => worker.bursts(time),
         Kind::Bulk => worker.bulk(time),

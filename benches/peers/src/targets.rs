@@ -50,7 +50,7 @@ const TARGETS: [Target; 27] = [
     target("pairs-32", HANDLE, Goal::Faster(&[EPOCH], 6.0)),
     target("pairs-32", HANDLE, Goal::Faster(&[CDS, CDS_ELIMINATION], 4.0)),
     target("pairs-32", HANDLE, Goal::Faster(&[PARKING_LOT], 1.3)),
-    target("own-work-2", HANDLE, Goal::Ahead),
+    target("own-work-50", HANDLE, Goal::Ahead),
     target("own-work-8", HANDLE, Goal::Ahead),
     target("pairs-2", HANDLE, Goal::Share(0.5)),
     target("pairs-2", DIRECT, Goal::Share(0.5)),

@@ -15,8 +15,10 @@ pub struct Workload {
 pub enum Kind {
     /// Each thread pushes and pops in turn.
     Pairs,
-    /// The same with work of its own between two operations.
-    OwnWork,
+    /// The same with so many nanoseconds of its own work between two operations.
+    OwnWork {
+        nanoseconds: u32,
+    },
     /// The same with values of 256 bytes.
     Large,
     /// The same, some pairs timed, or all: so many go untimed for one that is timed.
@@ -41,15 +43,24 @@ const fn workload(name: &'static str, title: &'static str, threads: usize, kind:
 }
 
 /// All of them, in the order of the report.
-pub const ALL: [Workload; 16] = [
+pub const ALL: [Workload; 20] = [
     workload("pairs-1", "1 thread, pairs", 1, Kind::Pairs),
     workload("bursts-1", "1 thread, bursts of 64", 1, Kind::Bursts),
     workload("pairs-2", "2 threads, pairs", 2, Kind::Pairs),
     workload("one-way", "2 threads, one pushes, one pops", 2, Kind::OneWay),
     workload("pairs-8", "8 threads, pairs", 8, Kind::Pairs),
     workload("pairs-32", "32 threads, pairs", 32, Kind::Pairs),
-    workload("own-work-2", "2 threads, 50 ns of own work between operations", 2, Kind::OwnWork),
-    workload("own-work-8", "8 threads, 50 ns of own work between operations", 8, Kind::OwnWork),
+    workload("own-work-20", "2 threads, 20 ns of own work between operations", 2, Kind::OwnWork { nanoseconds: 20 }),
+    workload("own-work-50", "2 threads, 50 ns of own work between operations", 2, Kind::OwnWork { nanoseconds: 50 }),
+    workload("own-work-100", "2 threads, 100 ns of own work between operations", 2, Kind::OwnWork { nanoseconds: 100 }),
+    workload("own-work-300", "2 threads, 300 ns of own work between operations", 2, Kind::OwnWork { nanoseconds: 300 }),
+    workload(
+        "own-work-1000",
+        "2 threads, 1000 ns of own work between operations",
+        2,
+        Kind::OwnWork { nanoseconds: 1000 },
+    ),
+    workload("own-work-8", "8 threads, 50 ns of own work between operations", 8, Kind::OwnWork { nanoseconds: 50 }),
     workload("push-heavy", "2 threads, 90 % pushes", 2, Kind::PushHeavy),
     workload("pop-heavy", "2 threads, 90 % pops", 2, Kind::PopHeavy),
     workload("bulk-1", "1 thread, `push_all` of 64 and `take_all`", 1, Kind::Bulk),
