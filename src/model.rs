@@ -26,7 +26,7 @@ pub(crate) const HAPHAZARD_SPARE: usize = 1;
 /// Steps of a wait or a pause: in one of them every other thread may do all that it has to do.
 pub(crate) const RELAXES: u16 = 1;
 /// How long who lost a race stays away from the list: one step, as above.
-pub(crate) const AWAY: isize = 1;
+pub(crate) const AWAY: i32 = 1;
 /// Steps of waiting of one call: as many as there are attempts, since without a step nobody else would run.
 pub(crate) const MOST_STEPS: u16 = u16::MAX;
 /// Nodes popped in a turn: with none, or with one, so both are tried.

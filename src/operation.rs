@@ -81,7 +81,7 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
             return self.push_exchanging(guard, node);
         }
         if !FAST_PATHS {
-            return self.push_node(guard, node, Past::Nothing);
+            return self.push_node(guard, node, Past::Nothing, self.head.top());
         }
         // CHEAPER: the general path does the same, in more instructions.
         let top = self.head.top();
@@ -91,8 +91,8 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
             // SAFETY: as above.
             Some(kept) => unsafe { kept.push(&self.head, &mut *guard, node, top) },
         };
-        if pushed.is_err() {
-            return self.push_node(guard, node, Past::LostRace);
+        if let Err(top) = pushed {
+            return self.push_node(guard, node, Past::LostRace, top);
         }
         pushed_in::<T, R, B, O, G>(guard)
     }
@@ -124,7 +124,7 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
         ) -> O {
             let mut attempt = Attempt::default();
             if !self.exchange_push(&mut guard, &mut attempt, node) {
-                return self.push_node(guard, node, Past::Exchange(attempt));
+                return self.push_node(guard, node, Past::Exchange(attempt), self.head.top_to_change());
             }
             pushed_slowly::<T, R, B, O, G>(guard)
         }
@@ -141,7 +141,7 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
     #[inline(always)]
     fn exchange_push<'a>(&'a self, guard: &mut GuardOf<'a, T, R, B>, attempt: &mut Attempt, node: NodePtr<T>) -> bool {
         // SAFETY: the node is ours and has a value.
-        let taken = self.meet(guard, attempt, &unsafe { Visit::push(node) }).is_ok();
+        let taken = self.meet(guard, attempt, Some(&unsafe { Visit::push(node) })).is_ok();
         guard.counters().eliminated_pushes(taken.into());
         taken
     }
@@ -151,7 +151,7 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
         &'a self,
         guard: &mut GuardOf<'a, T, R, B>,
         attempt: &mut Attempt,
-        visit: &Visit<T>,
+        visit: Option<&Visit<T>>,
     ) -> Result<Option<NodePtr<T>>, Alone> {
         let home = guard.neighbourhood(B::EXCHANGERS);
         guard.with_local(|local, counters| B::meet(&self.exchangers, local, attempt, home, counters, visit))
@@ -164,14 +164,18 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
             mut guard: G,
             node: NodePtr<T>,
             past: Past,
+            mut top: *mut Node<T>,
         ) -> O {
             let (mut attempt, mut lost) = (past.attempt(), past.is_lost_race());
             loop {
                 // CHEAPER: one more try before the wait for the race that was lost only takes time.
                 let tries = !mem::take(&mut lost);
-                // SAFETY: the node is ours.
-                if tries && unsafe { self.head.try_push(self.head.top(), node, node) }.is_ok() {
-                    break;
+                if tries {
+                    // SAFETY: the node is ours.
+                    match unsafe { self.head.try_push(top, node, node) } {
+                        Ok(()) => break,
+                        Err(other) => top = other,
+                    }
                 }
                 guard.counters().lost_races(1);
                 if !self.lost(&mut guard, &mut attempt) && self.exchange_push(&mut guard, &mut attempt, node) {
@@ -215,7 +219,7 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
         while unsafe { self.head.try_push(self.head.top(), first, last) }.is_err() {
             guard.counters().lost_races(1);
             if !self.lost(guard, &mut attempt) {
-                guard.with_local(|local, _| B::wait(local, &mut attempt));
+                _ = self.meet(guard, &mut attempt, None);
             }
         }
         guard.counters().pushes(count);
@@ -226,11 +230,13 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
     #[inline(always)]
     pub(crate) fn pop_in<'a, G: Stay<GuardOf<'a, T, R, B>>>(&'a self, mut guard: G, top: NodePtr<T>) -> Option<T> {
         // SAFETY: the hazard is shown (contract 1).
-        let Some(node) = (unsafe { self.head.try_pop(top) }) else {
-            return self.pop_slowly(guard, top, Past::LostRace, Permit::Allocator);
-        };
-        guard.release();
-        Some(popped::<T, R, B, _>(guard, node, false))
+        match unsafe { self.head.try_pop(top) } {
+            Ok(node) => {
+                guard.release();
+                Some(popped::<T, R, B, _>(guard, node, false))
+            }
+            Err(other) => self.pop_slowly(guard, other, Past::LostRace, Permit::Allocator),
+        }
     }
 
     slow_path! {
@@ -245,12 +251,7 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
                 // What is kept stays.
                 return Some(finish_pop::<T, R, B, G>(guard, node, false, Permit::Allocator));
             }
-            let Some(top) = NonNull::new(self.head.top()) else {
-                guard.release();
-                guard.end();
-                return None;
-            };
-            guard.protect(top);
+            let top = self.head.top_to_change();
             self.pop_slowly(guard, top, Past::Exchange(attempt), Permit::Allocator)
         }
     }
@@ -258,7 +259,7 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
     /// Backs off. A node that is ours and has a value, if a push has given one.
     #[inline(always)]
     fn exchange_pop<'a>(&'a self, guard: &mut GuardOf<'a, T, R, B>, attempt: &mut Attempt) -> Option<NodePtr<T>> {
-        let node = self.meet(guard, attempt, &Visit::pop()).ok()??;
+        let node = self.meet(guard, attempt, Some(&Visit::pop())).ok()??;
         guard.counters().eliminated_pops(1);
         Some(node)
     }
@@ -268,7 +269,7 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
         pub(crate) fn pop_elsewhere(&self, mut top: NodePtr<T>) -> Option<T> {
             loop {
                 if let Some(guard) = self.domain.enter_protecting(top) {
-                    return self.pop_slowly(guard, top, Past::Nothing, Permit::Allocator);
+                    return self.pop_slowly(guard, top.as_ptr(), Past::Nothing, Permit::Allocator);
                 }
                 B::relax();
                 top = NonNull::new(self.head.top())?;
@@ -281,19 +282,26 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
         pub(crate) fn pop_slowly<'a, G: Stay<GuardOf<'a, T, R, B>>>(
             &'a self,
             mut guard: G,
-            mut top: NodePtr<T>,
+            mut top: *mut Node<T>,
             past: Past,
             permit: Permit,
         ) -> Option<T> {
-            let (mut attempt, mut lost) = (past.attempt(), past.is_lost_race());
-            loop {
+            let (mut attempt, mut lost, mut shown) = (past.attempt(), past.is_lost_race(), matches!(past, Past::Nothing));
+            let node = loop {
                 // CHEAPER: as in `push_node`.
-                let tries = !mem::take(&mut lost);
-                if tries {
+                if !mem::take(&mut lost) {
+                    let Some(node) = NonNull::new(top) else {
+                        guard.release();
+                        guard.end();
+                        return None;
+                    };
+                    if !mem::take(&mut shown) {
+                        guard.protect(node);
+                    }
                     // SAFETY: the hazard is shown (contract 1).
-                    if let Some(node) = unsafe { self.head.try_pop(top) } {
-                        top = node;
-                        break;
+                    match unsafe { self.head.try_pop(node) } {
+                        Ok(node) => break node,
+                        Err(other) => top = other,
                     }
                 }
                 guard.counters().lost_races(1);
@@ -305,20 +313,13 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
                         guard.unprotect();
                     }
                     if let Some(node) = self.exchange_pop(&mut guard, &mut attempt) {
-                        top = node;
-                        break;
+                        break node;
                     }
+                    top = self.head.top_to_change();
                 }
-                let Some(next) = NonNull::new(self.head.top()) else {
-                    guard.release();
-                    guard.end();
-                    return None;
-                };
-                top = next;
-                guard.protect(top);
-            }
+            };
             guard.release();
-            Some(finish_pop::<T, R, B, G>(guard, top, false, permit))
+            Some(finish_pop::<T, R, B, G>(guard, node, false, permit))
         }
     }
 }

@@ -197,9 +197,17 @@ impl<T> Head<T> {
     /// The node that was read before may have been freed, and this be another one at its address. So only what is returned
     /// may be used.
     #[inline(always)]
-    pub(crate) fn confirm(&self, node: NodePtr<T>) -> Option<NodePtr<T>> {
+    pub(crate) fn confirm(&self, node: NodePtr<T>) -> Result<NodePtr<T>, *mut Node<T>> {
         publish_barrier();
-        NonNull::new(self.0.load(RECHECK)).filter(|top| *top == node)
+        let top = self.0.load(RECHECK);
+        NonNull::new(top).filter(|top| *top == node).ok_or(top)
+    }
+
+    /// What is the top, for who is about to change it: so the line comes for writing at once.
+    #[inline(always)]
+    pub(crate) fn top_to_change(&self) -> *mut Node<T> {
+        let nothing = ptr::null_mut();
+        self.0.compare_exchange(nothing, nothing, Relaxed, Relaxed).unwrap_or_else(|top| top)
     }
 
     /// Links the chain from `first` down to `last` above `below`, if that is the top. Else the address of what is, or was just now.
@@ -226,13 +234,13 @@ impl<T> Head<T> {
     ///
     /// The caller has published a hazard for `node`, and it still is.
     #[inline(always)]
-    pub(crate) unsafe fn try_pop(&self, node: NodePtr<T>) -> Option<NodePtr<T>> {
+    pub(crate) unsafe fn try_pop(&self, node: NodePtr<T>) -> Result<NodePtr<T>, *mut Node<T>> {
         let node = self.confirm(node)?;
         // SAFETY: the node is protected since it was confirmed, so it is not freed. What this reads is either what the push
         // wrote, visible since `confirm`, or not used, since the exchange then fails (invariant 3).
         let below = unsafe { node.as_ref() }.below();
         // SAFETY: as said; a node that is the top has the link that it was pushed with.
-        unsafe { self.try_pop_above(below, node) }.ok().map(|()| node)
+        unsafe { self.try_pop_above(below, node) }.map(|()| node)
     }
 
     /// Unlinks `node`, if it is still the top: then the caller owns it (invariant 2). Else says what is the top, or was just now.

@@ -120,9 +120,9 @@ impl<T> Exchanger<T> {
 
 #[cfg(all(test, not(elimination_stack_loom)))]
 impl<T> Exchanger<T> {
-    /// Has a pop wait here that never ends.
-    pub(super) fn hold_for_a_pop(&self) {
-        self.0.store(Visit::pop().word(POP), Relaxed);
+    /// Has one more visitor of this kind wait here for ever.
+    pub(super) fn hold(&self, visit: Option<&Visit<T>>) {
+        self.0.store(visit.map_or(ptr::null_mut(), |visit| visit.word(visit.tag)), Relaxed);
     }
 }
 

@@ -1,47 +1,102 @@
 //! Turns at the list: who lost a race stays away from it for a while, and then insists.
 //!
-//! A context that works alone on the list has the head in its cache; to hand it over costs some transfers of its line. So the
-//! contexts take turns that are long enough to pay for that, and no longer than that, for the others wait.
+//! A context that works alone on the list has the head in its cache; to hand it over costs some transfers of its line. So
+//! contexts that do nothing else take turns, which are long enough to pay for that, and no longer, for the others wait. Contexts
+//! with other work between their operations need no turns: operations fit in between each other.
 //!
 //! | what | rule |
 //! |---|---|
-//! | observed | how many nodes a context has popped from the list in its turn: since it came back, until it lost a race |
-//! | decided, by all together | [`Away`]: how long a context stays away. Longer after a turn that was too short, shorter after one that was long enough |
-//! | who comes back insists | it tries again at once, for some attempts: so it takes the list over, and the other one goes away. Who gives up too early loses its turn to who has it already |
-//! | races lost now and then | are not worth a turn: where there is other work in between, operations fit in between each other |
+//! | observed, at each lost race | [`Turns::contention`], which rises with operations that lose twice; and the run, how many nodes the context has popped from the list since it lost the last race |
+//! | goes away | after a long run, for then it had the list for itself; after a short one only if there is contention |
+//! | for how long | [`Away`], common to all: some steps for each of the others, which are as many as had a turn since this one's last; less after a turn that was long |
+//! | comes back | insists: tries again at once, for some attempts, so it takes the list over, and the other one goes away |
 //!
-//! Because the length is common to all, it follows the number of contexts that contend, and each of them has its share. What the
-//! constants were chosen by is in `docs/tuning.md`.
+//! What the constants were chosen by is in `docs/tuning.md`.
 
-use super::{Attempt, sealed::Local};
-use crate::layout::{FAST_PATHS, Padded};
+use super::sealed::Local;
+use crate::layout::Padded;
 use crate::model::{self, limit};
-use crate::sync::{AtomicIsize, Relaxed, initial};
+use crate::sync::{AtomicIsize, Relaxed, context_hash, initial};
 use core::mem;
 
-/// How long a context stays away from the list after its turn, in steps of waiting. Whoever ends a turn corrects it; that a
-/// correction may be lost to another one does no harm, for it is a guess.
-pub struct Away(Padded<AtomicIsize>);
+/// What one operation has behind it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Attempt {
+    /// Steps that it has waited, in all.
+    waited: u16,
+    /// Attempts that it makes without waiting, because it has just come back.
+    insists: u8,
+    /// Whether it has lost a race before.
+    lost: bool,
+}
 
-initial! { impl[] Away = Away(Padded(AtomicIsize::new(Away::LEAST))) }
+impl Attempt {
+    /// The most steps that an operation waits before it looks at the list again.
+    pub(super) const AT_A_TIME: u16 = limit(256, model::RELAXES);
+    /// The most steps that it waits in all, whatever happens.
+    pub(super) const IN_ALL: u16 = limit(2048, model::MOST_STEPS);
 
-impl Away {
-    /// The shortest time: it pays for a takeover on two cores. tuning.md, "Turns".
-    const LEAST: isize = limit(20, model::AWAY);
-    /// The longest: most of it goes by in eliminated operations, each of which waits for much less. tuning.md, "Many cores".
-    const MOST: isize = limit(1 << 14, model::AWAY);
-
-    /// Replaces it. Relaxed: only a guess, see above.
-    fn correct(&self, correction: impl FnOnce(isize) -> isize) -> u16 {
-        let steps = correction(self.0.load(Relaxed)).clamp(Self::LEAST, Self::MOST);
-        self.0.store(steps, Relaxed);
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "in these bounds")]
-        let steps = steps as u16;
+    /// Is about to wait `steps` more, or fewer if that would be too many in all: how many.
+    pub(super) fn wait(&mut self, steps: u16) -> u16 {
+        let steps = steps.min(Self::IN_ALL - self.waited);
+        self.waited += steps;
         steps
+    }
+
+    /// So many of these it has not waited.
+    pub(super) fn did_not_wait(&mut self, steps: u16) {
+        self.waited -= steps;
     }
 }
 
-/// What a slot remembers of its owner's turns. Counts of nodes are modulo 2 to the 16th.
+/// How long a context stays away from the list after its turn, in steps of waiting, and how many turns there were. Whoever ends a
+/// turn corrects both. All accesses are Relaxed, and a correction may be lost to another one: these are guesses.
+pub struct Away {
+    steps: Padded<[AtomicIsize; 2]>,
+}
+
+initial! { impl[] Away = Away { steps: Padded([AtomicIsize::new(Away::EACH as isize), AtomicIsize::new(0)]) } }
+
+impl Away {
+    /// Steps for each of the others, and the shortest time: it pays for a takeover on two cores. tuning.md, "Turns".
+    const EACH: i32 = limit(28, model::AWAY);
+    /// With so many others it is twice as long for each; then much of it goes by in eliminated operations. tuning.md, "Turns".
+    const MANY: i32 = 4;
+    /// The longest time, for 256 contexts. tuning.md, "Many cores".
+    const MOST: i32 = limit(1 << 14, model::AWAY);
+    /// Nodes popped in a turn that was longer than need be. tuning.md, "Turns".
+    const LONG: u16 = limit(80, model::TURN);
+
+    /// Ends a turn in which so many nodes were popped, of a context that ended its last one as the turn number `last`: how long it
+    /// stays away.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "turns are modulo 2 to the 16th; steps in bounds"
+    )]
+    fn end_turn(&self, popped: u16, last: &mut u16) -> u16 {
+        let Padded([steps, turns]) = &self.steps;
+        let turn = turns.load(Relaxed).wrapping_add(1);
+        turns.store(turn, Relaxed);
+        let others = (turn as u16).wrapping_sub(mem::replace(last, turn as u16)).wrapping_sub(1);
+        // More than 63 have the longest time in any case.
+        let others = i32::from(others.min(63));
+        let wanted = Self::EACH * others * (Self::MANY + others) / Self::MANY;
+        let now = steps.load(Relaxed) as i32;
+        let now = if popped >= Self::LONG {
+            now - now / 4
+        } else if now < wanted {
+            now + now / 16 + 1
+        } else {
+            now - (now - wanted) / 8
+        };
+        let now = now.clamp(Self::EACH, Self::MOST);
+        steps.store(now as isize, Relaxed);
+        now as u16
+    }
+}
+
+/// What a slot remembers of its owner's turns. Counts of nodes and of turns are modulo 2 to the 16th.
 pub struct Turns {
     /// Steps that the context still stays away. None: it works on the list.
     left: u16,
@@ -50,11 +105,15 @@ pub struct Turns {
     came: u16,
     /// Nodes popped that the slot does not count any more.
     let_go: u16,
-    /// Operations since the last lost race that found others' in between.
-    between: u16,
+    /// The number of its last turn.
+    last: u16,
+    /// State of a xorshift generator; 0 until it is seeded.
+    random: u16,
+    /// How much speaks for taking turns.
+    contention: u8,
 }
 
-initial! { impl[] Turns = Turns { left: 0, lost: 0, came: 0, let_go: 0, between: 0 } }
+initial! { impl[] Turns = Turns { left: 0, lost: 0, came: 0, let_go: 0, last: 0, random: 0, contention: 0 } }
 
 impl Local for Turns {
     #[inline(always)]
@@ -62,20 +121,19 @@ impl Local for Turns {
     fn let_go(&mut self, nodes: usize) {
         self.let_go = self.let_go.wrapping_add(nodes as u16);
     }
-
-    #[inline(always)]
-    fn found_others(&mut self) {
-        self.between = self.between.wrapping_add(1);
-    }
 }
 
 impl Turns {
-    /// Nodes popped in a turn that was long enough. tuning.md, "Turns".
-    const ENOUGH: u16 = limit(112, model::TURN);
-    /// So many nodes, or fewer, between two lost races, and the context contends with others; tuning.md, "Own work".
+    /// With so much contention who has had a short run goes away, too. tuning.md, "Own work".
+    const CONTENDED: u8 = limit(16, 0);
+    /// The most contention.
+    const MOST: u8 = limit(32, 0);
+    /// What an operation that loses once more adds; one that loses once takes 1 away.
+    const AGAIN: u8 = 4;
+    /// A run of so many nodes, or fewer, is too short to say that there is no contention.
     const CLOSE: u16 = limit(1, model::CLOSE);
-    /// So many, or more, and it had the list for itself: then the race that it has lost ends its turn.
-    const ALONE: u16 = limit(32, model::TURN);
+    /// A run of so many is long. tuning.md, "Own work".
+    const ALONE: u16 = limit(12, model::TURN);
     /// Attempts of who comes back. tuning.md, "Turns".
     const INSISTS: u8 = limit(32, model::INSISTS);
 
@@ -84,8 +142,7 @@ impl Turns {
     pub(super) fn lost(&mut self, away: &Away, attempt: &mut Attempt, popped: usize) -> bool {
         let popped = (popped as u16).wrapping_add(self.let_go);
         let run = popped.wrapping_sub(mem::replace(&mut self.lost, popped));
-        let between = mem::take(&mut self.between);
-        let first = !mem::replace(&mut attempt.lost, true);
+        let again = mem::replace(&mut attempt.lost, true);
         if attempt.insists > 0 {
             attempt.insists -= 1;
             return true;
@@ -93,22 +150,18 @@ impl Turns {
         if self.left > 0 {
             return false;
         }
-        // Where operations have no fast paths they do not look for others.
-        let fits_in = FAST_PATHS && first && (1..=between.saturating_mul(2)).contains(&run);
-        if fits_in || (run > Self::CLOSE && run < Self::ALONE) {
+        if again {
+            self.contention = (self.contention + Self::AGAIN).min(Self::MOST);
+        } else if run >= Self::ALONE {
+            self.contention = (self.contention + 1).min(Self::MOST);
+        } else if run > Self::CLOSE {
+            self.contention = self.contention.saturating_sub(1);
+        }
+        if run < Self::ALONE && (run > Self::CLOSE || self.contention < Self::CONTENDED) {
             return true;
         }
         let turn = popped.wrapping_sub(mem::replace(&mut self.came, popped));
-        self.left = away.correct(|steps| {
-            if turn == 0 {
-                // Who does nothing but push, or got nothing done, tells nothing.
-                steps
-            } else if turn < Self::ENOUGH {
-                steps + steps / 16 + 1
-            } else {
-                steps - steps / 4
-            }
-        });
+        self.left = away.end_turn(turn, &mut self.last);
         false
     }
 
@@ -131,69 +184,94 @@ impl Turns {
         self.lost = self.lost.wrapping_add(1);
         self.came = self.came.wrapping_add(1);
     }
+
+    /// A random number below `bound`.
+    pub(super) fn pick(&mut self, bound: u16) -> u16 {
+        let mut random = self.random;
+        if random == 0 {
+            random = (context_hash() >> 16) as u16 | 1;
+        }
+        random ^= random << 7;
+        random ^= random >> 9;
+        random ^= random << 8;
+        self.random = random;
+        ((u32::from(random) * u32::from(bound)) >> 16) as u16
+    }
+}
+
+#[cfg(all(test, not(elimination_stack_loom)))]
+impl Away {
+    /// The longest time.
+    pub(super) fn crowd(&self) {
+        self.steps[0].store(Self::MOST as isize, Relaxed);
+    }
 }
 
 #[cfg(all(test, not(elimination_stack_loom)))]
 mod tests {
     use super::*;
 
-    /// One operation that loses a race after so many pops: how many steps it stays away, or `None` if it tries again.
-    fn loses(turns: &mut Turns, away: &Away, popped: usize) -> Option<u16> {
+    /// One operation that loses a race after so many pops, `times` over: how many steps it stays away, or `None` if it tries again.
+    fn loses(turns: &mut Turns, away: &Away, popped: usize, times: usize) -> Option<u16> {
         let mut attempt = Attempt::default();
-        let stays = (!turns.lost(away, &mut attempt, popped)).then(|| turns.left());
+        let stays = (0..times).any(|_| !turns.lost(away, &mut attempt, popped)).then(|| turns.left());
         turns.pass(turns.left(), &mut attempt);
         stays
     }
 
-    /// Turns that are too short make everybody stay away for longer, those that are long enough for less long; the bounds hold.
+    /// It is longer where more others had a turn since one's last, shorter after a long turn, and within its bounds.
     #[test]
-    fn the_time_follows_the_length_of_turns() {
-        let (away, mut turns) = (initial!(Away), initial!(Turns));
-        let mut popped = 0;
-        let mut after = |turn: u16| {
-            popped += usize::from(turn);
-            loses(&mut turns, &away, popped).map(|steps| isize::try_from(steps).unwrap())
+    fn the_time_follows_the_number_of_others() {
+        let (away, mut last) = (initial!(Away), 0);
+        let mut after = |others: isize, popped| {
+            away.steps[1].fetch_add(others, Relaxed);
+            i32::from(away.end_turn(popped, &mut last))
         };
-        assert_eq!([after(0), after(1), after(1)].map(Option::unwrap), [20, 22, 24]);
-        assert_eq!((0..1000).filter_map(|_| after(Turns::ALONE)).last(), Some(Away::MOST));
-        assert_eq!(after(Turns::ENOUGH), Some(Away::MOST - Away::MOST / 4));
-        assert_eq!((0..1000).filter_map(|_| after(Turns::ENOUGH)).last(), Some(Away::LEAST));
-        assert_eq!(after(0), Some(Away::LEAST), "who pops nothing tells nothing");
+        assert_eq!((0..100).map(|_| after(1, 0)).last(), Some(35), "one other");
+        let some = (0..100).map(|_| after(4, 0)).last().unwrap();
+        assert!((224..232).contains(&some), "four, each of which counts twice: {some}");
+        assert_eq!(after(4, Away::LONG), some - some / 4);
+        assert_eq!((0..1000).map(|_| after(60_000, 0)).last(), Some(Away::MOST));
+        assert_eq!((0..1000).map(|_| after(0, 0)).last(), Some(Away::EACH), "nobody else");
     }
 
-    /// A race that is lost now and then is followed by the next attempt, and so is one where others' operations fit in between.
+    /// Who had the list for itself goes away. Who has lost a race now and then does not, and who loses twice does in the end.
     #[test]
-    fn races_lost_now_and_then_are_not_waited_for() {
+    fn only_those_who_contend_take_turns() {
         let (away, mut turns) = (initial!(Away), initial!(Turns));
-        let few = usize::from(Turns::CLOSE) + 1;
-        assert_eq!(loses(&mut turns, &away, few), None);
-        assert!(loses(&mut turns, &away, few).is_some());
-        turns.found_others();
-        let mut attempt = Attempt::default();
-        assert!(turns.lost(&away, &mut attempt, few + 1));
-        assert!(!turns.lost(&away, &mut attempt, few + 1), "only the first one of an operation");
+        let mut popped = 0;
+        let mut after = |turns: &mut Turns, run: u16, times| {
+            popped += usize::from(run);
+            loses(turns, &away, popped, times)
+        };
+        let [short, long] = [Turns::CLOSE + 1, Turns::ALONE];
+        assert!(after(&mut turns, long, 1).is_some());
+        assert!((0..100).all(|_| after(&mut turns, short, 1).is_none()));
+        assert_eq!((0..100).position(|_| after(&mut turns, 0, 2).is_some()), Some(3), "the fourth that loses twice");
+        assert!(after(&mut turns, 0, 1).is_some());
+        assert!((0..100).all(|_| after(&mut turns, short, 1).is_none()), "contention falls");
+        assert!(after(&mut turns, 0, 1).is_none());
     }
 
     /// Who has stayed away to the end tries at once, so many times.
     #[test]
     fn who_comes_back_insists() {
         let (away, mut turns, mut attempt) = (initial!(Away), initial!(Turns), Attempt::default());
-        assert!(!turns.lost(&away, &mut attempt, 0));
+        assert!(!turns.lost(&away, &mut attempt, usize::from(Turns::ALONE)));
         turns.pass(1, &mut attempt);
         assert!(!turns.lost(&away, &mut attempt, 0), "not before the end");
         turns.pass(u16::MAX, &mut attempt);
         assert!((0..Turns::INSISTS).all(|_| turns.lost(&away, &mut attempt, 0)));
-        assert!(!turns.lost(&away, &mut attempt, 0));
     }
 
     /// Scans, and pops from elsewhere, do not disturb the count.
     #[test]
     fn pops_from_the_list_are_counted() {
         let (away, mut turns) = (initial!(Away), initial!(Turns));
-        loses(&mut turns, &away, 10);
         turns.let_go(10);
         turns.popped_elsewhere();
-        assert!(loses(&mut turns, &away, 1).is_some(), "none in between");
-        assert_eq!(loses(&mut turns, &away, 1 + usize::from(Turns::CLOSE) + 1), None);
+        let popped = usize::from(Turns::ALONE);
+        assert_eq!(loses(&mut turns, &away, popped - 10, 1), None, "one less");
+        assert!(loses(&mut turns, &away, 2 * popped - 10, 1).is_some());
     }
 }

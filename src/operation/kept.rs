@@ -4,7 +4,7 @@ use super::exchanges_first;
 use super::popped;
 use super::stay::{Lent, Stay};
 use crate::Stack;
-use crate::backoff::{Backoff, sealed::Local};
+use crate::backoff::Backoff;
 use crate::layout::slow_path;
 use crate::reclaim::{Guard, Reclaim};
 use crate::stack::GuardOf;
@@ -91,7 +91,6 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
     slow_path! {
         /// Pops from within a slot what others have made the `top`.
         fn pop_interleaved<'a>(&'a self, mut guard: Lent<GuardOf<'a, T, R, B>>, top: *mut Node<T>) -> Option<T> {
-            guard.with_local(|local, _| local.found_others());
             let Some(top) = NonNull::new(top) else {
                 guard.release();
                 return None;

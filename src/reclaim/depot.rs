@@ -71,12 +71,14 @@ impl<T> Depot<T> {
     /// `protect` publishes a hazard.
     #[inline]
     pub(crate) fn take(&self, count: usize, mut protect: impl FnMut(NodePtr<T>)) -> Option<(NodePtr<T>, List<T>)> {
+        let mut top = self.head.top();
         loop {
-            let top = NonNull::new(self.head.top())?;
-            protect(top);
+            let first = NonNull::new(top)?;
+            protect(first);
             // SAFETY: the hazard is shown.
-            if let Some(first) = unsafe { self.head.try_pop(top) } {
-                return Some((first, self.taken(first, count)));
+            match unsafe { self.head.try_pop(first) } {
+                Ok(first) => return Some((first, self.taken(first, count))),
+                Err(other) => top = other,
             }
         }
     }
