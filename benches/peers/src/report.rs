@@ -110,36 +110,63 @@ fn contenders(results: &Results) -> String {
     text
 }
 
-/// What the README shows: the medians of the workloads that most programs have.
+/// A column of the medians: its head, and which figure it shows.
+struct Column {
+    head: &'static str,
+    workload: &'static str,
+    metric: &'static str,
+    /// After the point; if it is not said, three digits are shown or so.
+    digits: Option<usize>,
+}
+
+const fn column(head: &'static str, workload: &'static str, metric: &'static str, digits: Option<usize>) -> Column {
+    Column { head, workload, metric, digits }
+}
+
+/// What the README shows, in two tables: how pairs do without a pause, their latency and fairness; and other workloads.
 fn medians(results: &Results) -> String {
-    const WORKLOADS: [(&str, &str); 7] = [
-        ("pairs-1", "1 thread"),
-        ("pairs-2", "2 threads"),
-        ("pairs-8", "8 threads"),
-        ("pairs-32", "32 threads"),
-        ("own-work-50", "2, with own work"),
-        ("one-way", "one pushes, one pops"),
-        ("bulk-2", "2, in bulk"),
+    const PAIRS: [Column; 9] = [
+        column("1 thread", "pairs-1", "ns", None),
+        column("2 threads", "pairs-2", "ns", None),
+        column("8 threads", "pairs-8", "ns", None),
+        column("32 threads", "pairs-32", "ns", None),
+        column("p99", "latency", "p99", Some(0)),
+        column("p99.9", "latency", "p99.9", Some(0)),
+        column("p99.99", "latency", "p99.99", Some(0)),
+        column("share of 2", "pairs-2", "share", Some(2)),
+        column("share of 8", "pairs-8", "share", Some(2)),
+    ];
+    const OTHERS: [Column; 4] = [
+        column("work of 50 ns", "own-work-50", "ns", None),
+        column("work of 100 ns", "own-work-100", "ns", None),
+        column("one pushes, one pops", "one-way", "ns", None),
+        column("in bulk", "bulk-2", "ns", None),
     ];
     let machine =
         results.description.lines().filter(|line| !line.starts_with("packages") && !line.starts_with("crates"));
     let mut text = format!(
-        "Nanoseconds of a push and a pop, of all threads together, medians. Own work: 50 ns between two operations. In bulk: \
-         `push_all` of 64 values, `take_all`, for each value. Printed by `ci/bench` on {}.\n\n",
+        "Medians, printed by `ci/bench` on {}.\n\nThreads that push and pop without a pause. First: nanoseconds of a pair, of all \
+         threads together. Percentiles: nanoseconds of one operation, with 2 threads, 1 pair of 16 timed. Share: what the slowest \
+         of 2 or 8 threads does, of what each would do if all did the same.\n\n",
         machine.collect::<Vec<_>>().join("; ")
     );
-    table(&mut text, WORKLOADS.iter().map(|workload| workload.1.to_owned()), |name| {
-        let median =
-            |workload| results.spread(workload, name, "ns").map_or_else(String::new, |spread| figure(spread.median));
-        WORKLOADS.iter().map(|workload| median(workload.0)).collect()
-    });
+    table_of_medians(&mut text, results, &PAIRS);
+    text += "\nTwo threads at other work, in nanoseconds, of both together: of a pair, with so much work of their own between any two \
+             operations; of a value, where one thread pushes and the other pops; of a value, where each does `push_all` of 64 \
+             and `take_all`.\n\n";
+    table_of_medians(&mut text, results, &OTHERS);
     text
 }
 
-/// A figure with three digits or so.
-fn figure(value: f64) -> String {
-    let digits = usize::from(value < 100.0);
-    format!("{value:.digits$}")
+fn table_of_medians(text: &mut String, results: &Results, columns: &[Column]) {
+    table(text, columns.iter().map(|column| column.head.to_owned()), |name| {
+        let cell = |column: &Column| {
+            let median = results.spread(column.workload, name, column.metric)?.median;
+            let digits = column.digits.unwrap_or(usize::from(median < 100.0));
+            Some(format!("{median:.digits$}"))
+        };
+        columns.iter().map(|column| cell(column).unwrap_or_default()).collect()
+    });
 }
 
 /// A table of the contenders, without empty lines and columns.
