@@ -82,6 +82,19 @@ const TARGETS: [Target; 33] = [
     target("one-way", DIRECT, Goal::Ahead),
 ];
 
+/// In how many of three rounds a workload takes part: in all if the last percentiles are judged, in two if something else is,
+/// in one if nothing is.
+#[must_use]
+pub fn rounds_of_three(workload: Workload) -> usize {
+    let targets = TARGETS.iter().filter(|target| target.workload == workload.name);
+    match targets.map(|target| target.goal.rounds()).max() {
+        Some(TAIL_ROUNDS) => 3,
+        Some(_) => 2,
+        None if workload.kind == Kind::Memory => 2,
+        None => 1,
+    }
+}
+
 /// One line of the report.
 pub struct Line {
     pub workload: &'static str,
@@ -341,6 +354,12 @@ mod tests {
         assert_eq!((direct.workload, direct.measured.median, direct.verdict), ("pairs-8", 0.25, Verdict::Missed));
         assert_eq!((handle.ours, handle.verdict), (HANDLE, Verdict::Reached));
         assert!(handle.against.ends_with("the worst of 3 workloads"));
+    }
+
+    #[test]
+    fn what_is_judged_takes_part_in_more_rounds() {
+        let rounds = |name| rounds_of_three(workload::named(name).expect("there is one"));
+        assert_eq!(["latency", "pairs-2", "memory", "latency-each", "bulk-2"].map(rounds), [3, 2, 2, 1, 1]);
     }
 
     #[test]
