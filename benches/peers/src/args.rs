@@ -2,6 +2,7 @@
 
 use crate::contenders::{self, Entry};
 use crate::sample::Plan;
+use crate::targets;
 use crate::workload::{self, Workload};
 use lexopt::{Arg, Parser, ValueExt};
 use regex_lite::Regex;
@@ -24,6 +25,8 @@ pub enum Command {
 /// What to measure, how, and where to put it.
 pub struct Options {
     pub rounds: usize,
+    /// Whether all workloads take part in each round.
+    each: bool,
     /// Of a sample.
     pub time: Duration,
     /// Of a sample that counts values, for each thread.
@@ -40,9 +43,10 @@ pub struct Options {
 impl Options {
     fn new(quick: bool) -> Self {
         let (rounds, time, values, pairs) =
-            if quick { (5, 20, 20_000, 1_000_000) } else { (21, 40, 100_000, 10_000_000) };
+            if quick { (9, 20, 20_000, 1_000_000) } else { (33, 40, 100_000, 10_000_000) };
         Self {
             rounds,
+            each: false,
             time: Duration::from_millis(time),
             values,
             pairs,
@@ -63,6 +67,13 @@ impl Options {
     #[must_use]
     pub fn workloads(&self) -> Vec<Workload> {
         wanted(workload::ALL.into(), self.workloads.as_ref(), |workload| workload.name)
+    }
+
+    /// Whether a workload takes part in a round. In the first one all do. What is judged needs most rounds; but who says how many
+    /// rounds there are gets as many of each workload.
+    #[must_use]
+    pub fn takes_part(&self, workload: Workload, round: usize) -> bool {
+        self.each || round % 3 < targets::rounds_of_three(workload)
     }
 
     /// How to take a sample. With many threads for each core it takes longer, so that each gets its turns.
@@ -94,7 +105,10 @@ fn parse_all(parser: &mut Parser, mut options: Options) -> Result<Command, lexop
             Arg::Long("quick") => {}
             Arg::Long("list") => list = true,
             Arg::Long("report") => report = true,
-            Arg::Long("rounds") => options.rounds = parser.value()?.parse_with(positive)?,
+            Arg::Long("rounds") => {
+                options.rounds = parser.value()?.parse_with(positive)?;
+                options.each = true;
+            }
             Arg::Long("only") => options.contenders = Some(parser.value()?.parse_with(regex)?),
             Arg::Long("workload") => options.workloads = Some(parser.value()?.parse_with(regex)?),
             Arg::Long("folder") => options.folder = parser.value()?.into(),
@@ -130,4 +144,30 @@ fn parse_sample(parser: &mut Parser) -> Result<Command, lexopt::Error> {
     let time = Duration::from_micros(parser.value()?.parse()?);
     let plan = Plan { workload, time, values: parser.value()?.parse()?, steps: parser.value()?.parse()? };
     Ok(Command::Sample(contender, plan))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn options(arguments: &[&str]) -> Options {
+        let mut parser = Parser::from_args(arguments);
+        match parse_all(&mut parser, Options::new(false)) {
+            Ok(Command::Run(options)) => options,
+            _ => panic!("these arguments ask for a run"),
+        }
+    }
+
+    #[test]
+    fn workloads_take_part_in_as_many_rounds_as_they_need() {
+        let rounds = |arguments: &[&str]| {
+            let options = options(arguments);
+            ["latency", "pairs-2", "bulk-2"].map(|name| {
+                let workload = workload::named(name).expect("there is one");
+                (0..options.rounds).filter(|round| options.takes_part(workload, *round)).count()
+            })
+        };
+        assert_eq!(rounds(&[]), [33, 22, 11]);
+        assert_eq!(rounds(&["--rounds", "4"]), [4, 4, 4]);
+    }
 }

@@ -39,23 +39,21 @@ impl Panel {
     }
 
     fn of(results: &Results, workload: Workload) -> Option<Self> {
-        let title = format!("{}: ns per {}, logarithmic", workload.title.replace('`', ""), workload.unit());
+        let title = format!("{}: ns per {}, log scale", workload.title.replace('`', ""), workload.unit());
         Self::new(title, |entry| results.spread(workload.name, entry.name, "ns"))
     }
 
     fn latency(results: &Results, percentile: &str) -> Option<Self> {
-        let title = format!("2 threads: {percentile} of one operation's latency in ns, logarithmic");
+        let title = format!("2 threads, 1 pair of 16 timed: {percentile} of an operation in ns, log scale");
         Self::new(title, |entry| results.spread("latency", entry.name, percentile))
     }
 }
 
 /// Each chart's file and its workloads.
-const CHARTS: [(&str, &[&str]); 2] = [
+const CHARTS: [(&str, &[&str]); 3] = [
     ("pairs.svg", &["pairs-1", "pairs-2", "pairs-8", "pairs-32"]),
-    (
-        "mixed.svg",
-        &["one-way", "own-work-50", "own-work-8", "bursts-1", "push-heavy", "pop-heavy", "bulk-1", "bulk-2", "large"],
-    ),
+    ("own-work.svg", &["own-work-20", "own-work-50", "own-work-100", "own-work-300", "own-work-1000", "own-work-8"]),
+    ("mixed.svg", &["one-way", "bursts-1", "push-heavy", "pop-heavy", "bulk-1", "bulk-2", "large"]),
 ];
 
 /// Draws those charts that there are figures for.

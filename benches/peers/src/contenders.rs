@@ -36,13 +36,8 @@ pub const DIRECT: &str = "Stack";
 pub const HANDLE: &str = "Handle";
 pub const NO_BACKOFF: &str = "Handle + NoBackoff";
 pub const FLOOR: &str = "floor";
-pub const EPOCH: &str = "crossbeam-epoch";
-pub const HAPHAZARD: &str = "haphazard";
 pub const STD: &str = "std Mutex<Vec>";
 pub const PARKING_LOT: &str = "parking_lot Mutex<Vec>";
-pub const CK: &str = "ck_stack";
-pub const CDS: &str = "libcds";
-pub const CDS_ELIMINATION: &str = "libcds + elimination";
 
 /// Every contender that was compiled in.
 #[must_use]
@@ -79,8 +74,8 @@ pub fn all() -> Vec<Entry> {
         generic!("Handle + Exponential", Ours, ours::Kept<T, Slots<8>, Exponential>),
         generic!(NO_BACKOFF, Ours, ours::Kept<T, Slots<8>, NoBackoff>),
         generic!("Handle + Haphazard", Ours, ours::Kept<T, Haphazard, Elimination<32>>),
-        generic!(EPOCH, Peer, treiber::Epoch<T>),
-        generic!(HAPHAZARD, Peer, treiber::Hazards<T>),
+        generic!("crossbeam-epoch", Peer, treiber::Epoch<T>),
+        generic!("haphazard", Peer, treiber::Hazards<T>),
         generic!("seize", Peer, treiber::Seize<T>),
         generic!("sdd", Peer, ready::Sdd<T>),
         generic!("lockfree", Peer, ready::Lockfree<T>),
@@ -90,11 +85,11 @@ pub fn all() -> Vec<Entry> {
         #[cfg(have_boost)]
         foreign!("boost::lockfree", Boost),
         #[cfg(have_cds)]
-        foreign!(CDS, Cds),
+        foreign!("libcds", Cds),
         #[cfg(have_cds)]
-        foreign!(CDS_ELIMINATION, CdsElimination),
+        foreign!("libcds + elimination", CdsElimination),
         #[cfg(have_ck)]
-        foreign!(CK, Ck),
+        foreign!("ck_stack", Ck),
         #[cfg(have_urcu)]
         foreign!("liburcu + mutex", Urcu),
         #[cfg(have_urcu)]

@@ -97,10 +97,8 @@ pub fn work(state: &mut u64, steps: u32) {
 /// each other, and then always or never meet.
 #[inline]
 pub fn uneven_work(state: &mut u64, steps: u32) {
-    let random = (*state >> 32) * u64::from(steps) >> 32;
-    #[expect(clippy::cast_possible_truncation, reason = "below `steps`")]
-    let random = random as u32;
-    work(state, steps / 2 + random);
+    let random = ((*state >> 32) * u64::from(steps)) >> 32;
+    work(state, steps / 2 + random as u32);
 }
 
 /// How many steps of `work` take so long.

@@ -3,7 +3,7 @@
 use crate::contenders::{self, DIRECT, HANDLE};
 use crate::results::{LOCKED, Results, Spread, TRANSFER, write as write_file};
 use crate::sample::PERCENTILES;
-use crate::targets::{self, LIST_OPERATIONS, Limit, Line};
+use crate::targets::{self, Line, Verdict};
 use crate::workload::{self, Kind, Workload};
 use std::fmt::Write;
 use std::path::Path;
@@ -31,72 +31,42 @@ fn description(results: &Results) -> String {
 
 fn targets(results: &Results) -> String {
     let mut text = format!(
-        "{}\n\nA ratio is one of medians, of samples of one cache-transfer class within one run; least and most are of the \
-         rounds.\n\n\
+        "{}\n\nMeasured is a ratio of medians, ours divided by the other one's, of samples of one cache-transfer class within \
+         one run; or, in the lines at the end, a count. Least and most are of single rounds.\n\n\
          | workload | ours | against | to reach | measured | least | most | rounds | class | reached |\n\
          |---|---|---|---|--:|--:|--:|--:|---|---|\n",
         description(results)
     );
-    let lines = targets::lines(results);
-    for line in &lines {
-        let Line { workload, ours, against, wanted, measured: Some(spread), digits, reached, limit, floor } = line
-        else {
-            continue;
-        };
-        let Spread { class, samples, median, least, most } = *spread;
-        let (title, class, digits, against) = (title(workload), class.name(), *digits, code(against));
-        let reached = match (limit, floor) {
-            _ if *reached => "yes".to_owned(),
-            (Some(limit), _) if limit.is_beyond() => format!("beyond this machine: {:.2} at most", limit.most()),
-            (_, Some(floor)) => format!("**no**; floor: {floor:.2}"),
-            _ => "**no**".to_owned(),
+    for line in targets::lines(results) {
+        let Line { workload, ours, against, wanted, measured, digits, verdict } = line;
+        let Spread { class, samples, median, least, most } = measured;
+        let (title, class, against) = (title(workload), class.name(), code(&against));
+        let verdict = match verdict {
+            Verdict::Reached => "yes".to_owned(),
+            Verdict::Missed => "**no**".to_owned(),
+            Verdict::TooFew(needed) => format!("not judged: needs {needed} rounds"),
         };
         let _ = writeln!(
             text,
             "| {title} | `{ours}` | {against} | {wanted} | {median:.digits$} | {least:.digits$} | {most:.digits$} | \
-             {samples} | {class} | {reached} |"
+             {samples} | {class} | {verdict} |"
         );
     }
-    text + &limits(results, &lines)
+    text + &machine(results)
 }
 
-/// What the machine's own operations take, and what that means for each ratio that was not reached.
-fn limits(results: &Results, lines: &[Line]) -> String {
-    let missed = lines.iter().filter(|line| !line.reached).filter_map(|line| Some((line, line.limit?)));
-    let missed: Vec<_> = missed.collect();
-    let (locked, transfer) = (results.machine(LOCKED), results.machine(TRANSFER));
-    let (false, Some(locked), Some(transfer)) = (missed.is_empty(), locked, transfer) else {
+/// What the machine's own operations take: a part of what each pair does.
+fn machine(results: &Results) -> String {
+    let (Some(locked), Some(transfer)) = (results.machine(LOCKED), results.machine(TRANSFER)) else {
         return String::new();
     };
-    let mut text = format!(
-        "\nWhat this machine takes for a compare-exchange that waits for the last one, uncontended: {} ns; for a cache line's \
-         way to the other core: {} ns. Each pair needs {LIST_OPERATIONS} of the former, on the one head that all threads share, \
-         so in turn; what a program cannot leave out besides is in what the floor takes with one thread, whose head stays \
-         where it is, or a handle, if that is less. No list with one head is faster than that, with however many threads: in the \
-         elimination array a pair takes two transfers at least. One thread makes all read-modify-writes of its pairs in turn. \
-         Nanoseconds of a pair; a goal is what the other stack takes, divided by the ratio to reach.\n\n\
-         | workload | ours | against | that takes | goal | read-modify-writes on the head | all of ours | floor, 1 thread | \
-         `Handle`, 1 thread | ours takes | the goal is |\n\
-         |---|---|---|--:|--:|--:|--:|--:|--:|--:|---|\n",
+    format!(
+        "\nThis machine takes {} ns for a compare-exchange that nobody contends for and that waits for the last one, and {} ns \
+         for a cache line's way to the other core. On one thread a pair has two such read-modify-writes through `Handle`, and \
+         four through `Stack` or with a mutex.\n",
         cell(Some(locked)),
         cell(Some(transfer)),
-    );
-    for (line, limit) in missed {
-        let Limit { wanted, peer, ours, floor, handle, operations, .. } = limit;
-        let product = |count: u32| format!("{count} x {:.1} = {:.1}", locked.median, f64::from(count) * locked.median);
-        let verdict = if limit.is_beyond() { "below what it needs" } else { "above what it needs" };
-        let _ = writeln!(
-            text,
-            "| {} | `{}` | {} | {peer:.1} | {:.1} | {} | {} | {floor:.1} | {handle:.1} | {ours:.1} | {verdict} |",
-            title(line.workload),
-            line.ours,
-            code(&line.against),
-            peer / wanted,
-            product(LIST_OPERATIONS),
-            product(operations),
-        );
-    }
-    text
+    )
 }
 
 /// A name or a few words, in which HTML would see a tag.
@@ -140,36 +110,63 @@ fn contenders(results: &Results) -> String {
     text
 }
 
-/// What the README shows: the medians of the workloads that most programs have.
+/// A column of the medians: its head, and which figure it shows.
+struct Column {
+    head: &'static str,
+    workload: &'static str,
+    metric: &'static str,
+    /// After the point; if it is not said, three digits are shown or so.
+    digits: Option<usize>,
+}
+
+const fn column(head: &'static str, workload: &'static str, metric: &'static str, digits: Option<usize>) -> Column {
+    Column { head, workload, metric, digits }
+}
+
+/// What the README shows, in two tables: how pairs do without a pause, their latency and fairness; and other workloads.
 fn medians(results: &Results) -> String {
-    const WORKLOADS: [(&str, &str); 7] = [
-        ("pairs-1", "1 thread"),
-        ("pairs-2", "2 threads"),
-        ("pairs-8", "8 threads"),
-        ("pairs-32", "32 threads"),
-        ("own-work-50", "2, with own work"),
-        ("one-way", "one pushes, one pops"),
-        ("bulk-2", "2, in bulk"),
+    const PAIRS: [Column; 9] = [
+        column("1 thread", "pairs-1", "ns", None),
+        column("2 threads", "pairs-2", "ns", None),
+        column("8 threads", "pairs-8", "ns", None),
+        column("32 threads", "pairs-32", "ns", None),
+        column("p99", "latency", "p99", Some(0)),
+        column("p99.9", "latency", "p99.9", Some(0)),
+        column("p99.99", "latency", "p99.99", Some(0)),
+        column("share of 2", "pairs-2", "share", Some(2)),
+        column("share of 8", "pairs-8", "share", Some(2)),
+    ];
+    const OTHERS: [Column; 4] = [
+        column("work of 50 ns", "own-work-50", "ns", None),
+        column("work of 100 ns", "own-work-100", "ns", None),
+        column("one pushes, one pops", "one-way", "ns", None),
+        column("in bulk", "bulk-2", "ns", None),
     ];
     let machine =
         results.description.lines().filter(|line| !line.starts_with("packages") && !line.starts_with("crates"));
     let mut text = format!(
-        "Nanoseconds of a push and a pop, of all threads together, medians. Own work: 50 ns between two operations. In bulk: \
-         `push_all` of 64 values, `take_all`, for each value. Printed by `ci/bench` on {}.\n\n",
+        "Medians, printed by `ci/bench` on {}.\n\nThreads that push and pop without a pause. First: nanoseconds of a pair, of all \
+         threads together. Percentiles: nanoseconds of one operation, with 2 threads, 1 pair of 16 timed. Share: what the slowest \
+         of 2 or 8 threads does, of what each would do if all did the same.\n\n",
         machine.collect::<Vec<_>>().join("; ")
     );
-    table(&mut text, WORKLOADS.iter().map(|workload| workload.1.to_owned()), |name| {
-        let median =
-            |workload| results.spread(workload, name, "ns").map_or_else(String::new, |spread| figure(spread.median));
-        WORKLOADS.iter().map(|workload| median(workload.0)).collect()
-    });
+    table_of_medians(&mut text, results, &PAIRS);
+    text += "\nTwo threads at other work, in nanoseconds, of both together: of a pair, with so much work of their own between any two \
+             operations; of a value, where one thread pushes and the other pops; of a value, where each does `push_all` of 64 \
+             and `take_all`.\n\n";
+    table_of_medians(&mut text, results, &OTHERS);
     text
 }
 
-/// A figure with three digits or so.
-fn figure(value: f64) -> String {
-    let digits = usize::from(value < 100.0);
-    format!("{value:.digits$}")
+fn table_of_medians(text: &mut String, results: &Results, columns: &[Column]) {
+    table(text, columns.iter().map(|column| column.head.to_owned()), |name| {
+        let cell = |column: &Column| {
+            let median = results.spread(column.workload, name, column.metric)?.median;
+            let digits = column.digits.unwrap_or(usize::from(median < 100.0));
+            Some(format!("{median:.digits$}"))
+        };
+        columns.iter().map(|column| cell(column).unwrap_or_default()).collect()
+    });
 }
 
 /// A table of the contenders, without empty lines and columns.

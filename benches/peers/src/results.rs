@@ -192,11 +192,18 @@ impl Results {
 
     /// The class that most samples of a workload have, an unsteady one only if there is no other.
     fn usual_class(&self, workload: &str) -> Class {
+        self.class_of_most(|row| row.workload == workload)
+    }
+
+    /// The class that most samples of a contender at a workload have.
+    #[must_use]
+    pub fn class_of(&self, workload: &str, contender: &str) -> Class {
+        self.class_of_most(|row| row.workload == workload && row.contender == contender)
+    }
+
+    fn class_of_most(&self, of: impl Fn(&Row) -> bool) -> Class {
         let count = |class: &Class| {
-            self.rows
-                .iter()
-                .filter(|row| row.workload == workload && row.metric == "ns" && row.class() == *class)
-                .count()
+            self.rows.iter().filter(|row| of(row) && row.metric == "ns" && row.class() == *class).count()
         };
         Class::ALL.into_iter().max_by_key(|class| class.rank(count(class))).expect("there are some")
     }
@@ -225,18 +232,36 @@ impl Results {
     /// most samples of both; and the least and the most ratio of a round.
     #[must_use]
     pub fn ratio(&self, workload: &str, metric: &str, first: &str, second: &str) -> Option<Spread> {
-        let ratio = |class: Class| {
-            let (first, second) =
-                (self.of_class(class, workload, first, metric), self.of_class(class, workload, second, metric));
-            let median = |values: &[(usize, f64)]| Spread::of(class, values.iter().map(|pair| pair.1).collect());
-            let median = median(&second)?.median / median(&first)?.median;
-            let rounds = first.iter().flat_map(|(round, value)| {
-                second.iter().filter(move |other| other.0 == *round).map(move |other| other.1 / value)
-            });
-            Spread::of(class, rounds.collect()).map(|spread| Spread { median, ..spread })
-        };
+        let ratio = |class| self.ratio_in(class, workload, metric, first, second);
         Class::ALL.into_iter().filter_map(ratio).max_by_key(|ratio| ratio.class.rank(ratio.samples))
     }
+
+    /// The same in one class.
+    #[must_use]
+    pub fn ratio_in(&self, class: Class, workload: &str, metric: &str, first: &str, second: &str) -> Option<Spread> {
+        let of = |contender| self.of_class(class, workload, contender, metric);
+        quotient(class, &of(first), &of(second))
+    }
+
+    /// How many times a contender's time at the first workload, which has one thread, its time at the second one is. Of the
+    /// second one the near class, if there are enough samples of it, or else the one that has most.
+    #[must_use]
+    pub fn growth(&self, contender: &str, first: &str, second: &str) -> Option<Spread> {
+        let of = |class, workload| self.of_class(class, workload, contender, "ns");
+        let is_near = of(Class::Near, second).len() >= Class::ENOUGH;
+        let class = if is_near { Class::Near } else { self.usual_class(second) };
+        quotient(class, &of(Class::Any, first), &of(class, second))
+    }
+}
+
+/// The ratio of the second ones' median to that of the first ones; and the least and the most ratio of a round.
+fn quotient(class: Class, first: &[(usize, f64)], second: &[(usize, f64)]) -> Option<Spread> {
+    let median = |values: &[(usize, f64)]| Spread::of(class, values.iter().map(|pair| pair.1).collect());
+    let median = median(second)?.median / median(first)?.median;
+    let rounds = first.iter().flat_map(|(round, value)| {
+        second.iter().filter(move |other| other.0 == *round).map(move |other| other.1 / value)
+    });
+    Spread::of(class, rounds.collect()).map(|spread| Spread { median, ..spread })
 }
 
 /// Writes a file of the results.
@@ -245,4 +270,58 @@ pub fn write(folder: &Path, name: &str, text: &str) -> Result<(), String> {
     fs::create_dir_all(folder)
         .and_then(|()| fs::write(&path, text))
         .map_err(|error| format!("{}: {error}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NEAR: f64 = 50.0;
+    const FAR: f64 = 200.0;
+
+    /// Adds a time of each round, whose transfers took so long before and after.
+    fn add(results: &mut Results, workload: &str, contender: &str, times: &[(f64, f64, f64)]) {
+        let rows = times.iter().enumerate().map(|(round, (time, before, after))| {
+            Row::from_sample(workload, contender, round, &format!("ns,{time},{before},{after}")).expect("a row")
+        });
+        results.add(Ok(rows.collect()));
+    }
+
+    #[test]
+    fn the_median_of_an_even_number_is_between_two() {
+        let median = |values: &[f64]| Spread::of(Class::Any, values.to_vec()).map(|spread| spread.median);
+        assert_eq!(median(&[]), None);
+        assert_eq!(median(&[3.0, 1.0, 9.0]), Some(3.0));
+        assert_eq!(median(&[4.0, 1.0, 9.0, 2.0]), Some(3.0));
+    }
+
+    #[test]
+    fn only_samples_of_one_class_are_compared() {
+        let mut results = Results::default();
+        let near = [(20.0, NEAR, NEAR); 3];
+        add(&mut results, "pairs-2", "ours", &[&near[..], &[(1.0, FAR, FAR), (1.0, NEAR, FAR)]].concat());
+        add(&mut results, "pairs-2", "other", &[&[(40.0, NEAR, NEAR); 3][..], &[(1.0, FAR, FAR); 2]].concat());
+        let ratio = results.ratio("pairs-2", "ns", "other", "ours").expect("there are samples");
+        assert_eq!((ratio.class, ratio.samples, ratio.median), (Class::Near, 3, 0.5));
+    }
+
+    #[test]
+    fn growth_is_of_the_near_class_if_that_has_enough() {
+        for (near, class, median) in [(3, Class::Near, 2.0), (2, Class::Far, 8.0)] {
+            let mut results = Results::default();
+            add(&mut results, "pairs-1", "ours", &[(10.0, 0.0, 0.0); 7]);
+            let samples = [vec![(20.0, NEAR, NEAR); near], vec![(80.0, FAR, FAR); 7 - near]].concat();
+            add(&mut results, "pairs-2", "ours", &samples);
+            let growth = results.growth("ours", "pairs-1", "pairs-2").expect("there are samples");
+            assert_eq!((growth.class, growth.median), (class, median));
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        let row = Row::from_sample("pairs-2", "std Mutex<Vec>", 4, "p99.9,1.5,50,60").expect("a row");
+        let again = Row::from_csv(row.to_csv().trim_end()).expect("a row");
+        assert_eq!(again.to_csv(), row.to_csv());
+        assert!(Row::from_csv(HEADER.trim_end()).is_none());
+    }
 }

@@ -35,7 +35,7 @@ pub fn run(options: &Options) -> Result<Results, String> {
     }
     for round in 0..options.rounds {
         results.add(Ok(machine_rows(round)));
-        for workload in &workloads {
+        for workload in workloads.iter().filter(|workload| options.takes_part(**workload, round)) {
             for turn in 0..contenders.len() {
                 let entry = &contenders[(turn + round) % contenders.len()];
                 // It takes long, and is to be compared with the bound alone.
