@@ -92,6 +92,7 @@ impl<T> fmt::Debug for PushError<T> {
 impl<T> Error for PushError<T> {}
 
 #[cfg(feature = "defmt")]
+#[cfg_attr(docsrs, doc(cfg(feature = "defmt")))]
 impl<T> defmt::Format for PushError<T> {
     fn format(&self, f: defmt::Formatter<'_>) {
         defmt::write!(f, "value not pushed: {}", self.kind);
