@@ -13,6 +13,7 @@ pub struct PushError<T> {
 
 /// Why a value could not be pushed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum PushErrorKind {
     /// There is no spare node in the slot or shared by all, and the allocator has no memory for one.
@@ -68,9 +69,9 @@ impl<T> PushError<T> {
 impl fmt::Display for PushErrorKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::OutOfMemory => "out of memory for a node",
-            Self::NoSpareNode => "no spare node",
-            Self::NoSlot => "all slots are claimed",
+            Self::OutOfMemory => "out of memory for a node; pop values, or reserve nodes while there is memory",
+            Self::NoSpareNode => "no spare node; reserve as many as values may wait, and IDLE_NODES more",
+            Self::NoSlot => "all slots are claimed; give the stack one for each context, or try again later",
         })
     }
 }
@@ -90,8 +91,17 @@ impl<T> fmt::Debug for PushError<T> {
 
 impl<T> Error for PushError<T> {}
 
+#[cfg(feature = "defmt")]
+#[cfg_attr(docsrs, doc(cfg(feature = "defmt")))]
+impl<T> defmt::Format for PushError<T> {
+    fn format(&self, f: defmt::Formatter<'_>) {
+        defmt::write!(f, "value not pushed: {}", self.kind);
+    }
+}
+
 /// All slots are claimed, and the call may not make another one, or there is no memory to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct NoSlot;
 
 impl fmt::Display for NoSlot {
@@ -104,11 +114,12 @@ impl Error for NoSlot {}
 
 /// The allocator has no memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct OutOfMemory;
 
 impl fmt::Display for OutOfMemory {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        PushErrorKind::OutOfMemory.fmt(f)
+        f.write_str("out of memory for the nodes to reserve; reserve fewer, or give the allocator more")
     }
 }
 

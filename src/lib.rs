@@ -1,4 +1,7 @@
+// Where the README and the guides link each other, rustdoc leads to these pages: of two definitions the first one counts.
+#![cfg_attr(any(doc, doctest), doc = include_str!("../docs/links.md"))]
 #![doc = include_str!("../README.md")]
+#![cfg_attr(any(doc, doctest), doc = include_str!("../docs/guarantees.md"))]
 //
 // Two words in the comments of these sources say what is not obvious of a line, for who thinks of leaving it out or weakening it:
 //
@@ -10,6 +13,29 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 extern crate alloc;
+
+/// Guides: the files of the folder `docs`. This module is in the documentation only.
+#[cfg(any(doc, doctest))]
+pub mod docs {
+    #[doc = include_str!("../docs/links.md")]
+    #[doc = include_str!("../docs/firmware.md")]
+    pub mod firmware {}
+
+    #[doc = include_str!("../docs/links.md")]
+    #[doc = include_str!("../docs/kernels.md")]
+    pub mod kernels {}
+
+    #[doc = include_str!("../docs/links.md")]
+    #[doc = include_str!("../docs/servers.md")]
+    pub mod servers {}
+
+    #[doc = include_str!("../docs/links.md")]
+    #[doc = include_str!("../docs/design.md")]
+    pub mod design {}
+
+    #[doc = include_str!("../docs/tuning.md")]
+    pub mod tuning {}
+}
 
 mod backoff;
 mod bulk;
@@ -28,7 +54,7 @@ pub use backoff::{Backoff, Elimination, Exponential, NoBackoff};
 pub use bulk::{IntoIter, TakeAll};
 pub use error::{NoSlot, OutOfMemory, PushError, PushErrorKind};
 pub use handle::Handle;
-#[cfg(target_has_atomic = "ptr")]
+#[cfg(all(feature = "haphazard", target_has_atomic = "ptr"))]
 pub use reclaim::Haphazard;
 pub use reclaim::{Reclaim, Slots};
 #[doc(no_inline)]

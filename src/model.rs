@@ -18,10 +18,10 @@ pub(crate) const SCAN_LIMIT: usize = 1;
 /// Nodes that the depot keeps: two batches.
 pub(crate) const DEPOT_LIMIT: usize = 2;
 /// Slots of `Haphazard`.
-#[cfg(target_has_atomic = "ptr")]
+#[cfg(all(feature = "haphazard", target_has_atomic = "ptr"))]
 pub(crate) const HAPHAZARD_SLOTS: usize = 2;
 /// Spare nodes of a slot of `Haphazard`.
-#[cfg(target_has_atomic = "ptr")]
+#[cfg(all(feature = "haphazard", target_has_atomic = "ptr"))]
 pub(crate) const HAPHAZARD_SPARE: usize = 1;
 /// Steps of a wait or a pause: in one of them every other thread may do all that it has to do.
 pub(crate) const RELAXES: u16 = 1;

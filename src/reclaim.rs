@@ -21,7 +21,7 @@
 
 pub(crate) mod chain;
 pub(crate) mod depot;
-#[cfg(target_has_atomic = "ptr")]
+#[cfg(all(feature = "haphazard", target_has_atomic = "ptr"))]
 pub(crate) mod haphazard;
 pub(crate) mod pool;
 pub(crate) mod slots;
@@ -34,7 +34,7 @@ use ::alloc::alloc::Layout;
 use chain::{Chain, List};
 use core::ops::{Deref, DerefMut};
 
-#[cfg(target_has_atomic = "ptr")]
+#[cfg(all(feature = "haphazard", target_has_atomic = "ptr"))]
 pub use haphazard::Haphazard;
 pub use slots::Slots;
 

@@ -44,6 +44,13 @@ pub(crate) type GuardOf<'a, T, R, B> = <DomainOf<T, R, B> as Domain<T, <B as Str
 ///
 /// The list is R. K. Treiber's, *Systems programming: coping with parallelism*, IBM 1986.
 ///
+/// # Why there is no `len`
+///
+/// To count the values, each push and pop would have to write a second word that all contexts share, which costs as much as
+/// the head itself; and with others inside, the number is out of date before the caller can look at it. [`Stack::is_empty`]
+/// costs one load. A program that wants a number, a limit for instance, counts where it needs to: the example `pool` counts its
+/// objects when it makes and drops them, and not when it pushes and pops them.
+///
 /// # Variance and drop check
 ///
 /// A stack is changed through `&Stack<T>`, so it is invariant in `T`, as `Cell<T>` is and `Vec<T>` is not:
@@ -78,8 +85,11 @@ impl<T, R: Reclaim, B: Backoff> RefUnwindSafe for Stack<T, R, B> {}
 
 impl<T> Stack<T> {
     const_fn! {
-        /// An empty stack of the default types. Allocates nothing. For other types there is [`Stack::custom`]: with `new` they
-        /// are an error, such as "expected `2`, found `8`".
+        /// An empty stack of the default types. Allocates nothing.
+        ///
+        /// For any other engine or back-off write [`Stack::custom`] instead: `new` is for the default types alone, so that
+        /// `let stack = Stack::new();` says enough. With others the compiler answers "mismatched types", such as "expected `2`,
+        /// found `8`", or that there is no function `new`.
         ///
         /// ```
         /// use elimination_stack::Stack;
@@ -210,7 +220,8 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
         Ok(self.pop_slowly(guard, top.as_ptr(), Past::Nothing, Permit::Nothing))
     }
 
-    /// Whether there is no value, at the moment. The answer orders nothing: see [Ordering](crate#ordering) before you sleep on it.
+    /// Whether there is no value, at the moment. (There is no `len`, see [`Stack`].) The answer orders nothing: see
+    /// [Ordering](crate#ordering) before you sleep on it.
     ///
     /// Allocates: never. Waits: never. Lock-free: yes. From an interrupt handler: yes.
     pub fn is_empty(&self) -> bool {

@@ -241,3 +241,11 @@ fn errors() {
     assert!(implements!(OutOfMemory: Send + Sync + Error + Copy + Eq + 'static));
     assert!(implements!(PushErrorKind: Send + Sync + Display + Copy + Eq + 'static));
 }
+
+// Whatever the value is. Constants, for a program that is linked would need a logger.
+#[cfg(feature = "defmt")]
+const _: () = {
+    assert!(implements!(PushError<Neither>: defmt::Format) && !implements!(Neither: defmt::Format));
+    assert!(implements!(PushErrorKind: defmt::Format));
+    assert!(implements!(NoSlot: defmt::Format) && implements!(OutOfMemory: defmt::Format));
+};

@@ -237,14 +237,28 @@ fn errors() {
     let stack = Stack::new();
     let error = stack.push_spare(Opaque(1)).unwrap_err();
     assert_eq!(error.kind(), PushErrorKind::NoSpareNode);
-    assert_eq!(error.to_string(), "value not pushed: no spare node");
+    assert_eq!(error.to_string(), format!("value not pushed: {}", PushErrorKind::NoSpareNode));
     assert_eq!(format!("{error:?}"), "PushError { kind: NoSpareNode, .. }");
     assert!((&error as &dyn Error).source().is_none());
     assert_eq!(error.into_value().0, 1);
 
-    let texts =
-        [PushErrorKind::OutOfMemory, PushErrorKind::NoSpareNode, PushErrorKind::NoSlot].map(|kind| kind.to_string());
-    assert_eq!(texts, ["out of memory for a node", "no spare node", "all slots are claimed"]);
+    // What is wrong; and what to do.
+    let texts = [
+        PushErrorKind::OutOfMemory.to_string(),
+        PushErrorKind::NoSpareNode.to_string(),
+        PushErrorKind::NoSlot.to_string(),
+        OutOfMemory.to_string(),
+    ];
+    let parts = texts.each_ref().map(|text| text.split_once("; ").unwrap());
+    let wrong = [
+        "out of memory for a node",
+        "no spare node",
+        "all slots are claimed",
+        "out of memory for the nodes to reserve",
+    ];
+    assert_eq!(parts.map(|(wrong, _)| wrong), wrong);
+    assert!(parts.map(|(_, to_do)| to_do).iter().all(|to_do| !to_do.is_empty() && !to_do.ends_with('.')));
+    assert_eq!(NoSlot.to_string(), PushErrorKind::NoSlot.to_string());
 
     // That they come when they should is for the suite `allocator`, without memory.
 }

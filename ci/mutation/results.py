@@ -154,7 +154,7 @@ class Summary:
         return change.explanation.reason
 
     def counts(self, command):
-        """For the README."""
+        """For tests/README.md."""
         noticed, cheaper, untested = map(self.count, (NOTICED, CHEAPER, UNTESTED))
         lines = ["| changes | noticed | only cheaper | untested |", "|--:|--:|--:|--:|"]
         lines += [f"| {len(self.all) - self.count(INVALID)} | {noticed} | {cheaper} | {untested} |", ""]

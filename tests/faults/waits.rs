@@ -89,6 +89,7 @@ pub fn check<B: Backoff>() {
     pop_waits_for_the_owner::<B>();
     pop_waits_for_a_further_slot::<B>();
     take_all_waits_at_its_end::<B>();
+    take_all_waits_when_dropped::<B>();
     push_all_waits_without_memory::<B>();
     handles_do_not_wait::<B>();
 }
@@ -132,6 +133,19 @@ fn take_all_waits_at_its_end<B: Backoff>() {
         drop(resident);
         assert_eq!(last.join().unwrap(), Some(block(1)));
     });
+}
+
+fn take_all_waits_when_dropped<B: Backoff>() {
+    let stack = two_values::<B>();
+    thread::scope(|scope| {
+        let resident = Resident::enter(scope, &stack);
+        let values = stack.take_all();
+        let dropped = scope.spawn(move || drop(values));
+        assert_waits(&dropped, "the drop of the iterator");
+        drop(resident);
+        dropped.join().unwrap();
+    });
+    assert_eq!(stack.take_all().count(), 1, "what the resident has pushed");
 }
 
 fn push_all_waits_without_memory<B: Backoff>() {

@@ -452,7 +452,7 @@ fn wake_up_may_be_lost(finds_nothing: fn(&Plain<1>) -> bool, worker_has_fence: b
     })
 }
 
-/// The section "Ordering" of the README: a worker may sleep after an empty look if both sides have a fence; each is needed.
+/// The section "Ordering" of docs/guarantees.md: a worker may sleep after an empty look if both sides have a fence; each is needed.
 #[test]
 fn sleepers_need_both_fences() {
     let looks: [fn(&Plain<1>) -> bool; 4] = [
@@ -538,6 +538,8 @@ fn push_happens_before_pop() {
             assert_push_before_pop(make, push, pop);
         }
     }
+    // Several values of one call.
+    assert_push_before_pop(make, |stack| stack.push_all([1, 2]), |stack| stack.take_all().last().is_some());
     // Through the array, where both begin.
     let make = || Eliminating::from_iter([2]);
     assert_push_before_pop(make, |stack| stack.push(1), |stack| stack.pop() == Some(1));
