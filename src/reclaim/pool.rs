@@ -71,20 +71,13 @@ in_this_order! {
     pub struct Extra<T, P> {
         /// The one before, or null. Written before the slot is added, and never again.
         older: *mut Further<T, P>,
-        order: [Order<T, P>; FAST_PATHS as usize],
+        /// The one after, once there is one.
+        newer: [AtomicPtr<Further<T, P>>; FAST_PATHS as usize],
         slot: Slot<T, P>,
     }
 }
 
 type Further<T, P> = Padded<Extra<T, P>>;
-
-/// Where a further slot is among the others.
-struct Order<T, P> {
-    /// Written as `older`.
-    number: usize,
-    /// The one after, once there is one.
-    newer: AtomicPtr<Further<T, P>>,
-}
 
 /// `N` slots in place and the list of further ones.
 pub struct Pool<T, P, const N: usize> {
@@ -153,12 +146,18 @@ impl<T, P: Initial, const N: usize> Pool<T, P, N> {
     }
 
     /// The slot's place among so many: neighbours have the same one, two at least, so that it is shared, and more if there are more
-    /// slots than that. Where a further slot is depends on the allocator, so in a model all have the first place.
+    /// slots in place than that. In a model all have the first one.
     #[inline(always)]
     pub(crate) fn neighbourhood(&self, owner: &Owner<'_, T, P>, places: usize) -> usize {
-        let offset = ptr::from_ref(owner.0).addr().wrapping_sub(self.slots.as_ptr().addr());
-        let neighbours = N.div_ceil(places).max(2);
-        limit(offset / mem::size_of::<Padded<Slot<T, P>>>() / neighbours % places, 0)
+        let index = match owner.0.number.first() {
+            Some(number) if *number > 0 => N + number - 1,
+            // Where a further slot has no number there is no crowd, and it may have any place.
+            _ => {
+                ptr::from_ref(owner.0).addr().wrapping_sub(self.slots.as_ptr().addr())
+                    / mem::size_of::<Padded<Slot<T, P>>>()
+            }
+        };
+        limit(index / N.div_ceil(places).max(2) % places, 0)
     }
 
     /// The slot in place that this context tries first.
@@ -219,10 +218,10 @@ impl<T, P: Initial, const N: usize> Pool<T, P, N> {
         const SEE: Ordering = if FAST_PATHS { READ_HAZARD } else { Relaxed };
         // SAFETY: the layout is not of size zero.
         let added = NonNull::new(unsafe { alloc(Self::LAYOUT) }.cast::<Further<T, P>>())?;
-        let place = array_of!(Order { number: 1, newer: AtomicPtr::new(ptr::null_mut()) }; FAST_PATHS as usize);
+        let newer = array_of!(AtomicPtr::new(ptr::null_mut()); FAST_PATHS as usize);
         // SAFETY: just allocated with this layout. The link follows.
         unsafe {
-            (&raw mut (*added.as_ptr()).0.order).write(place);
+            (&raw mut (*added.as_ptr()).0.newer).write(newer);
             (&raw mut (*added.as_ptr()).0.slot).write(Slot { word: AtomicPtr::new(word), ..initial!(Slot<T, P>) });
         }
         let mut older = self.used.load(SEE);
@@ -232,9 +231,7 @@ impl<T, P: Initial, const N: usize> Pool<T, P, N> {
             let (link, expected) = match self.newer(older) {
                 Some(newer) => {
                     // SAFETY: as above.
-                    for place in unsafe { &mut (*added.as_ptr()).0.order } {
-                        place.number = 1 + Self::number(older);
-                    }
+                    unsafe { (*added.as_ptr()).0.slot.number = [1 + Self::number(older); FAST_PATHS as usize] };
                     (newer, ptr::null_mut())
                 }
                 None => (&self.used, older),
@@ -260,8 +257,8 @@ impl<T, P, const N: usize> Pool<T, P, N> {
         let (mut next, mut counted) = (further, 0);
         // SAFETY: invariant 3; the pointer is null or a slot that was added.
         while let Some(further) = unsafe { next.as_ref() } {
-            if let Some(order) = further.order.first() {
-                return order.number;
+            if let Some(number) = further.slot.number.first() {
+                return *number;
             }
             counted += 1;
             next = further.older;
@@ -273,7 +270,7 @@ impl<T, P, const N: usize> Pool<T, P, N> {
     fn newer(&self, further: *mut Further<T, P>) -> Option<&AtomicPtr<Further<T, P>>> {
         // SAFETY: as above.
         match unsafe { further.as_ref() } {
-            Some(further) => Some(&further.order.first()?.newer),
+            Some(further) => further.newer.first(),
             None => self.first.first(),
         }
     }
@@ -441,8 +438,8 @@ impl<T, P, const N: usize> Drop for Pool<T, P, N> {
         while let Some(further) = NonNull::new(next) {
             // SAFETY: `&mut self`: nobody is in a slot, and each was allocated in `add`.
             unsafe {
-                let order = further.as_ref().order.first();
-                next = order.map_or(further.as_ref().older, |order| order.newer.load(Relaxed));
+                let newer = further.as_ref().newer.first();
+                next = newer.map_or(further.as_ref().older, |newer| newer.load(Relaxed));
                 further.drop_in_place();
                 dealloc(further.as_ptr().cast(), Layout::new::<Further<T, P>>());
             }

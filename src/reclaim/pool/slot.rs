@@ -54,6 +54,8 @@ in_this_order! {
         pub(super) private: UnsafeCell<P>,
         /// A retired node that the owner keeps, or kept: for the owner's next scan. Whoever takes it out owns it.
         pub(super) given: [AtomicPtr<Node<T>>; FAST_PATHS as usize],
+        /// Which further slot it is; 0 if it is in place. Written before the slot is added, and never again.
+        pub(super) number: [usize; FAST_PATHS as usize],
     }
 }
 
@@ -62,6 +64,7 @@ initial! { impl[T, P: Initial] Slot<T, P> = Slot {
     counters: initial!(Counters),
     private: UnsafeCell::new(initial!(P)),
     given: array_of!(AtomicPtr::new(ptr::null_mut()); FAST_PATHS as usize),
+    number: [0; FAST_PATHS as usize],
 } }
 
 impl<T, P> Slot<T, P> {
