@@ -33,6 +33,8 @@ pub(crate) const MOST_STEPS: u16 = u16::MAX;
 pub(crate) const TURN: u16 = 1;
 /// Nodes between two lost races that are close to each other: none, so that the first one is waited for.
 pub(crate) const CLOSE: u16 = 0;
+/// How much speaks for taking turns: from the beginning enough, and always.
+pub(crate) const CONTENTION: u8 = 1;
 /// Attempts of who comes back, besides the first one: none, for each is as that one.
 pub(crate) const INSISTS: u8 = 0;
 /// The width of the elimination array with which operations begin with an exchange, as after an elimination. Models that choose

@@ -136,7 +136,7 @@ impl<const W: usize, Relax: RelaxStrategy> sealed::Strategy for Elimination<W, R
     #[inline(always)]
     fn exchanges_first(turns: &Turns) -> bool {
         // CHEAPER: to begin with the list comes to the same, and takes longer where many contend.
-        turns.left() > 0 || W == limit(0, model::EXCHANGES_FIRST)
+        turns.left() > 0 || W == limit(usize::MAX, model::EXCHANGES_FIRST)
     }
 
     #[inline]

@@ -113,7 +113,7 @@ pub struct Turns {
     contention: u8,
 }
 
-initial! { impl[] Turns = Turns { left: 0, lost: 0, came: 0, let_go: 0, last: 0, random: 0, contention: 0 } }
+initial! { impl[] Turns = Turns { left: 0, lost: 0, came: 0, let_go: 0, last: 0, random: 0, contention: limit(0, model::CONTENTION) } }
 
 impl Local for Turns {
     #[inline(always)]
@@ -125,9 +125,9 @@ impl Local for Turns {
 
 impl Turns {
     /// With so much contention who has had a short run goes away, too. tuning.md, "Own work".
-    const CONTENDED: u8 = limit(16, 0);
+    const CONTENDED: u8 = limit(16, model::CONTENTION);
     /// The most contention.
-    const MOST: u8 = limit(32, 0);
+    const MOST: u8 = limit(32, model::CONTENTION);
     /// What an operation that loses once more adds; one that loses once takes 1 away.
     const AGAIN: u8 = 4;
     /// A run of so many nodes, or fewer, is too short to say that there is no contention.
