@@ -140,7 +140,7 @@ impl<'a, T, R: Reclaim, B: Backoff> Handle<'a, T, R, B> {
         // Then there are only the general functions.
         let top = NonNull::new(self.stack.head.top())?;
         guard.protect(top);
-        self.stack.pop_slowly(guard, top.as_ptr(), Past::Nothing, Permit::Allocator)
+        self.stack.pop_slowly(guard, top, Past::Nothing, Permit::Allocator)
     }
 }
 

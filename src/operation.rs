@@ -21,7 +21,6 @@ use crate::layout::{FAST_PATHS, slow_path};
 use crate::reclaim::{Domain, Guard, Permit, Reclaim};
 use crate::stack::GuardOf;
 use crate::treiber::{Node, NodePtr};
-use core::mem;
 use core::ptr::NonNull;
 
 pub(crate) use kept::Kept;
@@ -81,7 +80,7 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
             return self.push_exchanging(guard, node);
         }
         if !FAST_PATHS {
-            return self.push_node(guard, node, Past::Nothing, self.head.top());
+            return self.push_node(guard, node, Past::Nothing);
         }
         // CHEAPER: the general path does the same, in more instructions.
         let top = self.head.top();
@@ -92,7 +91,7 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
             Some(kept) => unsafe { kept.push(&self.head, &mut *guard, node, top) },
         };
         if let Err(top) = pushed {
-            return self.push_node(guard, node, Past::LostRace, top);
+            return self.push_node(guard, node, Past::LostRace(top));
         }
         pushed_in::<T, R, B, O, G>(guard)
     }
@@ -124,7 +123,7 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
         ) -> O {
             let mut attempt = Attempt::default();
             if !self.exchange_push(&mut guard, &mut attempt, node) {
-                return self.push_node(guard, node, Past::Exchange(attempt), self.head.top_to_change());
+                return self.push_node(guard, node, Past::Exchange(attempt));
             }
             pushed_slowly::<T, R, B, O, G>(guard)
         }
@@ -163,14 +162,13 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
             &'a self,
             mut guard: G,
             node: NodePtr<T>,
-            past: Past,
-            mut top: *mut Node<T>,
+            past: Past<T>,
         ) -> O {
-            let (mut attempt, mut lost) = (past.attempt(), past.is_lost_race());
+            let (mut attempt, mut lost) = past.unpack();
+            let mut top = lost.unwrap_or_else(|| self.head.top_to_change());
             loop {
                 // CHEAPER: one more try before the wait for the race that was lost only takes time.
-                let tries = !mem::take(&mut lost);
-                if tries {
+                if lost.take().is_none() {
                     // SAFETY: the node is ours.
                     match unsafe { self.head.try_push(top, node, node) } {
                         Ok(()) => break,
@@ -235,7 +233,7 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
                 guard.release();
                 Some(popped::<T, R, B, _>(guard, node, false))
             }
-            Err(other) => self.pop_slowly(guard, other, Past::LostRace, Permit::Allocator),
+            Err(other) => self.pop_slowly(guard, top, Past::LostRace(other), Permit::Allocator),
         }
     }
 
@@ -251,7 +249,12 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
                 // What is kept stays.
                 return Some(finish_pop::<T, R, B, G>(guard, node, false, Permit::Allocator));
             }
-            let top = self.head.top_to_change();
+            let Some(top) = NonNull::new(self.head.top_to_change()) else {
+                guard.release();
+                guard.end();
+                return None;
+            };
+            guard.protect(top);
             self.pop_slowly(guard, top, Past::Exchange(attempt), Permit::Allocator)
         }
     }
@@ -269,7 +272,7 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
         pub(crate) fn pop_elsewhere(&self, mut top: NodePtr<T>) -> Option<T> {
             loop {
                 if let Some(guard) = self.domain.enter_protecting(top) {
-                    return self.pop_slowly(guard, top.as_ptr(), Past::Nothing, Permit::Allocator);
+                    return self.pop_slowly(guard, top, Past::Nothing, Permit::Allocator);
                 }
                 B::relax();
                 top = NonNull::new(self.head.top())?;
@@ -282,28 +285,21 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
         pub(crate) fn pop_slowly<'a, G: Stay<GuardOf<'a, T, R, B>>>(
             &'a self,
             mut guard: G,
-            mut top: *mut Node<T>,
-            past: Past,
+            mut top: NodePtr<T>,
+            past: Past<T>,
             permit: Permit,
         ) -> Option<T> {
-            let (mut attempt, mut lost, mut shown) = (past.attempt(), past.is_lost_race(), matches!(past, Past::Nothing));
+            let (mut attempt, mut lost) = past.unpack();
             let node = loop {
                 // CHEAPER: as in `push_node`.
-                if !mem::take(&mut lost) {
-                    let Some(node) = NonNull::new(top) else {
-                        guard.release();
-                        guard.end();
-                        return None;
-                    };
-                    if !mem::take(&mut shown) {
-                        guard.protect(node);
-                    }
+                let mut next = match lost.take() {
+                    Some(other) => other,
                     // SAFETY: the hazard is shown (contract 1).
-                    match unsafe { self.head.try_pop(node) } {
+                    None => match unsafe { self.head.try_pop(top) } {
                         Ok(node) => break node,
-                        Err(other) => top = other,
-                    }
-                }
+                        Err(other) => other,
+                    },
+                };
                 guard.counters().lost_races(1);
                 if permit == Permit::Allocator && !self.lost(&mut guard, &mut attempt) {
                     if FAST_PATHS {
@@ -315,8 +311,15 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
                     if let Some(node) = self.exchange_pop(&mut guard, &mut attempt) {
                         break node;
                     }
-                    top = self.head.top_to_change();
+                    next = self.head.top_to_change();
                 }
+                let Some(next) = NonNull::new(next) else {
+                    guard.release();
+                    guard.end();
+                    return None;
+                };
+                top = next;
+                guard.protect(top);
             };
             guard.release();
             Some(finish_pop::<T, R, B, G>(guard, node, false, permit))
@@ -387,22 +390,22 @@ fn popped<'a, T: 'a, R: Reclaim + 'a, B: Backoff + 'a, G: Stay<GuardOf<'a, T, R,
 }
 
 /// What an operation has behind it when it comes to the general functions.
-#[derive(Clone, Copy)]
-pub(crate) enum Past {
+pub(crate) enum Past<T> {
     Nothing,
-    /// A lost race for the head.
-    LostRace,
+    /// A lost race for the head, which has this top instead.
+    LostRace(*mut Node<T>),
     /// An exchange in vain, and what the operation has waited.
     Exchange(Attempt),
 }
 
-impl Past {
-    fn is_lost_race(self) -> bool {
-        matches!(self, Self::LostRace)
-    }
-
-    fn attempt(self) -> Attempt {
-        if let Self::Exchange(attempt) = self { attempt } else { Attempt::default() }
+impl<T> Past<T> {
+    /// What it has waited, and the top with which it has lost a race.
+    fn unpack(self) -> (Attempt, Option<*mut Node<T>>) {
+        match self {
+            Self::Nothing => (Attempt::default(), None),
+            Self::LostRace(top) => (Attempt::default(), Some(top)),
+            Self::Exchange(attempt) => (attempt, None),
+        }
     }
 }
 

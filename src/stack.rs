@@ -217,7 +217,7 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
     pub fn try_pop(&self) -> Result<Option<T>, NoSlot> {
         let Some(top) = NonNull::new(self.head.top()) else { return Ok(None) };
         let guard = self.domain.enter_protecting(top).ok_or(NoSlot)?;
-        Ok(self.pop_slowly(guard, top.as_ptr(), Past::Nothing, Permit::Nothing))
+        Ok(self.pop_slowly(guard, top, Past::Nothing, Permit::Nothing))
     }
 
     /// Whether there is no value, at the moment. (There is no `len`, see [`Stack`].) The answer orders nothing: see

@@ -29,6 +29,7 @@
 //! the topmost node are visible. The nodes further down are too: every change of the head is a
 //! read-modify-write, which continues the release sequence of the ones before it.
 
+use crate::layout::FAST_PATHS;
 use crate::sync::{
     self, AtomicPtr, DETACH, RECHECK, Relaxed, Release, UNLINK, UnsafeCell, alloc, const_fn, dealloc, publish_barrier,
 };
@@ -203,9 +204,12 @@ impl<T> Head<T> {
         NonNull::new(top).filter(|top| *top == node).ok_or(top)
     }
 
-    /// What is the top, for who is about to change it: so the line comes for writing at once.
+    /// What is the top, for who is about to change it: so the line comes for writing at once, where there are any.
     #[inline(always)]
     pub(crate) fn top_to_change(&self) -> *mut Node<T> {
+        if !FAST_PATHS {
+            return self.top();
+        }
         let nothing = ptr::null_mut();
         self.0.compare_exchange(nothing, nothing, Relaxed, Relaxed).unwrap_or_else(|top| top)
     }

@@ -14,7 +14,7 @@
 //! What the constants were chosen by is in `docs/tuning.md`.
 
 use super::sealed::Local;
-use crate::layout::Padded;
+use crate::layout::{FAST_PATHS, Padded};
 use crate::model::{self, limit};
 use crate::sync::{AtomicIsize, Relaxed, context_hash, initial};
 use core::mem;
@@ -149,6 +149,13 @@ impl Turns {
         }
         if self.left > 0 {
             return false;
+        }
+        if !FAST_PATHS {
+            // There are few contexts, and little memory to observe them with.
+            if again {
+                self.left = Away::EACH as u16;
+            }
+            return !again;
         }
         if again {
             self.contention = (self.contention + Self::AGAIN).min(Self::MOST);
