@@ -21,6 +21,7 @@ use crate::layout::{FAST_PATHS, slow_path};
 use crate::reclaim::{Domain, Guard, Permit, Reclaim};
 use crate::stack::GuardOf;
 use crate::treiber::{Node, NodePtr};
+use core::mem;
 use core::ptr::NonNull;
 
 pub(crate) use kept::Kept;
@@ -90,8 +91,8 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
             // SAFETY: as above.
             Some(kept) => unsafe { kept.push(&self.head, &mut *guard, node, top) },
         };
-        if let Err(top) = pushed {
-            return self.push_node(guard, node, Past::LostRace(top));
+        if pushed.is_err() {
+            return self.push_node(guard, node, Past::LostRace);
         }
         pushed_in::<T, R, B, O, G>(guard)
     }
@@ -162,13 +163,13 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
             &'a self,
             mut guard: G,
             node: NodePtr<T>,
-            past: Past<T>,
+            past: Past,
         ) -> O {
             let (mut attempt, mut lost) = past.unpack();
-            let mut top = lost.unwrap_or_else(|| self.head.top_to_change());
+            let mut top = if lost { self.head.top() } else { self.head.top_to_change() };
             loop {
                 // CHEAPER: one more try before the wait for the race that was lost only takes time.
-                if lost.take().is_none() {
+                if !mem::take(&mut lost) {
                     // SAFETY: the node is ours.
                     match unsafe { self.head.try_push(top, node, node) } {
                         Ok(()) => break,
@@ -228,13 +229,11 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
     #[inline(always)]
     pub(crate) fn pop_in<'a, G: Stay<GuardOf<'a, T, R, B>>>(&'a self, mut guard: G, top: NodePtr<T>) -> Option<T> {
         // SAFETY: the hazard is shown (contract 1).
-        match unsafe { self.head.try_pop(top) } {
-            Ok(node) => {
-                guard.release();
-                Some(popped::<T, R, B, _>(guard, node, false))
-            }
-            Err(other) => self.pop_slowly(guard, top, Past::LostRace(other), Permit::Allocator),
-        }
+        let Ok(node) = (unsafe { self.head.try_pop(top) }) else {
+            return self.pop_slowly(guard, top, Past::LostRace, Permit::Allocator);
+        };
+        guard.release();
+        Some(popped::<T, R, B, _>(guard, node, false))
     }
 
     slow_path! {
@@ -286,19 +285,20 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
             &'a self,
             mut guard: G,
             mut top: NodePtr<T>,
-            past: Past<T>,
+            past: Past,
             permit: Permit,
         ) -> Option<T> {
             let (mut attempt, mut lost) = past.unpack();
             let node = loop {
                 // CHEAPER: as in `push_node`.
-                let mut next = match lost.take() {
-                    Some(other) => other,
+                let mut next = if mem::take(&mut lost) {
+                    self.head.top()
+                } else {
                     // SAFETY: the hazard is shown (contract 1).
-                    None => match unsafe { self.head.try_pop(top) } {
+                    match unsafe { self.head.try_pop(top) } {
                         Ok(node) => break node,
                         Err(other) => other,
-                    },
+                    }
                 };
                 guard.counters().lost_races(1);
                 if permit == Permit::Allocator && !self.lost(&mut guard, &mut attempt) {
@@ -390,21 +390,22 @@ fn popped<'a, T: 'a, R: Reclaim + 'a, B: Backoff + 'a, G: Stay<GuardOf<'a, T, R,
 }
 
 /// What an operation has behind it when it comes to the general functions.
-pub(crate) enum Past<T> {
+#[derive(Clone, Copy)]
+pub(crate) enum Past {
     Nothing,
-    /// A lost race for the head, which has this top instead.
-    LostRace(*mut Node<T>),
+    /// A lost race for the head.
+    LostRace,
     /// An exchange in vain, and what the operation has waited.
     Exchange(Attempt),
 }
 
-impl<T> Past<T> {
-    /// What it has waited, and the top with which it has lost a race.
-    fn unpack(self) -> (Attempt, Option<*mut Node<T>>) {
+impl Past {
+    /// What it has waited, and whether it has lost a race that is not answered yet.
+    fn unpack(self) -> (Attempt, bool) {
         match self {
-            Self::Nothing => (Attempt::default(), None),
-            Self::LostRace(top) => (Attempt::default(), Some(top)),
-            Self::Exchange(attempt) => (attempt, None),
+            Self::Nothing => (Attempt::default(), false),
+            Self::LostRace => (Attempt::default(), true),
+            Self::Exchange(attempt) => (attempt, false),
         }
     }
 }

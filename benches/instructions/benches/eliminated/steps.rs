@@ -93,7 +93,7 @@ fn meet_each_way() {
     }
 }
 
-/// Whose slots remember no turns. With a batch for each of the three, and then some.
+/// With a batch for each of the three, and then some.
 fn new_stack() -> &'static Meeting {
     let stack = Box::leak(Box::new(Stack::custom()));
     stack.reserve(4 * Slots::<8>::BATCH).expect("memory");
@@ -118,14 +118,21 @@ fn meet(stack: &'static Meeting, first: Operation, second: Operation) -> (u64, u
     (take(FIRST), take(SECOND))
 }
 
-/// One value by each of the three. So each has spare nodes then, and none is near its next scan.
+/// One value by each of the three. So each has spare nodes then, and none is near its next scan. Before, the two that meet have so
+/// many pairs to themselves that they go away after the first race that they lose.
 fn prepare(subject: &Subject) {
-    subject.stack.push(0);
+    const PAIRS: usize = 16;
     // SAFETY: nobody else uses the handles at the moment.
-    unsafe {
-        (*subject.handle).push(0);
-        (*subject.intruder).push(0);
+    let (handle, intruder) = unsafe { (&mut *subject.handle, &mut *subject.intruder) };
+    for _ in 0..PAIRS {
+        subject.stack.push(0);
+        subject.stack.pop();
+        handle.push(0);
+        handle.pop();
     }
+    subject.stack.push(0);
+    handle.push(0);
+    intruder.push(0);
 }
 
 /// Performs an operation, whose race is lost, and counts its instructions.
