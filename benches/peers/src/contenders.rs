@@ -36,6 +36,7 @@ pub const DIRECT: &str = "Stack";
 pub const HANDLE: &str = "Handle";
 pub const NO_BACKOFF: &str = "Handle + NoBackoff";
 pub const FLOOR: &str = "floor";
+pub const EPOCH: &str = "crossbeam-epoch";
 pub const STD: &str = "std Mutex<Vec>";
 pub const PARKING_LOT: &str = "parking_lot Mutex<Vec>";
 
@@ -74,7 +75,7 @@ pub fn all() -> Vec<Entry> {
         generic!("Handle + Exponential", Ours, ours::Kept<T, Slots<8>, Exponential>),
         generic!(NO_BACKOFF, Ours, ours::Kept<T, Slots<8>, NoBackoff>),
         generic!("Handle + Haphazard", Ours, ours::Kept<T, Haphazard, Elimination<32>>),
-        generic!("crossbeam-epoch", Peer, treiber::Epoch<T>),
+        generic!(EPOCH, Peer, treiber::Epoch<T>),
         generic!("haphazard", Peer, treiber::Hazards<T>),
         generic!("seize", Peer, treiber::Seize<T>),
         generic!("sdd", Peer, ready::Sdd<T>),

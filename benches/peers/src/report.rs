@@ -1,6 +1,6 @@
 //! The tables, in Markdown.
 
-use crate::contenders::{self, DIRECT, HANDLE};
+use crate::contenders::{self, DIRECT, EPOCH, FLOOR, HANDLE, PARKING_LOT};
 use crate::results::{LOCKED, Results, Spread, TRANSFER, write as write_file};
 use crate::sample::PERCENTILES;
 use crate::targets::{self, Line, Verdict};
@@ -8,13 +8,14 @@ use crate::workload::{self, Kind, Workload};
 use std::fmt::Write;
 use std::path::Path;
 
-/// Writes `bench.md` (what was to be reached), `contenders.md`, `medians.md` (the same in short) and `counters.md`, and
-/// prints them.
+/// Writes `bench.md` (what was to be reached), `contenders.md`, `medians.md` (the same in short), `speed.md` (five of these) and
+/// `counters.md`, and prints them.
 pub fn write(results: &Results, folder: &Path) -> Result<(), String> {
     let tables = [
         ("bench.md", targets(results)),
         ("contenders.md", contenders(results)),
         ("medians.md", medians(results)),
+        ("speed.md", speed(results)),
         ("counters.md", counters(results)),
     ];
     for (name, text) in tables {
@@ -123,49 +124,63 @@ const fn column(head: &'static str, workload: &'static str, metric: &'static str
     Column { head, workload, metric, digits }
 }
 
-/// What the README shows, in two tables: how pairs do without a pause, their latency and fairness; and other workloads.
+/// How pairs do without a pause, and beside it their latency and fairness.
+const PAIRS: [Column; 9] = [
+    column("1 thread", "pairs-1", "ns", None),
+    column("2 threads", "pairs-2", "ns", None),
+    column("8 threads", "pairs-8", "ns", None),
+    column("32 threads", "pairs-32", "ns", None),
+    column("p99", "latency", "p99", Some(0)),
+    column("p99.9", "latency", "p99.9", Some(0)),
+    column("p99.99", "latency", "p99.99", Some(0)),
+    column("share of 2", "pairs-2", "share", Some(2)),
+    column("share of 8", "pairs-8", "share", Some(2)),
+];
+
+/// What these columns are, and where they come from.
+fn caption(results: &Results) -> String {
+    let machine =
+        results.description.lines().filter(|line| !line.starts_with("packages") && !line.starts_with("crates"));
+    format!(
+        "Medians, printed by `ci/bench` on {}.\n\nThreads that push and pop without a pause. First: nanoseconds of a pair, of all \
+         threads together. Percentiles: nanoseconds of one operation, with 2 threads, 1 pair of 16 timed. Share: what the slowest \
+         of 2 or 8 threads does, of what each would do if all did the same.\n\n",
+        machine.collect::<Vec<_>>().join("; ")
+    )
+}
+
+/// What the README shows: ours, a lock, the usual way to reclaim, and the list alone.
+fn speed(results: &Results) -> String {
+    let mut text = caption(results);
+    table_of_medians(&mut text, results, &PAIRS, |name| [DIRECT, HANDLE, PARKING_LOT, EPOCH, FLOOR].contains(&name));
+    text
+}
+
+/// What the guide to servers shows: all, and other workloads besides.
 fn medians(results: &Results) -> String {
-    const PAIRS: [Column; 9] = [
-        column("1 thread", "pairs-1", "ns", None),
-        column("2 threads", "pairs-2", "ns", None),
-        column("8 threads", "pairs-8", "ns", None),
-        column("32 threads", "pairs-32", "ns", None),
-        column("p99", "latency", "p99", Some(0)),
-        column("p99.9", "latency", "p99.9", Some(0)),
-        column("p99.99", "latency", "p99.99", Some(0)),
-        column("share of 2", "pairs-2", "share", Some(2)),
-        column("share of 8", "pairs-8", "share", Some(2)),
-    ];
     const OTHERS: [Column; 4] = [
         column("work of 50 ns", "own-work-50", "ns", None),
         column("work of 100 ns", "own-work-100", "ns", None),
         column("one pushes, one pops", "one-way", "ns", None),
         column("in bulk", "bulk-2", "ns", None),
     ];
-    let machine =
-        results.description.lines().filter(|line| !line.starts_with("packages") && !line.starts_with("crates"));
-    let mut text = format!(
-        "Medians, printed by `ci/bench` on {}.\n\nThreads that push and pop without a pause. First: nanoseconds of a pair, of all \
-         threads together. Percentiles: nanoseconds of one operation, with 2 threads, 1 pair of 16 timed. Share: what the slowest \
-         of 2 or 8 threads does, of what each would do if all did the same.\n\n",
-        machine.collect::<Vec<_>>().join("; ")
-    );
-    table_of_medians(&mut text, results, &PAIRS);
+    let mut text = caption(results);
+    table_of_medians(&mut text, results, &PAIRS, |_| true);
     text += "\nTwo threads at other work, in nanoseconds, of both together: of a pair, with so much work of their own between any two \
              operations; of a value, where one thread pushes and the other pops; of a value, where each does `push_all` of 64 \
              and `take_all`.\n\n";
-    table_of_medians(&mut text, results, &OTHERS);
+    table_of_medians(&mut text, results, &OTHERS, |_| true);
     text
 }
 
-fn table_of_medians(text: &mut String, results: &Results, columns: &[Column]) {
+fn table_of_medians(text: &mut String, results: &Results, columns: &[Column], shown: impl Fn(&str) -> bool) {
     table(text, columns.iter().map(|column| column.head.to_owned()), |name| {
         let cell = |column: &Column| {
             let median = results.spread(column.workload, name, column.metric)?.median;
             let digits = column.digits.unwrap_or(usize::from(median < 100.0));
             Some(format!("{median:.digits$}"))
         };
-        columns.iter().map(|column| cell(column).unwrap_or_default()).collect()
+        columns.iter().map(|column| cell(column).filter(|_| shown(name)).unwrap_or_default()).collect()
     });
 }
 
