@@ -2,7 +2,8 @@
 //!
 //! # Rules
 //!
-//! * **BULK-1**: No code of the user's runs while one of these calls has claimed a slot for itself.
+//! * **BULK-1**: No code of the user's runs while one of these calls has claimed a slot for itself, but the allocator's and steps of
+//!   waiting.
 //!   Checked by `in_iterator_while_values_hold_slots` in `tests/panics.rs`.
 //! * **BULK-2**: `push_all` holds no more nodes than the iterator has given or announced values, and a `TakeAll` holds those of
 //!   its values and of those that it has emptied, which are fewer than a batch.
