@@ -2,8 +2,8 @@
 //!
 //! # Rules
 //!
-//! * **BULK-1**: No code of the user's runs while one of these calls has claimed a slot for itself, but the allocator's and steps of
-//!   waiting.
+//! * **BULK-1**: No code of the user's runs while one of these calls has claimed a slot for itself, but the allocator's and steps
+//!   of waiting.
 //!   Checked by `in_iterator_while_values_hold_slots` in `tests/panics.rs`.
 //! * **BULK-2**: `push_all` holds no more nodes than the iterator has given or announced values, and a `TakeAll` holds those of
 //!   its values and of those that it has emptied, which are fewer than a batch.
@@ -85,7 +85,7 @@ impl<'a, T: 'a, R: Reclaim + 'a, B: Backoff + 'a, E: Enter<'a, T, R, B>> Pending
         self.count += 1;
     }
 
-    /// A node, if there is one; and others for `more` values, as far as a batch and the memory go.
+    /// Returns a node, if there is one, and gets others for `more` values, as far as a batch and the memory go.
     #[cold]
     fn get_nodes(&mut self, more: usize) -> Option<NodePtr<T>> {
         let empty = &mut self.empty;
@@ -151,7 +151,7 @@ fn push_all<'a, T: 'a, R: Reclaim + 'a, B: Backoff + 'a, E: Enter<'a, T, R, B>>(
     let mut pending = Pending { enter, first, last, count: 0, empty, stack };
     let mut values = values.into_iter();
     while let Some(value) = values.next() {
-        // CHEAPER: the hint of each value, where only that of some is looked at, takes time.
+        // CHEAPER: to ask the iterator how many are to come after each value takes time.
         let more = if pending.empty.is_empty() { values.size_hint().0 } else { 0 };
         pending.add(value, more);
     }
@@ -223,7 +223,7 @@ pub struct TakeAll<'a, T, R: Reclaim = Slots<8>, B: Backoff = Elimination<32>> {
     stack: &'a Stack<T, R, B>,
     /// The node whose value is next.
     first: *mut Node<T>,
-    /// The nodes above it that have no value any more, and how many they are. They are linked still.
+    /// The topmost of the nodes above `first`, which have no values any more and are still linked; and how many they are.
     emptied: *mut Node<T>,
     count: usize,
 }

@@ -64,10 +64,10 @@ pub(crate) type GuardOf<'a, T, R, B> = <DomainOf<T, R, B> as Domain<T, <B as Str
 ///     stack
 /// }
 /// ```
-// In this order, so that the hot words are at the shortest offsets: saves instructions on microcontrollers.
+// In this order the words that are used most are at the shortest offsets, which saves instructions on microcontrollers.
 #[repr(C)]
 pub struct Stack<T, R: Reclaim = Slots<8>, B: Backoff = Elimination<32>> {
-    // What every operation writes, on a line of its own.
+    // What every operation writes, on a cache line of its own.
     pub(crate) head: Padded<Head<T>>,
     pub(crate) domain: DomainOf<T, R, B>,
     pub(crate) exchangers: B::Shared<T>,
@@ -212,8 +212,8 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
     ///
     /// # Errors
     ///
-    /// [`NoSlot`] if all slots are claimed: each was, in four passes over them. So if at most `N` contexts of `Slots<N>`
-    /// are inside at once, others must have come and gone as often meanwhile; on one core never.
+    /// [`NoSlot`] if all slots are claimed: each was, in four passes over them, or fewer if `N` is at most 2. So if at most `N`
+    /// contexts of `Slots<N>` are inside at once, others must have come and gone, or changed their slots, as often meanwhile.
     pub fn try_pop(&self) -> Result<Option<T>, NoSlot> {
         let Some(top) = NonNull::new(self.head.top()) else { return Ok(None) };
         let guard = self.domain.enter_protecting(top).ok_or(NoSlot)?;
@@ -329,7 +329,7 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
         Some(unsafe { Node::take(node.0) })
     }
 
-    /// Drops the value on top where it is, when nobody else uses the stack. Whether there was one.
+    /// Drops the value on top where it is, when nobody else uses the stack. Returns whether there was one.
     pub(crate) fn drop_top(&mut self) -> bool {
         let Some(node) = self.unlink_mut() else { return false };
         // SAFETY: the node is ours and holds a value.
