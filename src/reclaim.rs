@@ -263,7 +263,6 @@ pub unsafe trait Guard<T, L>: Leave {
     /// Gives `action` what the back-off keeps in this slot.
     fn with_local<O>(&mut self, action: impl FnOnce(&mut L, &Counters) -> O) -> O;
 
-    /// The slot's counters.
     fn counters(&self) -> &Counters;
 
     /// One of so many places, each of which is shared by neighbouring slots, two at least.

@@ -145,7 +145,6 @@ impl<const W: usize, Relax: RelaxStrategy> sealed::Strategy for Elimination<W, R
     }
 }
 
-/// Waits for so many steps.
 fn relax_for<Relax: RelaxStrategy>(steps: u16) {
     for _ in 0..steps {
         relax::<Relax>();

@@ -127,7 +127,6 @@ impl<T> Exchanger<T> {
     }
 }
 
-/// The node of a word.
 fn untagged<T>(word: *mut Node<T>) -> Option<NodePtr<T>> {
     NonNull::new(word.map_addr(|address| address & !TAG))
 }

@@ -176,7 +176,6 @@ impl Turns {
         false
     }
 
-    /// How long the context still stays away from the list.
     #[inline(always)]
     pub(super) fn left(&self) -> u16 {
         self.left

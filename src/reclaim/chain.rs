@@ -62,7 +62,6 @@ impl<T> List<T> {
         Some(node)
     }
 
-    /// Takes everything out.
     pub(crate) fn take(&mut self) -> Self {
         mem::replace(self, initial!(Self))
     }
@@ -150,12 +149,10 @@ impl<T> Chain<T> {
         Some(node)
     }
 
-    /// Takes everything out.
     pub(crate) fn take(&mut self) -> Self {
         mem::replace(self, initial!(Self))
     }
 
-    /// The same nodes, uncounted.
     pub(crate) fn into_list(self) -> List<T> {
         self.list
     }
@@ -231,7 +228,6 @@ impl<T> Retired<T> {
         self.foreign.fill(left);
     }
 
-    /// Takes everything out.
     pub(crate) fn take(&mut self) -> Chain<T> {
         let taken = mem::replace(self, initial!(Self));
         let len = taken.len();

@@ -92,7 +92,6 @@ impl<T> Depot<T> {
         unsafe { List::from_raw(Node::link(first)) }
     }
 
-    /// Ends every reservation.
     pub(crate) fn unreserve(&self) {
         self.excess.fetch_add(self.reserved.swap(0, Relaxed), Relaxed);
     }

@@ -15,10 +15,9 @@
 //!                  a scan reads these               free, and no scan reads them
 //! ```
 //!
-//! They are numbered from 1, by age. `used` is the newest that may be in use, so a scan reads the `N` slots in place and those
-//! from `used` down, and a crowd that has come and gone costs nobody any time; what stays of it is the memory of its slots, and
-//! the nodes in them. Whoever claims a slot raises `used` to it, if need be, before it protects anything with it. Each scan, and
-//! each handle that ends, lowers it by the free slots at its end.
+//! They are numbered from 1, by age. `used` is the newest that may be in use, so a crowd that has come and gone costs nobody any
+//! time, but only the memory of its slots and of the nodes in them. Whoever claims a slot raises `used` to it, if need be, before
+//! it protects anything with it. Each scan, and each handle that ends, lowers `used` by the free slots at its end.
 //!
 //! Where code is short there is no crowd: `used` is the newest of all, and nothing lowers it.
 //!

@@ -1,16 +1,6 @@
 //! Engine `Slots<N>`: hazard pointers in claimed slots, and nodes that are used again.
 //!
-//! # The life of a node
-//!
-//! ```text
-//!   allocator <------------------------------+
-//!      |                     surplus         |
-//!      v                                     |
-//!    push --> list --> pop --> retired --> spare --> push
-//!               (or eliminated)     scan     ^ |
-//!                                            | v  whole batches
-//!                                           depot
-//! ```
+//! `docs/design.md` draws the life of a node: spare, pushed, popped, retired, and spare again after a scan of the hazards.
 //!
 //! # Rules
 //!
@@ -32,25 +22,21 @@
 //!
 //! # Whole chains
 //!
-//! A scan that finds no hazard, as nearly all do, moves all retired nodes on without a look at one of them: they become
-//! the spare ones, if there are none; else they are just enough for a batch of the depot. So a push that runs out of
-//! spare nodes first has its own retired ones scanned, if these are many; and where pushes and pops alternate, the same
-//! nodes go to and fro between the two lists, and the depot is left alone.
+//! A scan that finds no hazard, as nearly all do, moves all retired nodes on without a look at one of them: they become the spare
+//! ones, if there are none; else they are just enough for a batch of the depot. Where pushes and pops alternate, the same nodes
+//! go to and fro between the two lists, and the depot is left alone.
 //!
-//! To look at each of them takes long where two threads work at once: of nodes that the allocator has made side by side two share
-//! a cache line, and one of these has come to the other thread. So a scan that finds a hazard, and others' nodes among the
-//! retired ones, looks at as many as there are slots, and the next one at all, unless others' have come again.
+//! To look at each node takes long where two threads work at once, since neighbouring nodes share cache lines. So a scan that
+//! finds a hazard, and others' nodes among the retired ones, looks at as many as there are slots, and the next one at all, unless
+//! others' have come again.
 //!
-//! A handle that rests keeps the node that it pushed last, and so does one that was interrupted between a push and a pop: where
-//! threads outnumber the cores, nearly all. By NODES-4 the handles that run need not heed them.
+//! Where threads outnumber the cores, nearly all handles rest, and keep the node that they pushed last. By NODES-4 the handles
+//! that run need not heed them.
 //!
 //! # Bounds
 //!
 //! All limits are in nodes and depend on `N` alone. The retired list must be longer than the number of hazards, or a scan may
-//! find every node protected; four times `N` keeps the cost of a scan at a quarter of a load for each pop and still leaves small
-//! systems small.
-//!
-//! What all of this was chosen by is in tuning.md, "Scans and nodes".
+//! find every node protected. tuning.md, "Scans and nodes".
 
 mod inside;
 

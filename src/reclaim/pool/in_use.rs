@@ -29,12 +29,10 @@ impl<'a, T, P, const N: usize> InUse<'a, T, P, N> {
         self.newest.first().map_or_else(|| self.pool.used(), |newest| *newest)
     }
 
-    /// How many they are.
     pub(crate) fn count(self) -> usize {
         N + Pool::<T, P, N>::number(self.newest())
     }
 
-    /// The further ones.
     pub(super) fn further(self) -> impl Iterator<Item = Place<'a, T, P>> {
         let mut next = self.newest();
         iter::from_fn(move || {
@@ -59,14 +57,12 @@ impl<'a, T, P, const N: usize> InUse<'a, T, P, N> {
         self.further().find(|place| matches(place.slot))
     }
 
-    /// Whether some slot protects any node.
     pub(crate) fn protects_any(self) -> bool {
         let first = claimed::<T>().addr() + 1;
         // CHEAPER: after a yes the scan looks for each node's hazard in vain, which only takes time.
         self.find(0, first, usize::MAX - first).is_some()
     }
 
-    /// Whether some slot protects `node`.
     pub(crate) fn protects(self, node: NodePtr<T>) -> bool {
         self.find(0, node.as_ptr().addr(), FOUND).is_some()
     }

@@ -120,7 +120,6 @@ impl<T, P> Owner<'_, T, P> {
         PrivateRef { pointer: self.0.private.get_mut(), owner: PhantomData }
     }
 
-    /// The slot's counters.
     #[inline(always)]
     pub(crate) fn counters(&self) -> &Counters {
         &self.0.counters
