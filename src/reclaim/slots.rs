@@ -27,8 +27,8 @@
 //! go to and fro between the two lists, and the depot is left alone.
 //!
 //! To look at each node takes long where two threads work at once, since neighbouring nodes share cache lines. So a scan that
-//! finds a hazard, and others' nodes among the retired ones, looks at as many as there are slots, and the next one at all, unless
-//! others' have come again.
+//! finds a hazard, and others' nodes among the retired ones, ends when as many have become spare as there are slots; and the next
+//! one looks at all, unless others' have come again.
 //!
 //! Where threads outnumber the cores, nearly all handles rest, and keep the node that they pushed last. By NODES-4 the handles
 //! that run need not heed them.

@@ -181,8 +181,8 @@ fn filter<T, P, const N: usize>(slots: InUse<'_, T, P, N>, kept: bool) -> usize 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Extent {
     All,
-    /// As many as there are slots, if others' nodes have come since the last one, see "Whole chains" in [`slots`](super). So each
-    /// hazard is read for one of them at least.
+    /// If others' nodes have come since the last scan, until as many have become spare as there are slots. See "Whole chains" in
+    /// [`slots`](super).
     Part,
 }
 
