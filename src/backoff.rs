@@ -1,10 +1,13 @@
 //! The seam to the back-off: what an operation does after it lost the race for the head.
 //!
-//! # Contract
+//! # Rules
 //!
-//! [`sealed::Strategy::meet`] either fails, and the caller still owns the node of a push; or a concurrent operation of the other
-//! kind has taken it, or has given one with a value, which the caller owns. It returns after a bounded time, so in the end an
-//! operation is always back at the list and nobody starves.
+//! * **BACKOFF-1**: If [`sealed::Strategy::meet`] fails, the caller still owns the node of a push. Else a concurrent operation of
+//!   the other kind has taken it; or, for a pop, has given one with a value, which the caller owns.
+//!   Checked by `elimination` in `tests/loom/tests/loom.rs`.
+//! * **BACKOFF-2**: [`sealed::Strategy::meet`] returns after a bounded time, whatever others do. So in the end an operation is
+//!   always back at the list, and nobody starves in the exchangers.
+//!   Checked by `a_call_waits_no_longer_than_it_says` in `src/backoff/elimination.rs`.
 
 pub(crate) mod elimination;
 pub(crate) mod exchanger;
@@ -32,7 +35,7 @@ pub mod sealed {
 
     /// What a slot keeps for its back-off.
     pub trait Local: Initial {
-        /// So many of the nodes that the owner has popped are not counted by the slot any more.
+        /// The slot does not count so many of the nodes any more that its owner has popped.
         #[inline(always)]
         fn let_go(&mut self, _nodes: usize) {}
     }
@@ -48,11 +51,12 @@ pub mod sealed {
         /// Exchangers in which operations meet.
         const EXCHANGERS: usize;
 
-        /// After one more lost race: whether to try again at once. The slot counts so many nodes as `popped`.
+        /// Called after each lost race. Whether to try again at once. `popped`: how many popped nodes the slot counts.
         fn lost<T>(shared: &Self::Shared<T>, local: &mut Self::Local, attempt: &mut Attempt, popped: usize) -> bool;
 
-        /// After that, if not: stays away from the list, and looks for a partner meanwhile, if there is a visit that it can pay. The
-        /// slot and its neighbours begin at the exchanger `home`. `Ok` if there was one: for a pop, with the node of a push.
+        /// Called if [`Strategy::lost`] says no. Stays away from the list, and looks for a partner meanwhile, if there is a
+        /// `visit` to pay, from the exchanger `home` on, where the slot and its neighbours begin. `Ok` if there was a partner;
+        /// for a pop, with the node of a push.
         fn meet<T>(
             shared: &Self::Shared<T>,
             local: &mut Self::Local,
@@ -62,7 +66,7 @@ pub mod sealed {
             visit: Option<&Visit<T>>,
         ) -> Result<Option<NodePtr<T>>, Alone>;
 
-        /// Whether the slot's next push or pop shall begin with [`Strategy::meet`], as if it had lost a race already.
+        /// Whether the slot's next push or pop shall begin with [`Strategy::meet`], as if it had lost a race.
         fn exchanges_first(local: &Self::Local) -> bool;
 
         /// One step of waiting for somebody else.

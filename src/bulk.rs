@@ -1,9 +1,16 @@
 //! Many values at once: `push_all`, `take_all`, and the traits of collections.
 //!
-//! No code of the user's runs while a slot is claimed, and to claim one for each value would cost as much as to push or
-//! pop them one by one. So both calls get nodes out of a slot, or give them to one, [`BATCH`](Slots::BATCH) at a time,
-//! and keep them meanwhile. `push_all` keeps no more than the iterator has announced values, so a node that it holds has
-//! a value, or soon will; `TakeAll` keeps those that it has emptied, fewer than a batch.
+//! # Rules
+//!
+//! * **BULK-1**: No code of the user's runs while one of these calls has claimed a slot for itself, but the allocator's and steps
+//!   of waiting.
+//!   Checked by `in_iterator_while_values_hold_slots` in `tests/panics.rs`.
+//! * **BULK-2**: `push_all` holds no more nodes than the iterator has given or announced values, and a `TakeAll` holds those of
+//!   its values and of those that it has emptied, which are fewer than a batch.
+//!   Checked by `bound_while_pushing`, `bound_while_half_taken` in `tests/bulk.rs`.
+//!
+//! To claim a slot for each value would cost as much as to push or pop them one by one. So both calls get nodes out of a slot, or
+//! give them to one, [`BATCH`](Slots::BATCH) at a time, and keep them meanwhile.
 
 use crate::backoff::{Backoff, Elimination};
 use crate::error::{Outcome, PushErrorKind};
@@ -66,7 +73,7 @@ impl<'a, T: 'a, R: Reclaim + 'a, B: Backoff + 'a, E: Enter<'a, T, R, B>> Pending
         let Some(node) = self.empty.pop().or_else(|| self.get_nodes(more)) else {
             return Outcome::refused(PushErrorKind::OutOfMemory, Node::<T>::LAYOUT, value);
         };
-        // SAFETY: the node is ours and has no value. Linking the chain publishes it.
+        // SAFETY: GUARD-2: the node is ours and has no value.
         unsafe {
             Node::put(node, value);
             node.as_ref().set_below(self.first);
@@ -78,13 +85,13 @@ impl<'a, T: 'a, R: Reclaim + 'a, B: Backoff + 'a, E: Enter<'a, T, R, B>> Pending
         self.count += 1;
     }
 
-    /// A node, if there is one; and others for `more` values, as far as a batch and the memory go.
+    /// Returns a node, if there is one, and gets others for `more` values, as far as a batch and the memory go.
     #[cold]
     fn get_nodes(&mut self, more: usize) -> Option<NodePtr<T>> {
         let empty = &mut self.empty;
         let node = self.enter.enter(|guard| {
             let node = guard.node(Permit::Allocator)?;
-            // CHEAPER: to get them one by one takes longer.
+            // CHEAPER: to get the nodes one by one takes longer.
             if more >= R::BATCH {
                 *empty = guard.spares();
             }
@@ -117,7 +124,7 @@ impl<'a, T: 'a, R: Reclaim + 'a, B: Backoff + 'a, E: Enter<'a, T, R, B>> Pending
 impl<'a, T: 'a, R: Reclaim + 'a, B: Backoff + 'a, E: Enter<'a, T, R, B>> Drop for Pending<'a, T, R, B, E> {
     fn drop(&mut self) {
         while let Some(node) = NonNull::new(self.first) {
-            // SAFETY: the chain is ours and holds values; the node has none afterwards.
+            // SAFETY: the chain is ours and holds values. The node has none afterwards.
             let value = unsafe {
                 self.first = node.as_ref().below();
                 let value = Node::take(node);
@@ -144,7 +151,7 @@ fn push_all<'a, T: 'a, R: Reclaim + 'a, B: Backoff + 'a, E: Enter<'a, T, R, B>>(
     let mut pending = Pending { enter, first, last, count: 0, empty, stack };
     let mut values = values.into_iter();
     while let Some(value) = values.next() {
-        // CHEAPER: the hint of each value, where only that of some is looked at, takes time.
+        // CHEAPER: to ask the iterator how many are to come after each value takes time.
         let more = if pending.empty.is_empty() { values.size_hint().0 } else { 0 };
         pending.add(value, more);
     }
@@ -180,9 +187,10 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
     ///
     /// Values that the iterator is not asked for are dropped with it.
     ///
-    /// Allocates: never on [`Slots`]. Frees: the iterator may give surplus nodes back. Waits: the iterator needs a slot
-    /// after each [`BATCH`](Slots::BATCH) values, after the last one and when it is dropped, and waits for one as [`Stack::pop`]
-    /// does: where that may be for ever, call [`Stack::try_pop`] until there is nothing. Lock-free: yes, while a slot is free. From an interrupt handler: no.
+    /// Allocates: never on [`Slots`]. Frees: the iterator may give surplus nodes back. Waits: the iterator needs a slot after
+    /// each [`BATCH`](Slots::BATCH) values, after the last one and when it is dropped, and waits for one as [`Stack::pop`] does:
+    /// where that may be for ever, call [`Stack::try_pop`] until there is nothing. Lock-free: yes, while a slot is free. From an
+    /// interrupt handler: no.
     ///
     /// ```
     /// let stack: elimination_stack::Stack<_> = [1, 2, 3].into_iter().collect();
@@ -215,7 +223,7 @@ pub struct TakeAll<'a, T, R: Reclaim = Slots<8>, B: Backoff = Elimination<32>> {
     stack: &'a Stack<T, R, B>,
     /// The node whose value is next.
     first: *mut Node<T>,
-    /// The nodes above it that have no value any more, and how many they are. They are linked still.
+    /// The topmost of the nodes above `first`, which have no values any more and are still linked; and how many they are.
     emptied: *mut Node<T>,
     count: usize,
 }
@@ -232,10 +240,10 @@ impl<T, R: Reclaim, B: Backoff> TakeAll<'_, T, R, B> {
     ///
     /// This `node` is the first one, and has no value any more.
     unsafe fn pass(&mut self, node: NodePtr<T>) {
-        // SAFETY: the nodes are ours since they were detached.
+        // SAFETY: LIST-2: the nodes are ours since they were detached.
         self.first = unsafe { node.as_ref() }.below();
         self.count += 1;
-        // CHEAPER: to let each node go by itself takes time only.
+        // CHEAPER: to let each node go by itself only takes time.
         if self.count == R::BATCH || self.first.is_null() {
             self.retire(node);
         }
@@ -247,14 +255,14 @@ impl<T, R: Reclaim, B: Backoff> TakeAll<'_, T, R, B> {
 
         impl<T, R: Reclaim, B: Backoff> Drop for Emptied<'_, '_, T, R, B> {
             fn drop(&mut self) {
-                // SAFETY: made for the first node, whose value is dropped, even if that has panicked.
+                // SAFETY: this was made for the first node, whose value is gone, even if its `Drop` has panicked.
                 unsafe { self.0.pass(self.1) };
             }
         }
 
         let Some(node) = NonNull::new(self.first) else { return false };
         let emptied = Emptied(self, node);
-        // SAFETY: the nodes are ours since they were detached, and this one has a value.
+        // SAFETY: LIST-2: the nodes are ours since they were detached, and this one has a value.
         unsafe { Node::drop_value(node) };
         drop(emptied);
         true
@@ -270,7 +278,7 @@ impl<T, R: Reclaim, B: Backoff> TakeAll<'_, T, R, B> {
             }
         };
         guard.counters().pops(self.count);
-        // SAFETY: the nodes are ours since they were detached, came from this stack, and have no values.
+        // SAFETY: LIST-2: the nodes are ours since they were detached; they came from this stack, and have no values.
         unsafe {
             let rest = guard.retire_whole(Chain::from_linked(self.emptied, last, self.count));
             guard.retire_all(rest);
@@ -286,9 +294,9 @@ impl<T, R: Reclaim, B: Backoff> Iterator for TakeAll<'_, T, R, B> {
     #[inline]
     fn next(&mut self) -> Option<T> {
         let node = NonNull::new(self.first)?;
-        // SAFETY: the nodes are ours since they were detached, and this one has a value.
+        // SAFETY: LIST-2: the nodes are ours since they were detached, and this one has a value.
         let value = unsafe { Node::take(node) };
-        // SAFETY: it has none any more.
+        // SAFETY: the node has no value any more.
         unsafe { self.pass(node) };
         Some(value)
     }

@@ -17,8 +17,8 @@ use core::ptr::{self, NonNull};
 /// Its methods do what those of the stack do, without claiming a slot each time. It counts as a context that is
 /// inside all the time, see [`Slots`]. It can be sent to another thread, but not shared.
 ///
-/// Where others' operations fit in between its own, because there is other work in between, it does not wait after a race lost now
-/// and then.
+/// Where others' operations fit in between its own, because there is other work in between, it does not wait after a race lost
+/// now and then.
 ///
 /// It may keep the node of its last push from reuse until it pushes or pops another value, wherever the first one has gone.
 ///
@@ -43,12 +43,12 @@ use core::ptr::{self, NonNull};
 pub struct Handle<'a, T, R: Reclaim = Slots<8>, B: Backoff = Elimination<32>> {
     pub(crate) stack: &'a Stack<T, R, B>,
     pub(crate) guard: Own<GuardOf<'a, T, R, B>>,
-    /// Nothing where code is short.
+    /// None where code is short.
     kept: [Kept<T>; FAST_PATHS as usize],
 }
 
-// SAFETY: what the slot holds is used by its owner alone, and the handle takes the ownership along. A push or pop
-// in the other thread moves values between threads, which `T: Send` permits.
+// SAFETY: SLOT-2: what the slot holds is used by its owner alone, and the handle takes the ownership along. A push or pop in the
+// other thread moves values between threads, which `T: Send` permits.
 unsafe impl<T: Send, R: Reclaim, B: Backoff> Send for Handle<'_, T, R, B> {}
 
 impl<'a, T, R: Reclaim, B: Backoff> Handle<'a, T, R, B> {
@@ -112,7 +112,7 @@ impl<'a, T, R: Reclaim, B: Backoff> Handle<'a, T, R, B> {
     fn move_to_spare(&mut self) -> Option<NodePtr<T>> {
         let domain = &self.stack.domain;
         let homeless = Homeless;
-        // SAFETY: written anew below; until then nothing looks at it, for if anything unwinds, that ends the program.
+        // SAFETY: the field is written anew below. Until then nothing looks at it, since whatever unwinds ends the program.
         unsafe { ptr::read(&raw const self.guard) }.leave();
         let (guard, node) = match domain.enter_with_spare() {
             Some((guard, node)) => (guard, Some(node)),
@@ -124,7 +124,7 @@ impl<'a, T, R: Reclaim, B: Backoff> Handle<'a, T, R, B> {
                 }
             },
         };
-        // SAFETY: the field of a reference.
+        // SAFETY: a field of a mutable reference is valid for writes.
         unsafe { ptr::write(&raw mut self.guard, guard) };
         mem::forget(homeless);
         node
@@ -137,7 +137,7 @@ impl<'a, T, R: Reclaim, B: Backoff> Handle<'a, T, R, B> {
         if let Some(kept) = self.kept.first() {
             return self.stack.pop_kept(guard, kept);
         }
-        // Then there are only the general functions.
+        // Where code is short there are only the general functions.
         let top = NonNull::new(self.stack.head.top())?;
         guard.protect(top);
         self.stack.pop_slowly(guard, top, Past::Nothing, Permit::Allocator)
@@ -146,7 +146,7 @@ impl<'a, T, R: Reclaim, B: Backoff> Handle<'a, T, R, B> {
 
 impl<T, R: Reclaim, B: Backoff> Drop for Handle<'_, T, R, B> {
     fn drop(&mut self) {
-        // SAFETY: the handle ends, and with it the field, whose type does nothing then.
+        // SAFETY: the handle ends, and its field is not used any more: to drop an `Own` does nothing.
         self.stack.domain.end_stay(unsafe { ptr::read(&raw const self.guard) });
     }
 }
@@ -157,7 +157,7 @@ fn lent<'g, T, R: Reclaim, B: Backoff>(guard: &'g mut GuardOf<'_, T, R, B>) -> L
     Lent(<DomainOf<T, R, B> as Domain<T, B::Local>>::lend(guard))
 }
 
-/// Stands for a handle's slot while it has none. If it is dropped, something unwinds: then a panic more ends the program.
+/// Stands for a handle's slot while it has none. If it is dropped, something unwinds, and a second panic ends the program.
 struct Homeless;
 
 impl Drop for Homeless {

@@ -5,8 +5,8 @@
 //!
 //! A target does not say which of the two it is. Processors of 64 bits have such caches, and so have those of 32 bits that have
 //! atomics of 64: the application and real-time profiles of Arm, x86. All others that run one of the usual operating systems are
-//! taken to have them, too. What is left are microcontrollers (the M profile of Arm, riscv32, Xtensa, AVR, MSP430), whatever small
-//! system they run.
+//! taken to have them, too. What is left are microcontrollers (the M profile of Arm, riscv32, Xtensa, AVR, MSP430), whatever
+//! small system they run.
 
 use crate::sync::Initial;
 use core::ops::Deref;
@@ -35,8 +35,7 @@ macro_rules! if_cores_share_caches {
 
 if_cores_share_caches! {
     yes {
-        /// Whether the common case of an operation has code of its own, beside the general one: 20 instructions less for
-        /// 600 bytes more.
+        /// Whether the common case of an operation has code of its own, beside the general one. tuning.md, "Code paths".
         pub(crate) const FAST_PATHS: bool = true;
 
         /// Declares a function for what is not the common case: kept out of its caller, if that is to be a fast path.
@@ -50,7 +49,7 @@ if_cores_share_caches! {
             ($($type:tt)*) => { #[repr(C)] $($type)* };
         }
 
-        /// Keeps what different cores write on different cache lines. 64 and 128 bytes measured the same.
+        /// Keeps what different cores write on different cache lines. tuning.md, "Code paths".
         #[repr(align(64))]
         pub struct Padded<T>(pub T);
     }
@@ -68,7 +67,7 @@ if_cores_share_caches! {
             ($($type:tt)*) => { $($type)* };
         }
 
-        /// Costs no byte.
+        /// Nothing: there are no cache lines to keep apart.
         pub struct Padded<T>(pub T);
     }
 }

@@ -3,7 +3,9 @@
 #![doc = include_str!("../README.md")]
 #![cfg_attr(any(doc, doctest), doc = include_str!("../docs/guarantees.md"))]
 //
-// Two words in the comments of these sources say what is not obvious of a line, for who thinks of leaving it out or weakening it:
+// A name such as LIST-1 in the comments of these sources is that of a rule. docs/design.md lists them all, with the file that
+// argues for each, and what checks it. Two words say what is not obvious of a line, for who thinks of leaving it out or weakening
+// it:
 //
 //   CHEAPER:   without it the program is as right, but slower, larger, or waits longer. `ci/mutants` shows that: such changes
 //              pass the models, the suites, and a stress on many threads.

@@ -9,13 +9,13 @@ pub(crate) const fn limit<T: Copy>(real: T, model: T) -> T {
     if cfg!(elimination_stack_loom) { model } else { real }
 }
 
-/// Slots that are few: so models with `Slots<1>` check the short code, those with `Slots<2>` the other.
+/// So many slots are few. Models with `Slots<1>` check the short code, those with `Slots<2>` the other.
 pub(crate) const FEW: usize = 1;
-/// Retired nodes at which a slot scans: each pop does.
+/// Retired nodes at which a slot scans: with one, each pop does.
 pub(crate) const RETIRE_LIMIT: usize = 1;
 /// Retired nodes at which a slot without spare nodes scans rather than taking others'.
 pub(crate) const SCAN_LIMIT: usize = 1;
-/// Nodes that the depot keeps: two batches.
+/// Nodes that the depot keeps: two batches of one.
 pub(crate) const DEPOT_LIMIT: usize = 2;
 /// Slots of `Haphazard`.
 #[cfg(all(feature = "haphazard", target_has_atomic = "ptr"))]
@@ -25,17 +25,17 @@ pub(crate) const HAPHAZARD_SLOTS: usize = 2;
 pub(crate) const HAPHAZARD_SPARE: usize = 1;
 /// Steps of a wait or a pause: in one of them every other thread may do all that it has to do.
 pub(crate) const RELAXES: u16 = 1;
-/// How long who lost a race stays away from the list: one step, as above.
+/// Steps for which whoever lost a race stays away from the list: in one of them every other thread may do all that it has to do.
 pub(crate) const AWAY: i32 = 1;
 /// Steps of waiting of one call: as many as there are attempts, since without a step nobody else would run.
 pub(crate) const MOST_STEPS: u16 = u16::MAX;
-/// Nodes popped in a turn: with none, or with one, so both are tried.
+/// Nodes popped in a turn that is long: one, so models have both kinds of turns.
 pub(crate) const TURN: u16 = 1;
-/// Nodes between two lost races that are close to each other: none, so that the first one is waited for.
+/// Nodes popped in a run that does not show that there is no contention: none.
 pub(crate) const CLOSE: u16 = 0;
-/// How much speaks for taking turns: from the beginning enough, and always.
+/// How much speaks for taking turns: from the beginning and always enough, so each operation waits after its first lost race.
 pub(crate) const CONTENTION: u8 = 1;
-/// Attempts of who comes back, besides the first one: none, for each is as that one.
+/// How often whoever comes back tries again at once, besides the first time: never, since each attempt is like the first one.
 pub(crate) const INSISTS: u8 = 0;
 /// The width of the elimination array with which operations begin with an exchange, as after an elimination. Models that choose
 /// between two exchangers do, since an elimination before would take them too long.

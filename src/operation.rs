@@ -5,7 +5,7 @@
 //! The common case is a free home slot, a spare node, a race won, nothing to settle. It has code of its own
 //! ([`Stack::push_in`], [`Stack::pop_in`]) that calls nothing: whatever else is the case, it leaves as its last step to a
 //! function out of line, with the stay in the slot and what it has won so far. So it keeps nothing in memory for the
-//! return from a call, which was half of its instructions: on x86-64 a push took 32 instead of 50 then, a pop 38 instead of 76.
+//! return from a call. tuning.md, "Code paths".
 //!
 //! Where [`FAST_PATHS`] is not set, on microcontrollers, there are only the general functions, in line.
 
@@ -29,7 +29,7 @@ pub(crate) use source::{Parked, Source, parked};
 pub(crate) use stay::{Lent, Stay};
 
 impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
-    /// Pushes from within the slot that this context tries first; or from another one.
+    /// Pushes from within the slot that this context tries first, or from another one.
     #[inline(always)]
     pub(crate) fn push_anywhere<O: Outcome<T>>(&self, value: impl Source<T>) -> O {
         if FAST_PATHS {
@@ -49,8 +49,7 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
         }
     }
 
-    /// Pushes from within a slot. All that is not the common case goes to functions of its own, as the last step: so
-    /// this one keeps nothing in memory for their return. A handle keeps what it pushes.
+    /// Pushes from within a slot; see "Two paths". A handle keeps what it pushes.
     #[inline(always)]
     pub(crate) fn push_in<'a, G: Stay<GuardOf<'a, T, R, B>>, O: Outcome<T>>(
         &'a self,
@@ -66,7 +65,7 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
         self.push_slowly(guard, value, kept)
     }
 
-    /// Pushes with a node that is ours and has no value.
+    /// Pushes with a node (GUARD-2).
     #[inline(always)]
     fn push_with<'a, G: Stay<GuardOf<'a, T, R, B>>, O: Outcome<T>>(
         &'a self,
@@ -75,7 +74,7 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
         value: impl Source<T>,
         kept: Option<&mut Kept<T>>,
     ) -> O {
-        // SAFETY: the node is ours and has no value.
+        // SAFETY: GUARD-2: the node is ours and has no value.
         unsafe { value.put(node) };
         if exchanges_first::<T, R, B>(&mut guard) {
             return self.push_exchanging(guard, node);
@@ -88,7 +87,7 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
         let pushed = match kept {
             // SAFETY: the node is ours.
             None => unsafe { self.head.try_push(top, node, node) },
-            // SAFETY: as above.
+            // SAFETY: the node is ours.
             Some(kept) => unsafe { kept.push(&self.head, &mut *guard, node, top) },
         };
         if pushed.is_err() {
@@ -98,7 +97,7 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
     }
 
     slow_path! {
-        /// Pushes from within a slot, with or without a spare node.
+        /// Pushes from within a slot, whether or not that has a spare node.
         fn push_slowly<'a, G: Stay<GuardOf<'a, T, R, B>>, O: Outcome<T>>(
             &'a self,
             mut guard: G,
@@ -106,8 +105,8 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
             kept: Option<&mut Kept<T>>,
         ) -> O {
             let Some(node) = guard.node(Permit::Allocator) else {
-                // UNTESTED: before the value is dropped, as it is if no memory is a panic, which without `std` it may be. Where the
-                // suites run, the process ends.
+                // UNTESTED: leaves the slot before the value may be dropped, which happens if no memory is a panic, as it may be
+                // without `std`. Where the suites run, no memory ends the process.
                 guard.end();
                 return O::refused(PushErrorKind::OutOfMemory, Node::<T>::LAYOUT, value);
             };
@@ -130,14 +129,14 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
         }
     }
 
-    /// After one more lost race: whether to try again at once.
+    /// Called after each lost race. Whether to try again at once.
     #[inline(always)]
     fn lost<'a>(&'a self, guard: &mut GuardOf<'a, T, R, B>, attempt: &mut Attempt) -> bool {
         let popped = guard.retired();
         guard.with_local(|local, _| B::lost(&self.exchangers, local, attempt, popped))
     }
 
-    /// Backs off. `true` if a pop has taken the node, which is ours and has a value.
+    /// Backs off with the node of a push, which is ours and has a value. `true` if a pop has taken it (BACKOFF-1).
     #[inline(always)]
     fn exchange_push<'a>(&'a self, guard: &mut GuardOf<'a, T, R, B>, attempt: &mut Attempt, node: NodePtr<T>) -> bool {
         // SAFETY: the node is ours and has a value.
@@ -168,7 +167,7 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
             let (mut attempt, mut lost) = past.unpack();
             let mut top = if lost { self.head.top() } else { self.head.top_to_change() };
             loop {
-                // CHEAPER: one more try before the wait for the race that was lost only takes time.
+                // CHEAPER: one more try before the wait for a race that was lost only takes time.
                 if !mem::take(&mut lost) {
                     // SAFETY: the node is ours.
                     match unsafe { self.head.try_push(top, node, node) } {
@@ -192,7 +191,7 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
         node: NodePtr<T>,
         value: impl Source<T>,
     ) {
-        // SAFETY: the node is ours and has no value.
+        // SAFETY: GUARD-2: the node is ours and has no value.
         unsafe { value.put(node) };
         // SAFETY: the node is ours.
         while unsafe { self.head.try_push(self.head.top(), node, node) }.is_err() {
@@ -225,10 +224,10 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
         guard.give_back();
     }
 
-    /// Pops from within a slot, whose hazard is `top`; see [`Stack::push_in`].
+    /// Pops from within a slot, whose hazard is `top`; see "Two paths".
     #[inline(always)]
     pub(crate) fn pop_in<'a, G: Stay<GuardOf<'a, T, R, B>>>(&'a self, mut guard: G, top: NodePtr<T>) -> Option<T> {
-        // SAFETY: the hazard is shown (contract 1).
+        // SAFETY: the guard has published the hazard.
         let Ok(node) = (unsafe { self.head.try_pop(top) }) else {
             return self.pop_slowly(guard, top, Past::LostRace, Permit::Allocator);
         };
@@ -237,15 +236,15 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
     }
 
     slow_path! {
-        /// Pops through an exchange; or else from the list. Until then it leaves alone
-        /// what others look at, the head and the slot's hazard, so it takes no cache line from who works on the list.
+        /// Pops through an exchange, or else from the list. Until then it leaves alone what others look at, the head and the
+        /// slot's hazard, so it takes no cache line from whoever works on the list.
         pub(crate) fn pop_exchanging<'a, G: Stay<GuardOf<'a, T, R, B>>>(
             &'a self,
             mut guard: G,
         ) -> Option<T> {
             let mut attempt = Attempt::default();
             if let Some(node) = self.exchange_pop(&mut guard, &mut attempt) {
-                // What is kept stays.
+                // The hazard stays, so what a handle keeps stays kept.
                 return Some(finish_pop::<T, R, B, G>(guard, node, false, Permit::Allocator));
             }
             let Some(top) = NonNull::new(self.head.top_to_change()) else {
@@ -258,7 +257,7 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
         }
     }
 
-    /// Backs off. A node that is ours and has a value, if a push has given one.
+    /// Backs off. Returns a node that is ours and has a value, if a push has given one (BACKOFF-1).
     #[inline(always)]
     fn exchange_pop<'a>(&'a self, guard: &mut GuardOf<'a, T, R, B>, attempt: &mut Attempt) -> Option<NodePtr<T>> {
         let node = self.meet(guard, attempt, Some(&Visit::pop())).ok()??;
@@ -290,11 +289,11 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
         ) -> Option<T> {
             let (mut attempt, mut lost) = past.unpack();
             let node = loop {
-                // CHEAPER: as in `push_node`.
+                // CHEAPER: one more try before the wait for a race that was lost only takes time.
                 let mut next = if mem::take(&mut lost) {
                     self.head.top()
                 } else {
-                    // SAFETY: the hazard is shown (contract 1).
+                    // SAFETY: the guard has published the hazard.
                     match unsafe { self.head.try_pop(top) } {
                         Ok(node) => break node,
                         Err(other) => other,
@@ -303,8 +302,8 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
                 guard.counters().lost_races(1);
                 if permit == Permit::Allocator && !self.lost(&mut guard, &mut attempt) {
                     if FAST_PATHS {
-                        // Who waits needs no node, and others' scans are quick if nobody protects any. Pairs through `Handle`
-                        // with 2, 8 and 32 threads on 2 cores take 8.0, 10.0 and 12.8 ns, without this 9.2, 10.6 and 15.2.
+                        // Whoever waits needs no node, and others' scans are quick if nobody protects any. tuning.md, "Scans and
+                        // nodes".
                         // CHEAPER: left as it is, the hazard costs time, but no more nodes than the bound says.
                         guard.unprotect();
                     }
@@ -337,8 +336,8 @@ slow_path! {
 }
 
 slow_path! {
-    /// The end of a pop that has won `node`, from the list or from one of its pushes, and needs its hazard no more; it may have been
-    /// `kept` (contract 5).
+    /// The end of a pop that has won `node`, from the list or from a push that it has met, and needs its hazard no more. The node
+    /// may have been `kept` (GUARD-5).
     fn finish_pop<'a, T: 'a, R: Reclaim + 'a, B: Backoff + 'a, G: Stay<GuardOf<'a, T, R, B>>>(
         mut guard: G,
         node: NodePtr<T>,
@@ -373,7 +372,7 @@ fn pushed_in<'a, T: 'a, R: Reclaim + 'a, B: Backoff + 'a, O: Outcome<T>, G: Stay
     O::pushed()
 }
 
-/// The end of a pop that has won `node` from the list, and protects nothing any more; it may have been `kept` (contract 5).
+/// The end of a pop that has won `node` from the list, and needs its hazard no more. The node may have been `kept` (GUARD-5).
 #[inline(always)]
 fn popped<'a, T: 'a, R: Reclaim + 'a, B: Backoff + 'a, G: Stay<GuardOf<'a, T, R, B>>>(
     mut guard: G,
@@ -383,24 +382,24 @@ fn popped<'a, T: 'a, R: Reclaim + 'a, B: Backoff + 'a, G: Stay<GuardOf<'a, T, R,
     if guard.is_due() {
         return finish_pop::<T, R, B, G>(guard, node, kept, Permit::Allocator);
     }
-    // SAFETY: the node is ours, from this list; nothing is due.
+    // SAFETY: the node is ours, from this list, and nothing is due.
     let value = unsafe { take_value(&mut *guard, node, kept) };
     guard.end();
     value
 }
 
-/// What an operation has behind it when it comes to the general functions.
+/// What an operation has done before it comes to the general functions.
 #[derive(Clone, Copy)]
 pub(crate) enum Past {
     Nothing,
-    /// A lost race for the head.
+    /// It has lost a race for the head, and not waited yet.
     LostRace,
-    /// An exchange in vain, and what the operation has waited.
+    /// It has met nobody in an exchange, and waited.
     Exchange(Attempt),
 }
 
 impl Past {
-    /// What it has waited, and whether it has lost a race that is not answered yet.
+    /// What it has waited, and whether it has lost a race for which it has not waited yet.
     fn unpack(self) -> (Attempt, bool) {
         match self {
             Self::Nothing => (Attempt::default(), false),
@@ -421,8 +420,8 @@ pub(crate) fn exchanges_first<'a, T: 'a, R: Reclaim + 'a, B: Backoff + 'a>(guard
 ///
 /// # Safety
 ///
-/// The caller owns the node, which holds a value and came from the guard's domain; then settles, if need be. If the node was
-/// `kept`, then by the guard (contract 5), until now.
+/// The caller owns the node, which holds a value and came from the guard's domain. If it was `kept`, the guard has pushed it and
+/// kept it until the caller popped it (GUARD-5). [`Guard::settle`] has to follow, if something is due.
 #[inline(always)]
 pub(crate) unsafe fn take_value<T, L>(guard: &mut impl Guard<T, L>, node: NodePtr<T>, kept: bool) -> T {
     // SAFETY: the caller's contract.

@@ -1,21 +1,27 @@
 //! The seam to the engines: what the stack's loop needs of one, to get nodes, protect them and let them go.
 //!
-//! # Contracts
+//! # Rules
 //!
 //! A [`Guard`] is the ownership of a slot by one context. With `node` any node of the stack:
 //!
-//! 1. After [`Guard::protect`] (or [`Domain::enter_protecting`]) with `node`, if [`Head::confirm`] then says
-//!    that it is the top, `node` stays allocated, and does not become the top again once it was unlinked, until
-//!    the guard protects something else, unprotects it or ends. The barrier between the two is in `confirm`.
-//! 2. [`Guard::node`] gives a node without a value, which the caller owns. Nobody writes it any more; a slower
-//!    context may still read its `next`.
-//! 3. [`Guard::retire`] takes a node without a value that the caller owns, whether it was reachable from a head
-//!    or not.
-//! 4. No method runs code of the user's (the allocator apart), and none unwinds.
-//! 5. After [`Guard::keep`] with `node`, which the caller then pushes, it is protected as by 1 for as long as
-//!    [`Guard::kept`] says so. No barrier is needed, and no second look at the head: whoever unlinks the node has seen
-//!    it linked, and with it the hazard, which was shown before. So while the hazard is there, the node is the top only
-//!    as what was pushed then.
+//! * **GUARD-1**: After [`Guard::protect`] (or [`Domain::enter_protecting`]) with `node`, if [`Head::confirm`] then says that it
+//!   is the top, `node` stays allocated, and does not become the top of that list again once it was unlinked, until the guard
+//!   protects something else, unprotects it or ends. The barrier between the two steps is in `confirm`.
+//!   Checked by `pop_against_reuse_of_the_node`, `handle_against_reuse_of_the_node` in `tests/loom/tests/loom.rs`,
+//!   `pop_against_reuse_of_the_node` in `tests/loom/tests/loom_haphazard.rs`.
+//! * **GUARD-2**: What [`Guard::node`], [`Guard::spare`], [`Guard::spares`] and [`Guard::refill`] give are nodes without a value,
+//!   which the caller owns and may push. Nobody else writes them any more; a slower context may still read their links.
+//!   Checked by `depot_take_against_take` in `tests/loom/tests/loom.rs`.
+//! * **GUARD-3**: [`Guard::retire`] takes a node of this domain, without a value, that the caller owns, whether it was ever
+//!   reachable from a head or not, and whether others still protect it or not.
+//!   Checked by `elimination`, `take_all_and_push_against_pop` in `tests/loom/tests/loom.rs`.
+//! * **GUARD-4**: No method runs code of the user's but the allocator's, and none unwinds. What [`Guard::with_local`] is given
+//!   runs steps of waiting at most, and a panic in one of these ends the program.
+//!   Checked by `in_iterator_while_values_hold_slots` in `tests/panics.rs`, `a_panic_while_waiting_aborts` in `tests/faults.rs`.
+//! * **GUARD-5**: After [`Guard::keep`] with `node`, which the caller then pushes, it is protected as by GUARD-1 for as long as
+//!   [`Guard::kept`] returns it, without a barrier and without a second look at the head (BARRIER-2). So meanwhile the node is
+//!   the top only as what was pushed then.
+//!   Checked by `handle_against_reuse_of_what_it_pushed` in `tests/loom/tests/loom.rs`.
 //!
 //! [`Head::confirm`]: crate::treiber::Head::confirm
 
@@ -83,7 +89,7 @@ pub trait Leave {
     unsafe fn leave(self);
 }
 
-/// What its owner has claimed itself, as opposed to what is lent: so it may leave, once. Dropping it loses the slot.
+/// What its owner has claimed itself, as opposed to what is lent; so it may leave, once. Dropping it loses the slot.
 #[must_use = "dropping it loses the slot"]
 pub struct Own<O>(O);
 
@@ -104,7 +110,7 @@ impl<O: Leave> Own<O> {
 
     #[inline(always)]
     pub(crate) fn leave(self) {
-        // SAFETY: `new` says who claimed it, and what was lent has borrowed this.
+        // SAFETY: the slot was claimed for this, as `new` demands, and what was lent borrows this, so it is not used any more.
         unsafe { self.0.leave() }
     }
 }
@@ -129,7 +135,7 @@ impl<O> DerefMut for Own<O> {
 ///
 /// # Safety
 ///
-/// The implementation keeps the contracts of the module.
+/// The implementation keeps the rules GUARD-1 to GUARD-5 of the module.
 pub unsafe trait Domain<T, L>: Initial {
     /// What a further slot needs of the allocator.
     const SLOT_LAYOUT: Layout;
@@ -141,13 +147,13 @@ pub unsafe trait Domain<T, L>: Initial {
     /// Claims the slot that this context tries first, if it is free: the fast path of [`Domain::enter`].
     fn enter_home(&self) -> Option<Own<Self::Guard<'_>>>;
 
-    /// The same, and protects `node` with it (1): the fast path of [`Domain::enter_protecting`].
+    /// The same, and protects `node` with it (GUARD-1): the fast path of [`Domain::enter_protecting`].
     fn enter_home_protecting(&self, node: NodePtr<T>) -> Option<Own<Self::Guard<'_>>>;
 
     /// Claims a slot. If none is free, adds one if that is permitted and there is memory.
     fn enter(&self, permit: Permit) -> Option<Own<Self::Guard<'_>>>;
 
-    /// Claims a free slot and protects `node` with it (1). Never adds a slot.
+    /// Claims a free slot and protects `node` with it (GUARD-1). Never adds a slot.
     fn enter_protecting(&self, node: NodePtr<T>) -> Option<Own<Self::Guard<'_>>>;
 
     /// Claims a slot for long: sees to it that those who stay leave one to the others, if there is memory.
@@ -157,14 +163,16 @@ pub unsafe trait Domain<T, L>: Initial {
     /// not be the same one any more.
     fn end_stay(&self, guard: Own<Self::Guard<'_>>);
 
-    /// The same slot, for one operation.
+    /// The slot of a guard, for one operation.
     fn lend<'g>(guard: &'g mut Self::Guard<'_>) -> Self::Guard<'g>;
 
     /// Claims some slot that has a spare node, and takes the node. Neither allocates nor frees.
     fn enter_with_spare(&self) -> Option<(Own<Self::Guard<'_>>, NodePtr<T>)>;
 
+    /// See [`Stack::reserve`](crate::Stack::reserve).
     fn reserve(&self, nodes: usize) -> Result<(), OutOfMemory>;
 
+    /// See [`Stack::reclaim`](crate::Stack::reclaim).
     fn reclaim(&self) -> usize;
 
     #[cfg(feature = "stats")]
@@ -175,41 +183,42 @@ pub unsafe trait Domain<T, L>: Initial {
 ///
 /// # Safety
 ///
-/// The implementation keeps the contracts of the module.
+/// The implementation keeps the rules GUARD-1 to GUARD-5 of the module.
 pub unsafe trait Guard<T, L>: Leave {
-    /// A node for a push (2): a spare one of the slot.
+    /// A node for a push (GUARD-2): a spare one of the slot.
     fn spare(&mut self) -> Option<NodePtr<T>>;
 
-    /// Nodes for pushes (2): all spare ones of the slot, at most [`Engine::BATCH`](sealed::Engine::BATCH).
+    /// Nodes for pushes (GUARD-2): all spare ones of the slot, at most [`Engine::BATCH`](sealed::Engine::BATCH).
     fn spares(&mut self) -> List<T>;
 
-    /// A node for a push (2), for a slot without a spare one: of the depot, or, if permitted, from the allocator.
+    /// A node for a push (GUARD-2), for a slot without a spare one: of the depot, or, if permitted, from the allocator.
     fn refill(&mut self, permit: Permit) -> Option<NodePtr<T>>;
 
-    /// A node for a push (2), from wherever there is one.
+    /// A node for a push (GUARD-2), from wherever there is one.
     fn node(&mut self, permit: Permit) -> Option<NodePtr<T>> {
         self.spare().or_else(|| self.refill(permit))
     }
 
-    /// Protects `node` (1) instead of what was protected before.
+    /// Protects `node` (GUARD-1) instead of what was protected before.
     fn protect(&mut self, node: NodePtr<T>);
 
-    /// Protects `node`, which the caller owns and pushes next (5), instead of what was protected before; unless the engine keeps none.
+    /// Protects `node`, which the caller owns and pushes next (GUARD-5), instead of what was protected before; unless the engine
+    /// keeps none.
     fn keep(&mut self, node: NodePtr<T>);
 
-    /// The node that is protected by 5, if there is one; for a guard that does not protect another one instead.
+    /// The node that is kept (GUARD-5), if there is one; for a guard that does not protect another one instead.
     fn kept(&self) -> Option<NodePtr<T>>;
 
     /// Protects nothing any more; for a guard that stays.
     fn unprotect(&mut self);
 
-    /// Lets a node go (3). Does not call the allocator on `Slots`. [`Guard::settle`] has to follow, unless
+    /// Lets a node go (GUARD-3). Does not call the allocator on `Slots`. [`Guard::settle`] has to follow, unless
     /// [`Guard::is_due`] has said before that it need not.
     ///
     /// # Safety
     ///
     /// The caller owns the node, it came from this domain, holds no value, and is not used afterwards. If it was `kept`, this
-    /// guard has pushed it after it got it (2), and kept it (5) until it popped it.
+    /// guard got it (GUARD-2), pushed it, and kept it until it popped it (GUARD-5).
     unsafe fn retire(&mut self, node: NodePtr<T>, kept: bool);
 
     /// Lets go what can be of a chain, all at once, and returns the others.
@@ -228,14 +237,15 @@ pub unsafe trait Guard<T, L>: Leave {
     /// As [`Guard::retire`], of each node.
     unsafe fn retire_all(&mut self, mut nodes: List<T>) {
         while let Some(node) = nodes.pop() {
-            // SAFETY: the caller's contract.
+            // SAFETY: the caller's contract, of each node.
             unsafe { self.retire(node, false) };
             self.settle(Permit::Nothing);
         }
         self.give_back();
     }
 
-    /// How many nodes the slot has retired and not let go yet; what it lets go it tells the back-off's [`Local`](crate::backoff::sealed::Local).
+    /// How many nodes the slot has retired and not let go yet. How many it lets go it tells the back-off's
+    /// [`Local`](crate::backoff::sealed::Local).
     fn retired(&mut self) -> usize;
 
     /// Whether there will be something to settle once one more node is retired.
@@ -253,9 +263,8 @@ pub unsafe trait Guard<T, L>: Leave {
     /// Gives `action` what the back-off keeps in this slot.
     fn with_local<O>(&mut self, action: impl FnOnce(&mut L, &Counters) -> O) -> O;
 
-    /// The slot's counters.
     fn counters(&self) -> &Counters;
 
-    /// The slot's place among so many that are shared out evenly: neighbours have the same one, two slots at least.
+    /// One of so many places, each of which is shared by neighbouring slots, two at least.
     fn neighbourhood(&self, places: usize) -> usize;
 }

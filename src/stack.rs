@@ -64,19 +64,19 @@ pub(crate) type GuardOf<'a, T, R, B> = <DomainOf<T, R, B> as Domain<T, <B as Str
 ///     stack
 /// }
 /// ```
-// In this order, so that the hot words are at the shortest offsets: saves instructions on microcontrollers.
+// In this order the words that are used most are at the shortest offsets, which saves instructions on microcontrollers.
 #[repr(C)]
 pub struct Stack<T, R: Reclaim = Slots<8>, B: Backoff = Elimination<32>> {
-    // What every operation writes, on a line of its own.
+    // What every operation writes, on a cache line of its own.
     pub(crate) head: Padded<Head<T>>,
     pub(crate) domain: DomainOf<T, R, B>,
     pub(crate) exchangers: B::Shared<T>,
 }
 
-// SAFETY: a stack hands values from one thread to another, which `T: Send` permits, and never a reference to
-// one. All else that is shared is atomic, or owned by one context at a time through its slot.
+// SAFETY: a stack hands values from one thread to another, which `T: Send` permits, and never a reference to one. All else that
+// is shared is atomic, or owned by one context at a time (LIST-2, SLOT-2, EXCHANGE-2).
 unsafe impl<T: Send, R: Reclaim, B: Backoff> Send for Stack<T, R, B> {}
-// SAFETY: as above.
+// SAFETY: what is said for `Send` is said of shared stacks.
 unsafe impl<T: Send, R: Reclaim, B: Backoff> Sync for Stack<T, R, B> {}
 
 // A panic in the user's code never meets a half-done operation.
@@ -122,7 +122,7 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
     /// The most nodes that each further slot beyond `N` holds back.
     pub const SLOT_NODES: usize = R::SLOT_NODES;
 
-    /// What there is no memory for where there is no slot.
+    /// What a further slot needs of the allocator, for who has to say that there is no memory.
     pub(crate) const SLOT_LAYOUT: Layout = DomainOf::<T, R, B>::SLOT_LAYOUT;
 
     const_fn! {
@@ -212,8 +212,8 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
     ///
     /// # Errors
     ///
-    /// [`NoSlot`] if all slots are claimed: each was, in four passes over them. So if at most `N` contexts of `Slots<N>`
-    /// are inside at once, others must have come and gone as often meanwhile; on one core never.
+    /// [`NoSlot`] if all slots are claimed: each was, in four passes over them, or fewer if `N` is at most 2. So if at most `N`
+    /// contexts of `Slots<N>` are inside at once, others must have come and gone, or changed their slots, as often meanwhile.
     pub fn try_pop(&self) -> Result<Option<T>, NoSlot> {
         let Some(top) = NonNull::new(self.head.top()) else { return Ok(None) };
         let guard = self.domain.enter_protecting(top).ok_or(NoSlot)?;
@@ -228,8 +228,8 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
         self.head.top().is_null()
     }
 
-    /// A handle: keeps a slot claimed, so that its operations need not claim one. The fast path of a worker. There may be any number,
-    /// but each makes scans longer while it lives: they look at every slot up to the newest in use.
+    /// A handle: keeps a slot claimed, so that its operations need not claim one. The fast path of a worker. There may be any
+    /// number, but each makes scans longer while it lives: they look at every slot up to the newest in use.
     ///
     /// Allocates: when no slot is free, or handles would leave none to others. Waits: never. Lock-free: as the allocator.
     /// From an interrupt handler: no.
@@ -256,9 +256,9 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
 
     /// Makes `nodes` spare nodes ahead of time, and keeps so many more in circulation instead of giving them back.
     ///
-    /// After `reserve(n)`, a system whose values never exceed `n - Stack::IDLE_NODES` never allocates again (nor frees,
-    /// if there was nothing in the stack before), and its [`push_spare`](Stack::push_spare) never refuses; on [`Slots<N>`](Slots), with at most `N`
-    /// contexts inside at once. Reservations add up; [`Stack::reclaim`] ends them.
+    /// After `reserve(n)`, a system whose values never exceed `n - Stack::IDLE_NODES` never allocates again (nor frees, if there
+    /// was nothing in the stack before), and its [`push_spare`](Stack::push_spare) never refuses; on [`Slots<N>`](Slots), with at
+    /// most `N` contexts inside at once. Reservations add up; [`Stack::reclaim`] ends them.
     ///
     /// Allocates: yes, `nodes` nodes. Waits: never. Lock-free: as the allocator. From an interrupt handler: no.
     ///
@@ -310,7 +310,7 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
             return Ok(());
         }
         // Leaves the slot first, so that this context never has two.
-        // UNTESTED: with two, others who come at that moment have one less, and may find none.
+        // UNTESTED: with two slots, it would leave one less to others who come at that moment, and may find none then.
         guard.leave();
         match self.domain.enter_with_spare() {
             Some((guard, node)) => {
@@ -329,7 +329,7 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
         Some(unsafe { Node::take(node.0) })
     }
 
-    /// Drops the value on top where it is, when nobody else uses the stack. Whether there was one.
+    /// Drops the value on top where it is, when nobody else uses the stack. Returns whether there was one.
     pub(crate) fn drop_top(&mut self) -> bool {
         let Some(node) = self.unlink_mut() else { return false };
         // SAFETY: the node is ours and holds a value.
@@ -339,7 +339,7 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
 
     fn unlink_mut(&mut self) -> Option<Unlinked<T>> {
         let node = NonNull::new(self.head.top())?;
-        // SAFETY: `&mut self`: nobody else is inside.
+        // SAFETY: `&mut self`: nobody else has access to the list.
         unsafe { self.head.0.unlink_mut(node) };
         Some(Unlinked(node))
     }
@@ -361,7 +361,7 @@ impl<T, R: Reclaim, B: Backoff> Default for Stack<T, R, B> {
     }
 }
 
-// The values can be read by nobody while the stack is shared.
+// Shows no values: nobody can read them while the stack is shared.
 impl<T, R: Reclaim, B: Backoff> fmt::Debug for Stack<T, R, B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Stack").field("is_empty", &self.is_empty()).finish_non_exhaustive()

@@ -4,24 +4,32 @@
 //! `cfg(elimination_stack_simulate)`, which only the package in `tests/simulation/library` sets, those of a simulated
 //! machine of many cores.
 //!
-//! # The barrier that everything rests on
+//! # Rules of the barrier
 //!
-//! A pop *publishes a hazard, then reads the head again*. A scan *follows the unlinking of a node, then reads
-//! the hazards*. Each side writes one place and reads the other's (store buffering), so acquire and release
-//! do not suffice: both could read old values, the pop keep a node that the scan hands out again. With a full
-//! barrier between each side's write and its read at least one of them sees the other. (A hazard that is shown before its
-//! node is linked needs none: it comes before all that others do with the node.)
+//! A pop publishes a hazard, then reads the head again. A scan follows the unlinking of a node, then reads the hazards. Each side
+//! writes one place and reads the other's (store buffering), so acquire and release do not suffice: both could read old values,
+//! and the pop would keep a node that the scan hands out again.
 //!
-//! There are two forms of it, and the algorithm is written against their common names
-//! ([`publish`], [`CLAIM`], [`RECHECK`], [`UNLINK`], [`DETACH`], [`scan_barrier`], [`READ_HAZARD`]):
+//! * **BARRIER-1**: A full barrier lies between publishing a hazard and reading the head again, and one between unlinking a node
+//!   and reading the hazards for it. So the pop finds the node unlinked, or the scan finds the hazard, or both.
+//!   Checked by `pop_against_reuse_of_the_node`, `take_all_and_push_against_pop` in `tests/loom/tests/loom.rs`, `hazard-claim` in
+//!   `tests/litmus/aarch64/hazard-claim.litmus`, `hazard-publish` in `tests/litmus/riscv/hazard-publish.litmus`.
+//! * **BARRIER-2**: A hazard that is shown before its node is linked needs no barrier: whoever unlinks the node has seen it
+//!   linked, by Acquire and Release, and so sees the hazard.
+//!   Checked by `handle_against_reuse_of_what_it_pushed` in `tests/loom/tests/loom.rs`.
+//! * **BARRIER-3**: A hazard is taken away by a Release, and read with Acquire. So what its owner has read of the node happens
+//!   before what a scan does with the node that finds the hazard gone.
+//!   Checked by `pop_against_reuse_of_the_node` in `tests/loom/tests/loom.rs`, `reuse` in `tests/litmus/aarch64/reuse.litmus`.
 //!
-//! * **fences**, the general form: `fence(SeqCst)` on both sides, accesses as weak as they can be. Loom checks
-//!   this one; it treats `SeqCst` accesses as `AcqRel`, but models fences.
-//! * **accesses**, on x86: the four accesses themselves are `SeqCst`. The two writes are locked instructions
-//!   anyway, and the two reads are plain ones there, so the barrier costs nothing more: 14.4 ns a pair against
-//!   16.7 ns with a separate fence. Also used under `cfg(elimination_stack_sanitize)`, because
-//!   `ThreadSanitizer` does not understand fences that stand alone; and under `cfg(elimination_stack_simulate)`, whose
-//!   machine costs what x86 costs.
+//! There are two forms of the barrier, and the algorithm is written against their common names ([`publish`], [`CLAIM`],
+//! [`RECHECK`], [`UNLINK`], [`DETACH`], [`scan_barrier`], [`READ_HAZARD`]):
+//!
+//! * **Fences**, the general form: `fence(SeqCst)` on both sides, and accesses as weak as they can be. Loom checks this one: it
+//!   models fences, but treats `SeqCst` accesses as `AcqRel`.
+//! * **Accesses**, on x86: the four accesses themselves are `SeqCst`. The two writes are locked instructions in any case, and the
+//!   two reads are plain ones there, so the barrier costs nothing more. tuning.md, "Barriers". Also used under
+//!   `cfg(elimination_stack_sanitize)`, because `ThreadSanitizer` does not understand fences that stand alone; and under
+//!   `cfg(elimination_stack_simulate)`, whose machine costs what x86 costs.
 
 pub(crate) use core::sync::atomic::Ordering::{self, AcqRel, Acquire, Relaxed, Release};
 
@@ -118,7 +126,7 @@ mod imp {
     #[inline(always)]
     #[allow(dead_code, reason = "only one form of the barrier needs it")]
     pub(crate) fn full_barrier() {
-        // UNTESTED: without it the processor has a few cycles to go wrong in, which a test on it does not hit.
+        // UNTESTED: without it the processor has only a few cycles to go wrong in, which no test hits.
         portable_atomic::fence(super::Ordering::SeqCst);
     }
 
@@ -132,10 +140,8 @@ mod imp {
         super::plain::spread((&raw const local).addr() >> 12, STACKS)
     }
 
-    /// Spreads stacks that follow each other at equal distances, as those of a program's threads do. Found by search: of its
-    /// multiples for each such distance (see the test), the first 4, 8, 16 and 32 lie no closer together than 0.15 of what is
-    /// even. With the golden ratio's, which serves addresses of all kinds, it is 0.03, and 8 threads of `std` had 3 to 5 of
-    /// 8 slots.
+    /// Spreads stacks that follow each other at equal distances, as those of a program's threads do. Found by search, for the
+    /// distances of the test below. tuning.md, "Slots".
     const STACKS: u32 = 0x521C_FB2D;
 
     #[cfg(test)]
@@ -164,18 +170,18 @@ mod imp {
     pub(crate) use loom::sync::atomic::{AtomicIsize, AtomicPtr, AtomicUsize};
     pub(crate) use loom::thread::yield_now as spin_loop;
 
-    /// Others have to run.
+    /// Waits until others have run, whatever the program would do.
     #[expect(clippy::extra_unused_type_parameters, reason = "whatever the program would do")]
     pub(crate) fn relax<Relax>() {
         spin_loop();
     }
 
-    /// The same for all: executions must repeat, and contexts shall meet.
+    /// One number for all contexts: executions have to repeat, and contexts to meet in one slot.
     pub(crate) fn context_hash() -> u32 {
         0
     }
 
-    /// As above.
+    /// One number for all addresses, since executions have to repeat.
     pub(crate) fn hash(_: usize) -> u32 {
         0
     }
@@ -191,7 +197,7 @@ mod imp {
     }
 
     pub(crate) fn assert_new(atomic: &mut AtomicUsize) {
-        // For loom all is at one time that a thread does between two accesses; this access makes now later than before.
+        // To loom all that a thread does between two accesses happens at one time. This access makes what follows later.
         atomic.load(super::Relaxed);
         atomic.with_mut(|_| ());
     }
@@ -240,44 +246,44 @@ mod barrier {
     /// Publishes `hazard` in a slot's word that the caller owns.
     #[inline(always)]
     pub(crate) fn publish<T>(word: &AtomicPtr<T>, hazard: *mut T) {
-        // Release pairs with `READ_HAZARD`: what was read of the node protected before happens before its reuse.
+        // Release pairs with `READ_HAZARD` (BARRIER-3).
         word.store(hazard, Ordering::Release);
     }
 
-    /// Between publishing a hazard, by [`publish`] or [`CLAIM`], and [`RECHECK`]; pairs with [`scan_barrier`].
+    /// Between publishing a hazard, by [`publish`] or [`CLAIM`], and [`RECHECK`]; pairs with [`scan_barrier`] (BARRIER-1).
     #[inline(always)]
     pub(crate) fn publish_barrier() {
         fence(Ordering::SeqCst);
     }
 
-    /// Where another crate has published the hazard: nothing, for [`publish_barrier`] follows.
+    /// Where another crate has published the hazard: nothing, since [`publish_barrier`] follows.
     #[inline(always)]
     #[allow(dead_code, reason = "for the engine `Haphazard`, which not every target has")]
     pub(crate) fn foreign_publish_barrier() {}
 
-    /// Taking a free slot. Acquire pairs with the Release that left it: its plain fields are visible.
+    /// Taking a free slot. Acquire pairs with the Release that left it (SLOT-2).
     pub(crate) const CLAIM: Ordering = Ordering::Acquire;
 
-    /// Between unlinking nodes and reading the hazards; pairs with [`publish_barrier`].
+    /// Between unlinking nodes and reading the hazards; pairs with [`publish_barrier`] (BARRIER-1).
     #[inline(always)]
     pub(crate) fn scan_barrier() {
         fence(Ordering::SeqCst);
     }
 
-    /// Reading the head again after a hazard was published. Pairs with the Release that linked the node.
+    /// Reading the head again after a hazard was published. Acquire pairs with the Release that linked the node (LIST-5).
     pub(crate) const RECHECK: Ordering = Ordering::Acquire;
     /// Unlinking one node whose contents [`RECHECK`] has made visible.
     pub(crate) const UNLINK: Ordering = Ordering::Relaxed;
-    /// Unlinking all nodes at once. Acquire pairs with the Release that linked them.
+    /// Unlinking all nodes at once. Acquire pairs with the Release that linked them (LIST-5).
     pub(crate) const DETACH: Ordering = Ordering::Acquire;
-    /// Reading a hazard in a scan. Acquire pairs with the Release that took the hazard away.
+    /// Reading a hazard in a scan. Acquire pairs with the Release that took the hazard away (BARRIER-3).
     pub(crate) const READ_HAZARD: Ordering = Ordering::Acquire;
     /// Adding a slot. Release pairs with [`READ_HAZARD`], with which a scan also reads the list of slots.
     pub(crate) const ADD_SLOT: Ordering = Ordering::Release;
 }
 
 // UNTESTED: loom does not model orderings of accesses that are stronger than `AcqRel`, and with weaker ones x86 executes
-// the same instructions; only C11's model tells them apart, in which `SeqCst` accesses make what is said above.
+// the same instructions. Only C11's model tells them apart, in which `SeqCst` accesses are what BARRIER-1 asks for.
 #[cfg(all(
     not(elimination_stack_loom),
     any(target_arch = "x86", target_arch = "x86_64", elimination_stack_sanitize, elimination_stack_simulate)

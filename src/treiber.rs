@@ -1,33 +1,28 @@
 //! The list: nodes, and one atomic pointer to the topmost.
 //!
-//! The same type serves twice: as the head of the stack, and as the head of the depot's list of batches.
+//! The same type is the head of the stack, and the head of the depot's list of batches.
 //!
-//! # Invariants
+//! # Rules
 //!
-//! 1. A node reachable from a head is owned by that list. Its `next` is not written while it is reachable.
-//! 2. Whoever unlinks a node by a successful read-modify-write of the head owns it: its body at once, its
-//!    memory and its `next` only once no hazard protects it.
-//! 3. A node that a context protects does not become the head again: it goes through a scan first, and the scan
-//!    sees the hazard. So a compare-exchange that finds the protected node at the head finds the same list
-//!    below it (no ABA).
-//!
-//! # Pointers and addresses
-//!
-//! A link is an address. Of what a push has found to be the top only the address is sure to be right, and it may have
-//! linked its node above that: the node may have been freed before the exchange, and another one at its address have
-//! become the top. So there is one rule for which pointers may be used for more than their address, and the names follow it:
-//!
-//! * [`Node::below`] follows a link, and nothing else reads one. The pointer has the provenance that the node at that address
-//!   exposed when it was allocated.
-//! * [`Head::confirm`] and [`Head::detach`] give pointers that they have read where the node was in the list: protected, or
-//!   the caller's since then.
-//! * What [`Head::top`] and a lost race say is an address, to compare with and to protect.
-//!
-//! # Orderings
-//!
-//! Linking is a Release; it pairs with the Acquire of every load of the head, so that `next` and the value of
-//! the topmost node are visible. The nodes further down are too: every change of the head is a
-//! read-modify-write, which continues the release sequence of the ones before it.
+//! * **LIST-1**: A node that can be reached from a head belongs to that list, and its link is not written meanwhile.
+//!   Checked by `push_against_push`, `take_all_against_take_all_and_push_all` in `tests/loom/tests/loom.rs`.
+//! * **LIST-2**: Whoever unlinks nodes by a successful read-modify-write of the head owns them: body and link at once, though a
+//!   slower pop may still read the link; their memory, and the right to link them to that head again, once nobody protects them.
+//!   Checked by `pop_against_pop_of_one_node`, `take_all_against_pop` in `tests/loom/tests/loom.rs`.
+//! * **LIST-3**: While a context protects a node that it has found at a head (GUARD-1), or pushed there (GUARD-5), the node does
+//!   not become that head again once it was unlinked. So a compare-exchange of the head that expects the node fails from then on,
+//!   and one that succeeds finds the list below the node as the context knows it (no ABA).
+//!   Checked by `pop_against_reuse_of_the_node`, `pop_against_reuse_by_two_others` in `tests/loom/tests/loom.rs`.
+//! * **LIST-4**: A pointer to a node in a list, or just taken out of one, is used for more than its address only if it came from
+//!   [`Node::below`], [`Head::confirm`] or [`Head::detach`], or if its user has pushed the node. A link, and what [`Head::top`]
+//!   or a lost race returns, is an address: a push does not protect the node above which it links its own, so that node may have
+//!   been freed, and another one at its address be the top. `below` takes the provenance that the node at the address has
+//!   exposed.
+//!   Checked by `everything` in `tests/miri/src/together.rs`.
+//! * **LIST-5**: Linking is a Release, and whoever goes on to use what the head points to has read it with Acquire; so the link
+//!   and the value of the topmost node are visible, and those of the nodes further down, since every change of the head is a
+//!   read-modify-write, which continues the release sequences of the ones before.
+//!   Checked by `push_against_pop` in `tests/loom/tests/loom.rs`, `list` in `tests/litmus/aarch64/list.litmus`.
 
 use crate::layout::FAST_PATHS;
 use crate::sync::{
@@ -42,8 +37,8 @@ use core::ptr::{self, NonNull};
 /// Aligned to at least four bytes, so that the two low bits of its address are free for an exchanger's tags.
 #[repr(C, align(4))]
 pub struct Node<T> {
-    /// The node below. Atomic, because a slower pop may read it while the owner already links the node
-    /// elsewhere; what that pop reads is then not used (invariant 3).
+    /// The node below. Atomic, because a slower pop may read it while the owner already links the node elsewhere; that pop does
+    /// not use what it reads then (LIST-3).
     next: AtomicPtr<Node<T>>,
     body: UnsafeCell<Body<T>>,
 }
@@ -69,23 +64,23 @@ impl<T> Node<T> {
             (&raw mut (*node.as_ptr()).next).write(AtomicPtr::new(ptr::null_mut()));
             sync::write_cell(&raw mut (*node.as_ptr()).body, || Body { link: ptr::null_mut() });
         }
-        // See `below`.
+        // LIST-4: `below` makes a pointer of the address in a link.
         node.as_ptr().expose_provenance();
         Some(node)
     }
 
     /// The node below, of a node in a list or just taken out of one: the link, with the provenance that the node at its address
-    /// has exposed.
+    /// has exposed (LIST-4).
     #[inline(always)]
     pub(crate) fn below(&self) -> *mut Self {
-        // Relaxed: see `Head::try_pop`; or the node is the caller's.
+        // Relaxed: the caller owns the node, or has confirmed it at the head, by which its link is visible (LIST-5).
         exposed(self.next.load(Relaxed))
     }
 
     /// Links a node that the caller owns above the one at the address `below`.
     #[inline(always)]
     pub(crate) fn set_below(&self, below: *mut Self) {
-        // Relaxed: what makes the node reachable publishes it. A slower pop may read it, but does not use what it reads.
+        // Relaxed: what makes the node reachable publishes the link (LIST-5), and a slower pop does not use it (LIST-3).
         self.next.store(below, Relaxed);
     }
 
@@ -104,10 +99,9 @@ impl<T> Node<T> {
     ///
     /// # Safety
     ///
-    /// 1. The node came from [`Node::allocate`] and the caller owns it.
-    /// 2. No other context may still read it: no hazard protects it, or none can exist.
+    /// The node came from [`Node::allocate`], the caller owns it, and nobody protects it.
     pub(crate) unsafe fn free(node: NodePtr<T>) {
-        // SAFETY: (1) and (2). A body is a union, so this drops no value.
+        // SAFETY: the caller's contract. A body is a union, so this drops no value.
         unsafe {
             Self::assert_exclusive(node);
             node.drop_in_place();
@@ -189,14 +183,15 @@ impl<T> Head<T> {
     /// The address of the topmost node now.
     #[inline(always)]
     pub(crate) fn top(&self) -> *mut Node<T> {
-        // Relaxed: a push writes it into its node, a pop protects it and looks again with `confirm`.
+        // Relaxed: a push writes the address into its node, and a pop protects it and looks again with `confirm`.
         self.0.load(Relaxed)
     }
 
-    /// The topmost node, if its address is that of `node`, whose hazard the caller has just published: then it is protected.
+    /// The topmost node, if its address is that of `node`, whose hazard the caller has just published: then it is protected
+    /// (GUARD-1).
     ///
     /// The node that was read before may have been freed, and this be another one at its address. So only what is returned
-    /// may be used.
+    /// may be used (LIST-4).
     #[inline(always)]
     pub(crate) fn confirm(&self, node: NodePtr<T>) -> Result<NodePtr<T>, *mut Node<T>> {
         publish_barrier();
@@ -204,7 +199,8 @@ impl<T> Head<T> {
         NonNull::new(top).filter(|top| *top == node).ok_or(top)
     }
 
-    /// What is the top, for who is about to change it: so the line comes for writing at once, where there are any.
+    /// The address of the topmost node, for who is about to change the head: where there are caches, an exchange that changes
+    /// nothing brings the head's cache line for writing at once. tuning.md, "Turns".
     #[inline(always)]
     pub(crate) fn top_to_change(&self) -> *mut Node<T> {
         if !FAST_PATHS {
@@ -214,7 +210,8 @@ impl<T> Head<T> {
         self.0.compare_exchange(nothing, nothing, Relaxed, Relaxed).unwrap_or_else(|top| top)
     }
 
-    /// Links the chain from `first` down to `last` above `below`, if that is the top. Else the address of what is, or was just now.
+    /// Links the chain from `first` down to `last` above `below`, if that is the top; else returns the address of the top. It may
+    /// fail for no reason, and return `below`.
     ///
     /// # Safety
     ///
@@ -226,13 +223,13 @@ impl<T> Head<T> {
         first: NodePtr<T>,
         last: NodePtr<T>,
     ) -> Result<(), *mut Node<T>> {
-        // SAFETY: the caller owns the node. The Release below publishes the link.
+        // SAFETY: the caller owns the node.
         unsafe { last.as_ref() }.set_below(below);
-        // Release pairs with `confirm` and `detach`: the value and the link are visible to who sees the node.
+        // Release pairs with `RECHECK` in `confirm` and `DETACH` in `detach` (LIST-5).
         self.0.compare_exchange_weak(below, first.as_ptr(), Release, Relaxed).map(|_| ())
     }
 
-    /// Confirms `node`, and unlinks it if it still is the top: then the caller owns what is returned (invariant 2).
+    /// Confirms `node`, and unlinks it if it still is the top: then the caller owns what is returned (LIST-2).
     ///
     /// # Safety
     ///
@@ -240,25 +237,26 @@ impl<T> Head<T> {
     #[inline(always)]
     pub(crate) unsafe fn try_pop(&self, node: NodePtr<T>) -> Result<NodePtr<T>, *mut Node<T>> {
         let node = self.confirm(node)?;
-        // SAFETY: the node is protected since it was confirmed, so it is not freed. What this reads is either what the push
-        // wrote, visible since `confirm`, or not used, since the exchange then fails (invariant 3).
+        // SAFETY: GUARD-1: the node was confirmed, so it is not freed. What this reads is what the push wrote, visible since
+        // `confirm` (LIST-5); or else the node was unlinked since then, and the exchange fails (LIST-3).
         let below = unsafe { node.as_ref() }.below();
-        // SAFETY: as said; a node that is the top has the link that it was pushed with.
+        // SAFETY: the node is protected, and `below` is the link that it has as the top (LIST-1).
         unsafe { self.try_pop_above(below, node) }.map(|()| node)
     }
 
-    /// Unlinks `node`, if it is still the top: then the caller owns it (invariant 2). Else says what is the top, or was just now.
+    /// Unlinks `node`, if it is still the top: then the caller owns it (LIST-2). Else returns the address of the top. It may fail
+    /// for no reason, and return that of `node`.
     ///
     /// # Safety
     ///
-    /// The caller protects `node`, as [`Head::confirm`] has returned it after its hazard was published, or as the caller has
-    /// pushed it after its hazard was shown; and the hazard still is. If `node` is the top, `below` is the address in its link.
+    /// The caller protects `node`, which [`Head::confirm`] has returned (GUARD-1), or which the caller keeps and has pushed
+    /// (GUARD-5). If `node` is the top, `below` is the address in its link.
     #[inline(always)]
     pub(crate) unsafe fn try_pop_above(&self, below: *mut Node<T>, node: NodePtr<T>) -> Result<(), *mut Node<T>> {
         self.0.compare_exchange_weak(node.as_ptr(), exposed(below), UNLINK, Relaxed).map(|_| ())
     }
 
-    /// Unlinks all nodes; the caller owns them (invariant 2).
+    /// Unlinks all nodes; the caller owns them (LIST-2).
     #[inline]
     pub(crate) fn detach(&self) -> *mut Node<T> {
         self.0.swap(ptr::null_mut(), DETACH)

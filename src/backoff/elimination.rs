@@ -11,9 +11,9 @@ use crate::treiber::NodePtr;
 use core::marker::PhantomData;
 use spin::{RelaxStrategy, Spin};
 
-/// Back-off in time: contexts that contend take turns. Who has lost a race stays away from the list for a while, and then insists;
-/// the more contend, the longer. At most 256 steps of waiting at a time, and [`MOST_STEPS`](Elimination::MOST_STEPS) in one call,
-/// however often it loses.
+/// Back-off in time: contexts that contend take turns. Who has lost a race stays away from the list for a while, and then
+/// insists; the more contend, the longer. At most 256 steps of waiting at a time, and [`MOST_STEPS`](Elimination::MOST_STEPS) in
+/// one call, however often it loses.
 ///
 /// `Relax` says what one step of waiting is: [`Spin`] is the processor's hint for spinning. A panic in it aborts.
 pub type Exponential<Relax = Spin> = Elimination<0, Relax>;
@@ -114,7 +114,7 @@ impl<const W: usize, Relax: RelaxStrategy> sealed::Strategy for Elimination<W, R
             }
             counters.withdrawals((result == Err(Alone::Withdrew)).into());
             if !FAST_PATHS {
-                // There are few contexts, so one visit has to do.
+                // Where code is short there are few contexts, and one visit has to do.
                 break;
             }
             if result == Err(Alone::Collided) {
@@ -128,14 +128,14 @@ impl<const W: usize, Relax: RelaxStrategy> sealed::Strategy for Elimination<W, R
             turns.pass(took, attempt);
             index = (home - home % reach + turns.pick(reach)) % width;
         }
-        // In vain: then that is over.
+        // Whoever has waited in vain goes back to the list, and stays away no longer. tuning.md, "Many cores".
         turns.pass(turns.left(), attempt);
         result
     }
 
     #[inline(always)]
     fn exchanges_first(turns: &Turns) -> bool {
-        // CHEAPER: to begin with the list comes to the same, and takes longer where many contend.
+        // CHEAPER: to begin at the list comes to the same, and takes longer where many contend.
         turns.left() > 0 || W == limit(usize::MAX, model::EXCHANGES_FIRST)
     }
 
@@ -145,7 +145,6 @@ impl<const W: usize, Relax: RelaxStrategy> sealed::Strategy for Elimination<W, R
     }
 }
 
-/// As many steps of waiting.
 fn relax_for<Relax: RelaxStrategy>(steps: u16) {
     for _ in 0..steps {
         relax::<Relax>();
@@ -171,7 +170,8 @@ mod tests {
         }
     }
 
-    /// One call of a `B` that loses its race each time, and meets nobody: the most steps that it waits at a time, and those in all.
+    /// One call of a `B` that loses its race each time, and meets nobody: the most steps that it waits at a time, and those in
+    /// all.
     fn steps<B: Strategy<Local = Turns>>(shared: &B::Shared<u32>, visit: Option<&Visit<u32>>) -> (u32, u32) {
         let (mut turns, mut attempt, mut most) = (initial!(Turns), Attempt::default(), 0);
         STEPS.set(0);

@@ -12,17 +12,18 @@
 //!
 //! So both sides do the same: answer the other kind's offer with tag 3, or make an offer and wait for the answer.
 //!
-//! # Invariants
+//! # Rules
 //!
-//! 1. Whoever moved the cell away from `EMPTY` waits there, and it alone moves the cell back to `EMPTY`. While it
-//!    waits, the answer is the only other change, so a withdrawal that fails **is** success.
-//! 2. A partner touches the node only after its compare-exchange has succeeded. It need not ask whether the node was
-//!    withdrawn, used and offered again in between: what it then wins is the node of an offer that stands.
-//!
-//! # Orderings
-//!
-//! A node goes with an offer or with an answer: both are Release, and both are read with Acquire before the node is
-//! touched. The rest is Relaxed.
+//! * **EXCHANGE-1**: Whoever has moved the cell away from `EMPTY` waits there, and it alone moves the cell back to `EMPTY`. While
+//!   it waits, the answer is the only other change, so a withdrawal that fails is success.
+//!   Checked by `one_push_meets_one_pop`, `one_push_meets_two_pops` in `src/backoff/exchanger.rs`.
+//! * **EXCHANGE-2**: A partner touches the node only after its compare-exchange has succeeded. It need not ask whether the node
+//!   was withdrawn, used and offered again in between, since what it wins then is the node of an offer that stands.
+//!   Checked by `two_pushes_meet_one_pop`, `one_push_meets_two_pops` in `src/backoff/exchanger.rs`.
+//! * **EXCHANGE-3**: A node goes with an offer or with an answer: both are Release, and both are read with Acquire before the
+//!   node is touched. All else is Relaxed.
+//!   Checked by `one_push_meets_one_pop` in `src/backoff/exchanger.rs`, `exchanger-offer` in
+//!   `tests/litmus/riscv/exchanger-offer.litmus`, `exchanger-answer` in `tests/litmus/riscv/exchanger-answer.litmus`.
 
 use crate::sync::{AcqRel, Acquire, AtomicPtr, Relaxed, Release, initial, relax};
 use crate::treiber::{Node, NodePtr};
@@ -43,7 +44,7 @@ initial! { impl[T] Exchanger<T> = Exchanger(AtomicPtr::new(ptr::null_mut())) }
 /// How a visit to an exchanger without a partner ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Alone {
-    /// Somebody of the same kind was there, or came in between: more exchangers would help.
+    /// An operation of the same kind was there, or another one came in between: more exchangers would help.
     Collided,
     /// Nobody came: fewer exchangers would help.
     Withdrew,
@@ -85,7 +86,7 @@ impl<T> Exchanger<T> {
         visit: &Visit<T>,
         patience: &mut u16,
     ) -> Result<Option<NodePtr<T>>, Alone> {
-        // Without a look first, which would be one more way for the cache line. Release: a push's node goes with the offer.
+        // Without a look first, which would be one more transfer of the cache line. Release: a push's node goes with the offer.
         let (empty, offer) = (ptr::null_mut(), visit.word(visit.tag));
         let Err(other) = self.0.compare_exchange(empty, offer, Release, Relaxed) else {
             return self.wait::<Relax>(offer, patience);
@@ -101,12 +102,12 @@ impl<T> Exchanger<T> {
     /// Waits for an answer to the offer that stands.
     fn wait<Relax: RelaxStrategy>(&self, offer: *mut Node<T>, patience: &mut u16) -> Result<Option<NodePtr<T>>, Alone> {
         let empty = ptr::null_mut();
-        // CHEAPER: only ends the wait early, for what follows finds the answer in any case.
+        // CHEAPER: a look at the word only ends the wait early, since what follows finds the answer in any case.
         while *patience > 0 && self.0.load(Relaxed) == offer {
             relax::<Relax>();
             *patience -= 1;
         }
-        // Invariant 1: the offer stands, or was answered. Acquire: a pop takes the node of the answer.
+        // EXCHANGE-1: the offer stands, or was answered. Acquire: a pop takes the node of the answer.
         match self.0.compare_exchange(offer, empty, Relaxed, Acquire) {
             Ok(_) => Err(Alone::Withdrew),
             Err(answer) => {
@@ -126,7 +127,6 @@ impl<T> Exchanger<T> {
     }
 }
 
-/// The node of a word.
 fn untagged<T>(word: *mut Node<T>) -> Option<NodePtr<T>> {
     NonNull::new(word.map_addr(|address| address & !TAG))
 }

@@ -1,15 +1,16 @@
 //! Turns at the list: who lost a race stays away from it for a while, and then insists.
 //!
 //! A context that works alone on the list has the head in its cache; to hand it over costs some transfers of its line. So
-//! contexts that do nothing else take turns, which are long enough to pay for that, and no longer, for the others wait. Contexts
-//! with other work between their operations need no turns: operations fit in between each other.
+//! contexts that do nothing else take turns, which are long enough to pay for that, and no longer, since the others wait.
+//! Contexts with other work between their operations need no turns: operations fit in between each other.
 //!
-//! | what | rule |
-//! |---|---|
-//! | observed, at each lost race | [`Turns::contention`], which rises with operations that lose twice; and the run, how many nodes the context has popped from the list since it lost the last race |
-//! | goes away | after a long run, for then it had the list for itself; after a short one only if there is contention |
-//! | for how long | [`Away`], common to all: some steps for each of the others, which are as many as had a turn since this one's last; less after a turn that was long |
-//! | comes back | insists: tries again at once, for some attempts, so it takes the list over, and the other one goes away |
+//! * **Observed**, at each lost race: [`Turns::contention`], which rises with operations that lose twice; and the run, how many
+//!   nodes the context has popped from the list since it lost its last race.
+//! * **Goes away**: after a long run, since then it had the list for itself; after a short one only if there is contention.
+//! * **For how long**: [`Away`], common to all: some steps for each of the others, which are as many as had a turn since this
+//!   one's last; less after a turn that was long.
+//! * **Comes back**: it insists, that is, tries again at once for some attempts. So it takes the list over, and the other one
+//!   goes away.
 //!
 //! What the constants were chosen by is in `docs/tuning.md`.
 
@@ -19,14 +20,14 @@ use crate::model::{self, limit};
 use crate::sync::{AtomicIsize, Relaxed, context_hash, initial};
 use core::mem;
 
-/// What one operation has behind it.
+/// What one operation has done about the races that it has lost.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Attempt {
     /// Steps that it has waited, in all.
     waited: u16,
-    /// Attempts that it makes without waiting, because it has just come back.
+    /// Attempts that it still makes without waiting, because it has just come back.
     insists: u8,
-    /// Whether it has lost a race before.
+    /// Whether it has lost a race.
     lost: bool,
 }
 
@@ -36,14 +37,14 @@ impl Attempt {
     /// The most steps that it waits in all, whatever happens.
     pub(super) const IN_ALL: u16 = limit(2048, model::MOST_STEPS);
 
-    /// Is about to wait `steps` more, or fewer if that would be too many in all: how many.
+    /// Notes that it is about to wait `steps` more, or fewer if that would be too many in all. Returns how many.
     pub(super) fn wait(&mut self, steps: u16) -> u16 {
         let steps = steps.min(Self::IN_ALL - self.waited);
         self.waited += steps;
         steps
     }
 
-    /// So many of these it has not waited.
+    /// Notes that it has not waited so many of the steps that were noted.
     pub(super) fn did_not_wait(&mut self, steps: u16) {
         self.waited -= steps;
     }
@@ -60,15 +61,16 @@ initial! { impl[] Away = Away { steps: Padded([AtomicIsize::new(Away::EACH as is
 impl Away {
     /// Steps for each of the others, and the shortest time: it pays for a takeover on two cores. tuning.md, "Turns".
     const EACH: i32 = limit(28, model::AWAY);
-    /// With so many others it is twice as long for each; then much of it goes by in eliminated operations. tuning.md, "Turns".
+    /// With so many others the time for each is twice as long, since much of it goes by in eliminated operations. tuning.md,
+    /// "Turns".
     const MANY: i32 = 4;
     /// The longest time, for 256 contexts. tuning.md, "Many cores".
     const MOST: i32 = limit(1 << 14, model::AWAY);
     /// Nodes popped in a turn that was longer than need be. tuning.md, "Turns".
     const LONG: u16 = limit(80, model::TURN);
 
-    /// Ends a turn in which so many nodes were popped, of a context that ended its last one as the turn number `last`: how long it
-    /// stays away.
+    /// Ends a turn of a context that has `popped` so many nodes in it, and has ended its last one as the turn number `last`.
+    /// Returns how many steps it stays away.
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
@@ -98,18 +100,19 @@ impl Away {
 
 /// What a slot remembers of its owner's turns. Counts of nodes and of turns are modulo 2 to the 16th.
 pub struct Turns {
-    /// Steps that the context still stays away. None: it works on the list.
+    /// Steps that the context still stays away. With 0 it works on the list.
     left: u16,
-    /// Nodes popped when it lost its last race, and when it came back.
+    /// How many nodes it had popped when it lost its last race.
     lost: u16,
+    /// How many it had popped when its last turn ended.
     came: u16,
-    /// Nodes popped that the slot does not count any more.
+    /// Popped nodes that the slot does not count any more.
     let_go: u16,
-    /// The number of its last turn.
+    /// The number under which its last turn ended.
     last: u16,
     /// State of a xorshift generator; 0 until it is seeded.
     random: u16,
-    /// How much speaks for taking turns.
+    /// How much speaks for taking turns: it rises with each operation that loses twice.
     contention: u8,
 }
 
@@ -124,20 +127,21 @@ impl Local for Turns {
 }
 
 impl Turns {
-    /// With so much contention who has had a short run goes away, too. tuning.md, "Own work".
+    /// With so much contention whoever has had a short run goes away, too. tuning.md, "Own work".
     const CONTENDED: u8 = limit(16, model::CONTENTION);
     /// The most contention.
     const MOST: u8 = limit(32, model::CONTENTION);
     /// What an operation that loses once more adds; one that loses once takes 1 away.
     const AGAIN: u8 = 4;
-    /// A run of so many nodes, or fewer, is too short to say that there is no contention.
+    /// A run of so many nodes, or fewer, does not show that there is no contention.
     const CLOSE: u16 = limit(1, model::CLOSE);
-    /// A run of so many is long. tuning.md, "Own work".
+    /// After a run of so many nodes a context had the list for itself. tuning.md, "Own work".
     const ALONE: u16 = limit(12, model::TURN);
-    /// Attempts of who comes back. tuning.md, "Turns".
+    /// How often whoever comes back tries again at once. tuning.md, "Turns".
     const INSISTS: u8 = limit(32, model::INSISTS);
 
-    /// After one more lost race of this `attempt`: whether to try again at once. The slot counts so many nodes as `popped`.
+    /// Called after each lost race of this `attempt`. Whether to try again at once. `popped`: how many popped nodes the slot
+    /// counts.
     #[expect(clippy::cast_possible_truncation, reason = "counts are modulo 2 to the 16th")]
     pub(super) fn lost(&mut self, away: &Away, attempt: &mut Attempt, popped: usize) -> bool {
         let popped = (popped as u16).wrapping_add(self.let_go);
@@ -151,7 +155,7 @@ impl Turns {
             return false;
         }
         if !FAST_PATHS {
-            // There are few contexts, and little memory to observe them with.
+            // Where code is short there are few contexts, and little memory to observe them with.
             if again {
                 self.left = Away::EACH as u16;
             }
@@ -172,13 +176,12 @@ impl Turns {
         false
     }
 
-    /// How long the context still stays away from the list.
     #[inline(always)]
     pub(super) fn left(&self) -> u16 {
         self.left
     }
 
-    /// So many steps of that have passed. Who has waited to the end insists.
+    /// Notes that so many steps of this time have passed. Whoever has waited to the end insists.
     pub(super) fn pass(&mut self, steps: u16, attempt: &mut Attempt) {
         self.left = self.left.saturating_sub(steps);
         if self.left == 0 {
@@ -186,7 +189,7 @@ impl Turns {
         }
     }
 
-    /// A pop has got its node elsewhere: that does not count for a turn.
+    /// Notes that a pop has got its node elsewhere, which does not count for a turn.
     pub(super) fn popped_elsewhere(&mut self) {
         self.lost = self.lost.wrapping_add(1);
         self.came = self.came.wrapping_add(1);
@@ -218,7 +221,8 @@ impl Away {
 mod tests {
     use super::*;
 
-    /// One operation that loses a race after so many pops, `times` over: how many steps it stays away, or `None` if it tries again.
+    /// One operation that loses a race after so many pops, `times` over: how many steps it stays away, or `None` if it tries
+    /// again.
     fn loses(turns: &mut Turns, away: &Away, popped: usize, times: usize) -> Option<u16> {
         let mut attempt = Attempt::default();
         let stays = (0..times).any(|_| !turns.lost(away, &mut attempt, popped)).then(|| turns.left());

@@ -11,21 +11,23 @@ use crate::stack::GuardOf;
 use crate::treiber::{Head, Node, NodePtr};
 use core::ptr::{self, NonNull};
 
-/// What a handle has pushed last and keeps protected, with what lies below it: so a pop that finds it on top has nothing to
-/// publish, and need not read its link.
+/// What lies below the node that a handle has pushed last and keeps protected; so a pop that finds the node on top has nothing to
+/// publish, and need not read its link. The node itself is in the word of the handle's slot, which is its hazard.
 ///
-/// It is made by [`Kept::push`] alone, and only if the push succeeds, so `below` is what the node was pushed above. The node
-/// itself is in the word of the handle's slot, which is its hazard: whatever protects something else there, or nothing, has lost
-/// both at once.
+/// * **KEPT-1**: While the handle's guard keeps a node (GUARD-5), `below` is the address above which the node was pushed. For
+///   only [`Kept::push`] keeps nodes and writes `below`, and it keeps none if its exchange fails; and whatever protects something
+///   else in that slot, or nothing, ends the keeping.
+///   Checked by `histories_are_linearizable` in `tests/simulation/library/tests/schedules.rs`.
 pub(crate) struct Kept<T> {
-    /// The address in the link of the node that is kept; if none is, of no meaning.
+    /// The address in the link of the node that is kept; without meaning if none is.
     below: *mut Node<T>,
 }
 
 impl<T> Kept<T> {
     pub(crate) const NOTHING: Self = Self { below: ptr::null_mut() };
 
-    /// Pushes a node with a value above `top`, if that is the top, and keeps it. Else says what is, and keeps none.
+    /// Pushes a node with a value above `top`, if that is the top, and keeps it. Else returns the address of the top, and keeps
+    /// none.
     ///
     /// # Safety
     ///
@@ -38,7 +40,7 @@ impl<T> Kept<T> {
         node: NodePtr<T>,
         top: *mut Node<T>,
     ) -> Result<(), *mut Node<T>> {
-        // Before the exchange, for after it the compiler would read this once more.
+        // Before the exchange, since after it the compiler would read this once more.
         if self.below != top {
             self.below = top;
         }
@@ -46,25 +48,26 @@ impl<T> Kept<T> {
         // SAFETY: the caller's contract.
         let pushed = unsafe { head.try_push(top, node, node) };
         if pushed.is_err() {
-            // Required: once the node is pushed above another top, `below` is not what lies below it.
+            // KEPT-1: the node will be pushed above another top.
             guard.unprotect();
         }
         pushed
     }
 
-    /// Pops the node that is kept, if it is the top: the caller owns it then. Else says what is. `None` if no node is kept.
+    /// Pops the node that is kept, if it is the top: the caller owns it then. Else returns the address of the top. `None` if no
+    /// node is kept.
     #[inline(always)]
     fn pop<L>(&self, head: &Head<T>, guard: &impl Guard<T, L>) -> Option<Result<NodePtr<T>, *mut Node<T>>> {
-        // CHEAPER: without what is kept there is a hazard to publish, which only takes longer.
+        // CHEAPER: if no node is kept, a pop has a hazard to publish, which only takes longer.
         let node = guard.kept()?;
-        // SAFETY: contract 5: the node is protected, and if it is the top, as it was pushed: above `below`.
+        // SAFETY: GUARD-5: the node is protected, and if it is the top, then as it was pushed, which was above `below` (KEPT-1).
         Some(unsafe { head.try_pop_above(self.below, node) }.map(|()| node))
     }
 }
 
 impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
-    /// Pops through a handle. It takes what it keeps for the top, without a look: the hazard is shown already, and if the guess is
-    /// wrong, the exchange still brings the line for writing.
+    /// Pops through a handle. It takes what it keeps for the top, without a look: the hazard is shown already, and if the guess
+    /// is wrong, the exchange still brings the head's cache line for writing.
     #[inline(always)]
     pub(crate) fn pop_kept<'a>(&'a self, mut guard: Lent<GuardOf<'a, T, R, B>>, kept: &Kept<T>) -> Option<T> {
         if exchanges_first::<T, R, B>(&mut guard) {
@@ -80,8 +83,8 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
         }
     }
 
-    /// Pops, through a handle that keeps nothing. Out of line, so that a pop is short enough to be in line where pushes and pops
-    /// alternate: pairs take 0.2 to 0.3 ns less.
+    /// Pops through a handle that keeps nothing. Out of line, so that a pop is short enough to be in line where pushes and pops
+    /// alternate. tuning.md, "Code paths".
     #[inline(never)]
     fn pop_other<'a>(&'a self, mut guard: Lent<GuardOf<'a, T, R, B>>, top: NodePtr<T>) -> Option<T> {
         guard.protect(top);
@@ -89,7 +92,7 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
     }
 
     slow_path! {
-        /// Pops from within a slot what others have made the `top`.
+        /// Pops through a handle, after the exchange has found another `top` than the node that is kept.
         fn pop_interleaved<'a>(&'a self, mut guard: Lent<GuardOf<'a, T, R, B>>, top: *mut Node<T>) -> Option<T> {
             let Some(top) = NonNull::new(top) else {
                 guard.release();

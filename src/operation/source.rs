@@ -12,6 +12,7 @@ pub(crate) trait Source<T>: Sized {
     /// As [`Node::put`].
     unsafe fn put(self, node: NodePtr<T>);
 
+    /// Gives the value back.
     fn into_value(self) -> T;
 }
 
@@ -33,6 +34,8 @@ impl<T> Source<T> for T {
 pub(crate) struct Parked<T>(*const T);
 
 impl<T> Parked<T> {
+    /// Parks the value at `value`.
+    ///
     /// # Safety
     ///
     /// The pointer is valid for a read for as long as this is used, and the value not used afterwards.
@@ -43,7 +46,7 @@ impl<T> Parked<T> {
 
     /// Whether a value would be handed over in memory in any case.
     pub(crate) const fn is_large() -> bool {
-        // CHEAPER: a small value that is parked takes some instructions more.
+        // CHEAPER: a small value takes some instructions more if it is parked.
         mem::size_of::<T>() > 2 * mem::size_of::<usize>()
     }
 }
@@ -51,12 +54,12 @@ impl<T> Parked<T> {
 impl<T> Source<T> for Parked<T> {
     #[inline(always)]
     unsafe fn put(self, node: NodePtr<T>) {
-        // SAFETY: the caller's contract, and that of `new`.
+        // SAFETY: the caller's contract for the node, and that of `new` for the value.
         unsafe { Node::put_copy(node, self.0) };
     }
 
     fn into_value(self) -> T {
-        // SAFETY: that of `new`.
+        // SAFETY: the contract of `new`: the value is valid, and not used after this.
         unsafe { self.0.read() }
     }
 }
@@ -66,7 +69,8 @@ macro_rules! parked {
     ($value:ident: $T:ty => $push:expr) => {
         if const { crate::operation::Parked::<$T>::is_large() } {
             let pushed = {
-                // SAFETY: forgotten below. What unwinds, for want of memory, has not used the value.
+                // SAFETY: the value is valid, and forgotten below. If the push unwinds, for want of memory, it has not used the
+                // value.
                 let $value = unsafe { crate::operation::Parked::new(&raw const $value) };
                 $push
             };

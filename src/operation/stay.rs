@@ -5,7 +5,7 @@ use core::ops::{Deref, DerefMut};
 
 /// A stay in a slot for the time of one operation.
 pub(crate) trait Stay<G>: DerefMut<Target = G> {
-    /// What the operation protects is not needed any more.
+    /// Says that what the operation protects is not needed any more.
     fn release<T, L>(&mut self)
     where
         G: Guard<T, L>;
@@ -14,7 +14,7 @@ pub(crate) trait Stay<G>: DerefMut<Target = G> {
     fn end(self);
 }
 
-/// The stay of an operation on the stack: leaves the slot, and so protects nothing any more.
+/// The stay of an operation on the stack: it ends by leaving the slot, which releases the hazard, too.
 impl<G: Leave> Stay<G> for Own<G> {
     #[inline(always)]
     fn release<T, L>(&mut self)
@@ -29,8 +29,8 @@ impl<G: Leave> Stay<G> for Own<G> {
     }
 }
 
-/// The stay of an operation through a handle, which stays in the slot. By value: so a guard need not be read from memory again
-/// after each exchange.
+/// The stay of an operation through a handle, which stays in the slot. It has the guard by value, so that this need not be read
+/// from memory again after each exchange.
 pub(crate) struct Lent<G>(pub(crate) G);
 
 impl<G> Stay<G> for Lent<G> {

@@ -10,7 +10,8 @@ use core::ptr::{self, NonNull};
 
 /// Nodes linked through `next`, which is null in the last one. What it holds is leaked when it is dropped.
 ///
-/// The spare nodes are one, as nobody needs their number but a scan that sorts. To count them takes 3 instructions of each push.
+/// The spare nodes are such a list, without a count: only a scan that sorts needs their number, and each push would have to keep
+/// it.
 pub struct List<T> {
     first: *mut Node<T>,
 }
@@ -52,16 +53,15 @@ impl<T> List<T> {
         Some(node)
     }
 
-    /// As [`List::pop`], of a node that nobody protects.
+    /// [`List::pop`], of a list whose nodes nobody protects.
     #[inline(always)]
     pub(crate) fn pop_exclusive(&mut self) -> Option<NodePtr<T>> {
         let node = self.pop()?;
-        // SAFETY: the list owned the node.
+        // SAFETY: the node was the list's, and is ours now.
         unsafe { Node::assert_exclusive(node) };
         Some(node)
     }
 
-    /// Takes everything out.
     pub(crate) fn take(&mut self) -> Self {
         mem::replace(self, initial!(Self))
     }
@@ -80,7 +80,7 @@ impl<T> List<T> {
     pub(crate) unsafe fn free(&mut self) -> usize {
         let mut count = 0;
         while let Some(node) = self.pop() {
-            // SAFETY: the node was the list's; the caller says that nobody protects it.
+            // SAFETY: the node was the list's, and nobody protects it, as the caller says.
             unsafe { Node::free(node) };
             count += 1;
         }
@@ -110,7 +110,7 @@ impl<T> Chain<T> {
 
     /// `count` nodes from the allocator, or none.
     pub(crate) fn allocate(count: usize) -> Result<Self, OutOfMemory> {
-        // So many have no address each; to try would only take all that there is from everybody else.
+        // So many nodes have no address each. To try would only take all memory from everybody else.
         if count > isize::MAX.unsigned_abs() / size_of::<Node<T>>() {
             return Err(OutOfMemory);
         }
@@ -121,7 +121,7 @@ impl<T> Chain<T> {
                 unsafe { chain.list.free() };
                 return Err(OutOfMemory);
             };
-            // SAFETY: the node is ours.
+            // SAFETY: the node was allocated just now, so it is ours.
             unsafe { chain.push(node) };
         }
         Ok(chain)
@@ -134,7 +134,7 @@ impl<T> Chain<T> {
 
     /// # Safety
     ///
-    /// As [`List::push`].
+    /// The caller owns the node, and from now on leaves it to the chain.
     #[inline(always)]
     pub(crate) unsafe fn push(&mut self, node: NodePtr<T>) {
         // SAFETY: the caller's contract.
@@ -149,12 +149,10 @@ impl<T> Chain<T> {
         Some(node)
     }
 
-    /// Takes everything out.
     pub(crate) fn take(&mut self) -> Self {
         mem::replace(self, initial!(Self))
     }
 
-    /// The same nodes, uncounted.
     pub(crate) fn into_list(self) -> List<T> {
         self.list
     }
@@ -163,19 +161,19 @@ impl<T> Chain<T> {
 /// The nodes that a slot has retired.
 pub struct Retired<T> {
     list: List<T>,
-    /// A slot scans before it has as many, or as there are slots.
+    /// A slot scans long before there are more than fit in here.
     len: u32,
-    /// Where nobody keeps any, it is not noted.
+    /// Not noted where code is short, since nobody keeps any nodes there.
     foreign: [Foreign; FAST_PATHS as usize],
 }
 
-/// Whether others may keep some of the nodes.
+/// Whether others may keep some of the nodes (GUARD-5).
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Foreign {
     None,
-    /// Some that a scan has left.
+    /// Some, and a scan has left them.
     Left,
-    /// Some that have come since the last scan.
+    /// Some, which have come since the last scan.
     New,
 }
 
@@ -201,18 +199,18 @@ impl<T> Retired<T> {
     /// Whether others may keep some of the nodes.
     #[inline(always)]
     pub(crate) fn is_foreign(&self) -> bool {
-        // CHEAPER: after a yes a scan heeds hazards that it need not, which only takes longer.
+        // CHEAPER: after a yes a scan heeds hazards that it need not heed, which only takes longer.
         self.foreign.first().is_none_or(|foreign| *foreign != Foreign::None)
     }
 
-    /// Whether some of these have come since the last scan; if that is noted.
+    /// Whether nodes that others may keep have come since the last scan. No, where that is not noted.
     pub(crate) fn is_newly_foreign(&self) -> bool {
         self.foreign.contains(&Foreign::New)
     }
 
     /// # Safety
     ///
-    /// The caller owns the node, and from now on leaves it to the list. Nobody keeps it, if it is not `foreign`.
+    /// The caller owns the node, and from now on leaves it to the list. Nobody keeps it, if it is not `foreign` (NODES-4).
     #[inline(always)]
     pub(crate) unsafe fn push(&mut self, node: NodePtr<T>, foreign: bool) {
         // SAFETY: the caller's contract.
@@ -225,12 +223,11 @@ impl<T> Retired<T> {
 
     /// Notes that a scan has left these.
     pub(crate) fn leave(&mut self) {
-        // CHEAPER: as new ones the next scan looks at few of them, and heeds the same hazards.
+        // CHEAPER: if they are noted as new ones, the next scan looks at fewer of them, and heeds the same hazards.
         let left = if self.len > 0 && self.is_foreign() { Foreign::Left } else { Foreign::None };
         self.foreign.fill(left);
     }
 
-    /// Takes everything out.
     pub(crate) fn take(&mut self) -> Chain<T> {
         let taken = mem::replace(self, initial!(Self));
         let len = taken.len();

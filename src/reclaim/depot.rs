@@ -3,21 +3,23 @@
 //! A slot with too many spare nodes puts a batch here, a slot without any takes one. So a thread that only
 //! pushes lives on the nodes of one that only pops. All batches of a stack have the same number of nodes.
 //!
-//! # Why batches, each taken under a hazard
+//! Swapping out the depot whole would need no hazard, but meanwhile every other context would find it empty: a `push_spare` in an
+//! interrupt handler would refuse although nodes are reserved for it. So a context takes one batch only, which fits into its
+//! slot, under a hazard. The list is a [`Head`] as the stack's own, and the rules LIST-1 to LIST-5 hold for it.
 //!
-//! Swapping out the depot whole needs no hazard, but meanwhile every other context finds it empty: a
-//! `push_spare` in an interrupt handler would refuse although nodes are reserved for it. Here a context takes
-//! one batch only, which fits into its slot. The list is a [`Head`] as the stack's own, and its rules hold:
+//! # Rules
 //!
-//! 1. The first node of a batch may still be protected by a slower context that wanted the same batch. So
-//!    whoever takes a batch may use its first node for a push at once, but else retires it.
-//! 2. The others were spare when the batch was put here, and nobody has seen them since: they are spare.
-//! 3. What is put here comes from a spare list, so nobody protects it.
-//!
-//! # Counting
-//!
-//! `excess` is added to before a batch is put and taken from after a batch was taken, so each node that it counts
-//! exists. It may exceed the limit after any put; then the next operation that may free gives back as much.
+//! * **DEPOT-1**: The first node of a batch that was taken may still be protected by slower contexts that wanted the same batch,
+//!   but nobody keeps it. So whoever has it pushes it to the stack at once, or else retires it.
+//!   Checked by `depot_take_against_take` in `tests/loom/tests/loom.rs`.
+//! * **DEPOT-2**: Nobody protects the other nodes of a batch, since nobody has seen them since the batch was put here.
+//!   Checked by `reclaim_against_depot_take`, `depot_put_against_take` in `tests/loom/tests/loom.rs`.
+//! * **DEPOT-3**: Nobody protects the nodes of a batch that is about to be put here: they are spare ones, or a scan has found
+//!   them unprotected, or they are new.
+//!   Checked by `depot_take_against_take` in `tests/loom/tests/loom.rs`.
+//! * **DEPOT-4**: `excess` is added to before a batch is put and taken from after one was taken. So it is never less than the
+//!   nodes here beyond those reserved, and whenever it exceeds the limit, the next operation that may free gives back as much.
+//!   Checked by `depot_keeps_its_limit` in `tests/allocator.rs`.
 
 use super::chain::List;
 use crate::sync::{AtomicIsize, Relaxed, initial};
@@ -27,7 +29,7 @@ use core::ptr::NonNull;
 /// Spare nodes that the slots share.
 pub struct Depot<T> {
     head: Head<T>,
-    /// Nodes in the depot, see "Counting", less those that are reserved.
+    /// Nodes in the depot, less those that are reserved (DEPOT-4).
     excess: AtomicIsize,
     /// Nodes that `reserve` asked for.
     reserved: AtomicIsize,
@@ -50,14 +52,15 @@ impl<T> Depot<T> {
     ///
     /// # Safety
     ///
-    /// It has as many nodes as all batches have. Nobody protects the nodes (rule 3), and they hold no values.
+    /// The caller owns the batch, which has as many nodes as all batches have. Nobody protects the nodes (DEPOT-3), and they hold
+    /// no values.
     #[inline(never)]
     pub(crate) unsafe fn put(&self, mut batch: List<T>, count: usize) {
         self.excess.fetch_add(signed(count), Relaxed);
         let Some(first) = batch.pop() else { return };
         // SAFETY: the node is ours and holds no value.
         unsafe { Node::set_link(first, batch.into_raw()) };
-        // SAFETY: the nodes are ours; the list's from now on.
+        // SAFETY: the first node is ours, and the others with it, until the depot's list owns it.
         while unsafe { self.head.try_push(self.head.top(), first, first) }.is_err() {}
     }
 
@@ -67,15 +70,14 @@ impl<T> Depot<T> {
         self.excess.load(Relaxed) >= signed(nodes)
     }
 
-    /// Takes a batch of `count` nodes: the first one, see rule 1, and the others, see rule 2.
-    /// `protect` publishes a hazard.
+    /// Takes a batch of `count` nodes: the first one (DEPOT-1), and the others (DEPOT-2). `protect` publishes a hazard.
     #[inline]
     pub(crate) fn take(&self, count: usize, mut protect: impl FnMut(NodePtr<T>)) -> Option<(NodePtr<T>, List<T>)> {
         let mut top = self.head.top();
         loop {
             let first = NonNull::new(top)?;
             protect(first);
-            // SAFETY: the hazard is shown.
+            // SAFETY: `protect` has published the hazard.
             match unsafe { self.head.try_pop(first) } {
                 Ok(first) => return Some((first, self.taken(first, count))),
                 Err(other) => top = other,
@@ -83,14 +85,13 @@ impl<T> Depot<T> {
         }
     }
 
-    /// Stops accounting for the batch of `first`, which is ours; the others of it.
+    /// Stops accounting for the batch of `first`, which is ours. Returns the batch's other nodes.
     fn taken(&self, first: NodePtr<T>, count: usize) -> List<T> {
         self.excess.fetch_sub(signed(count), Relaxed);
         // SAFETY: the node is ours; `put` has set the link to the rest of a list.
         unsafe { List::from_raw(Node::link(first)) }
     }
 
-    /// Ends every reservation.
     pub(crate) fn unreserve(&self) {
         self.excess.fetch_add(self.reserved.swap(0, Relaxed), Relaxed);
     }
@@ -99,7 +100,7 @@ impl<T> Depot<T> {
     pub(crate) fn take_all(&self, count: usize, mut visit: impl FnMut(NodePtr<T>, List<T>)) {
         let mut next = self.head.detach();
         while let Some(first) = NonNull::new(next) {
-            // SAFETY: the batches are ours since they were detached.
+            // SAFETY: LIST-2: the batches are ours since they were detached.
             next = unsafe { first.as_ref() }.below();
             visit(first, self.taken(first, count));
         }

@@ -4,15 +4,18 @@
 //! there is one haphazard domain, made with the first node. What the domain reclaims is not freed but becomes a
 //! spare node again.
 //!
-//! # Invariants
+//! # Rules
 //!
-//! 1. The domain, and the spare list beside it, have a fixed address from the first node on until the stack is
-//!    dropped. No node exists before them.
-//! 2. A retired node's `next` is the address of that pair, so that the crate's deleter, which knows only the
-//!    node, finds the spare list. A slower pop may read that address as the node below; it does not use it,
-//!    since its compare-exchange fails.
-//! 3. A spare node is protected by nobody: the domain said so, or it comes fresh from the allocator. The spare
-//!    list is only ever taken whole, so it needs no protection itself.
+//! * **DOMAIN-1**: The domain, and the spare list beside it, have a fixed address from the first node on until the stack is
+//!   dropped. No node exists before them, so whoever has seen a node finds them.
+//!   Checked by `first_nodes`, `first_node_against_pop` in `tests/loom/tests/loom_haphazard.rs`.
+//! * **DOMAIN-2**: A retired node's link is the address of that pair, so that the crate's deleter, which knows only the node,
+//!   finds the spare list. A slower pop that reads it as the node below does not use it, since its compare-exchange fails
+//!   (LIST-3).
+//!   Checked by `first_node_against_pop` in `tests/loom/tests/loom_haphazard.rs`.
+//! * **DOMAIN-3**: Nobody protects a spare node: the domain has found it unprotected, or it is new. The list of shared spare
+//!   nodes is only ever taken whole, so whoever takes it need not protect a node of it.
+//!   Checked by `take_all_and_push_against_pop`, `reclaim_against_spare_nodes` in `tests/loom/tests/loom_haphazard.rs`.
 
 mod shared;
 
@@ -74,8 +77,9 @@ const SLOTS: usize = Haphazard::<0>::SLOTS;
 
 /// What the owner of a slot alone touches.
 pub struct Private<T, L> {
-    /// Borrows from the domain, which outlives it (invariant 1). May be uninitialised by its type alone, for what a stack that
-    /// is moved or dropped by value borrows has to outlive that call, and this does not.
+    /// Borrows from the domain, which outlives it (DOMAIN-1). Always initialised: the type says `MaybeUninit` because what a
+    /// value borrows has to outlive each call that the value is moved into, and the domain does not outlive the drop of the
+    /// stack.
     hazard: Option<MaybeUninit<HazardPointer<'static, Family>>>,
     spare: List<T>,
     /// Nodes retired since this slot reclaimed last.
@@ -85,7 +89,7 @@ pub struct Private<T, L> {
 
 impl<T, L> Private<T, L> {
     fn hazard(&mut self) -> Option<&mut HazardPointer<'static, Family>> {
-        // SAFETY: each that is put there is initialised.
+        // SAFETY: what is put there is initialised.
         self.hazard.as_mut().map(|hazard| unsafe { hazard.assume_init_mut() })
     }
 }
@@ -134,14 +138,15 @@ impl<T, L: Local, const RECLAIM_AT: usize> HaphazardDomain<T, L, RECLAIM_AT> {
     fn shared(&self) -> Option<&Shared<T>> {
         // Acquire pairs with the Release in `make_shared`.
         let mut shared = self.shared.load(Acquire);
-        // UNTESTED: loom's loads see the latest value here.
+        // UNTESTED: loom's loads see the latest value here, so this is never null for who has seen a node.
         if shared.is_null() {
-            // Who has seen a node may still see null here; a read-modify-write sees the latest.
-            // UNTESTED: loom's always do. By the memory model it does because of this Release and the Acquire in
-            // `make_shared`: if null was read and written before, seeing the node would happen before making the domain.
+            // Who has seen a node may still have read null above, but does not here.
+            // UNTESTED: loom's read-modify-writes always see the latest value. By the memory model this one does because of its
+            // Release and the Acquire in `make_shared`: had it read and written null before that, seeing the node would happen
+            // before making the domain.
             shared = self.shared.compare_exchange(shared, shared, Release, Acquire).unwrap_or_else(|shared| shared);
         }
-        // SAFETY: invariant 1.
+        // SAFETY: DOMAIN-1: the pointer is null, or to what stays where it is.
         unsafe { shared.as_ref() }
     }
 
@@ -153,10 +158,11 @@ impl<T, L: Local, const RECLAIM_AT: usize> HaphazardDomain<T, L, RECLAIM_AT> {
             let new = NonNull::new(unsafe { alloc(Self::LAYOUT) }.cast::<Shared<T>>())?;
             // SAFETY: just allocated with this layout.
             unsafe { new.write(Shared::new()) };
-            // For the deleter, see invariant 2.
+            // DOMAIN-2: the deleter makes a pointer of the address.
             new.as_ptr().expose_provenance();
-            // Release pairs with `shared`. Relaxed: if somebody was faster, `shared` has the Acquire.
-            // UNTESTED: Acquire pairs with the Release of the exchange in `shared`, with which loom sees the latest value in any case.
+            // Release pairs with the Acquire in `shared`, which is also called if somebody else was faster.
+            // UNTESTED: Acquire pairs with the Release of the exchange in `shared`, which in loom sees the latest value in any
+            // case.
             if self.shared.compare_exchange(ptr::null_mut(), new.as_ptr(), AcqRel, Relaxed).is_err() {
                 // SAFETY: ours alone, and made above.
                 unsafe { free_shared(new) };
@@ -177,9 +183,9 @@ unsafe fn free_shared<T>(shared: NonNull<Shared<T>>) {
     }
 }
 
-// SAFETY: contract 1 is haphazard's: its hazard is published before the barrier in `protect`, its domain
-// has a full barrier before it reads the hazards. 2 is invariant 3. 3: `retire_ptr` takes any node that is
-// not reachable. 4: nothing here calls a closure of the user's.
+// SAFETY: GUARD-1 is haphazard's: its hazard is published before the barrier in `protect`, and its domain has a full barrier
+// before it reads the hazards. GUARD-2: DOMAIN-3. GUARD-3: `retire_ptr` takes any node that is not reachable. GUARD-4: nothing
+// here calls a closure of the user's. GUARD-5: no node is ever kept.
 unsafe impl<T, L: Local, const RECLAIM_AT: usize> Domain<T, L> for HaphazardDomain<T, L, RECLAIM_AT> {
     const SLOT_LAYOUT: Layout = Pool::<T, Private<T, L>, SLOTS>::LAYOUT;
 
@@ -256,7 +262,7 @@ unsafe impl<T, L: Local, const RECLAIM_AT: usize> Domain<T, L> for HaphazardDoma
         for place in self.pool.iter() {
             let Some(own) = self.pool.claim_free(place) else { continue };
             let mut guard = self.guard(own);
-            // SAFETY: invariant 3.
+            // SAFETY: DOMAIN-3.
             freed += unsafe { guard.owner.private().spare.free() };
             guard.leave();
         }
@@ -270,7 +276,7 @@ unsafe impl<T, L: Local, const RECLAIM_AT: usize> Domain<T, L> for HaphazardDoma
     }
 }
 
-// SAFETY: as for the domain.
+// SAFETY: what is said for the domain holds for its guard.
 unsafe impl<T, L: Local, const RECLAIM_AT: usize> Guard<T, L> for HaphazardGuard<'_, T, L, RECLAIM_AT> {
     fn spare(&mut self) -> Option<NodePtr<T>> {
         self.owner.private().spare.pop_exclusive()
@@ -297,24 +303,24 @@ unsafe impl<T, L: Local, const RECLAIM_AT: usize> Guard<T, L> for HaphazardGuard
     }
 
     fn protect(&mut self, node: NodePtr<T>) {
-        // A node exists, so the domain does (invariant 1).
+        // DOMAIN-1: a node exists, so there is a domain.
         if let Some(shared) = self.domain.shared() {
             let mut private = self.owner.private();
             let hazard = private.hazard.get_or_insert_with(|| {
-                // SAFETY: the domain stays where it is until the stack is dropped, which drops this before it.
+                // SAFETY: DOMAIN-1: the domain stays where it is until the stack is dropped, which drops this before it.
                 let domain: &'static raw::Domain<Family> = unsafe { &*ptr::from_ref(&shared.domain) };
                 MaybeUninit::new(HazardPointer::new_in_domain(domain))
             });
-            // SAFETY: initialised, as each is.
+            // SAFETY: what is put there is initialised.
             unsafe { hazard.assume_init_mut() }.protect_raw(node.as_ptr());
-            // Pairs with haphazard's own between unlinking and reading the hazards.
+            // Pairs with haphazard's own barrier between unlinking and reading the hazards (BARRIER-1).
             foreign_publish_barrier();
         }
     }
 
     #[inline(always)]
     fn keep(&mut self, _: NodePtr<T>) {
-        // Each pop has haphazard show its hazard.
+        // No node is kept: each pop has haphazard show its hazard.
     }
 
     #[inline(always)]
@@ -331,7 +337,7 @@ unsafe impl<T, L: Local, const RECLAIM_AT: usize> Guard<T, L> for HaphazardGuard
         // CHEAPER: left as it is, the hazard keeps one node from reuse, which the bound allows for.
         self.reset_hazard();
         let Some(shared) = self.domain.shared() else { return };
-        // SAFETY: the node is ours. Invariant 2.
+        // SAFETY: the node is ours. DOMAIN-2 says why the link is this address.
         unsafe { node.as_ref() }.set_below(ptr::from_ref(shared).cast_mut().cast());
         // SAFETY: the caller owns the node, which is not reachable any more, and it stays valid until the
         // domain gives it to `Recycle`, at the latest when the stack is dropped.
@@ -409,13 +415,13 @@ impl<T, L, const RECLAIM_AT: usize> Drop for HaphazardDomain<T, L, RECLAIM_AT> {
         // Hazard records first: they borrow from the domain.
         self.pool.for_each_private(|private, _| {
             if let Some(hazard) = private.hazard.take() {
-                // SAFETY: as in `Private::hazard`.
+                // SAFETY: what is put there is initialised.
                 drop(unsafe { hazard.assume_init() });
             }
-            // SAFETY: invariant 3.
+            // SAFETY: DOMAIN-3.
             unsafe { private.spare.free() };
         });
-        // Relaxed: `&mut self` comes after all that was done here.
+        // Relaxed: `&mut self` comes after all that others have done here.
         if let Some(shared) = NonNull::new(self.shared.load(Relaxed)) {
             // SAFETY: `&mut self`, and the records are gone.
             unsafe { free_shared(shared) };

@@ -15,25 +15,29 @@
 //!                  a scan reads these               free, and no scan reads them
 //! ```
 //!
-//! They are numbered from 1, by age. `used` is the newest that may be in use, so a scan reads the `N` slots in place and those
-//! from `used` down, and a crowd that has come and gone costs nobody any time; what stays of it is the memory of its slots, and
-//! the nodes in them. Who claims a slot raises `used` to it, if need be, before it protects anything with it. Each scan, and each
-//! handle that ends, lowers it by the free slots at its end.
+//! They are numbered from 1, by age. `used` is the newest that may be in use, so a crowd that has come and gone costs nobody any
+//! time, but only the memory of its slots and of the nodes in them. Whoever claims a slot raises `used` to it, if need be, before
+//! it protects anything with it. Each scan, and each handle that ends, lowers `used` by the free slots at its end.
 //!
 //! Where code is short there is no crowd: `used` is the newest of all, and nothing lowers it.
 //!
-//! # Invariants
+//! # Rules
 //!
-//! 1. Only the context that moved the word away from `FREE` writes it, until it moves it back.
-//! 2. That context alone touches the slot's private part. Leaving is a Release and claiming an Acquire, which
-//!    hands the private part on.
-//! 3. Slots are never removed from a pool, so references to them live as long as the pool.
-//! 4. There are more slots than contexts that stay in one, if there was memory for them. So who waits for a slot waits
-//!    for operations only, which end.
-//! 5. `used` is no older than any further slot that protects a node. Only the owner of the slot that it names lowers it, to the
-//!    next older one; who claims that slot afterwards sees it lowered, because of the Release and the Acquire of 2, and raises it
-//!    again. A scan that has to see a hazard sees this, too: it comes before the hazard, so what orders the two for the hazard
-//!    (the barriers, or that the node was seen linked) orders them for `used`.
+//! * **SLOT-1**: Only the context that has moved a slot's word away from `FREE` writes the word, until it moves it back.
+//!   Checked by `claim_against_claim` in `tests/loom/tests/loom.rs`.
+//! * **SLOT-2**: The slot's owner alone touches its private part. Leaving is a Release and claiming an Acquire, which hands the
+//!   private part on.
+//!   Checked by `slot_changes_hands` in `tests/loom/tests/loom.rs`, `slot` in `tests/litmus/aarch64/slot.litmus`.
+//! * **SLOT-3**: Slots are never removed from a pool, so references to them are good for as long as the pool lives.
+//!   Checked by `histories_are_linearizable` in `tests/simulation/library/tests/schedules.rs`.
+//! * **SLOT-4**: There are more slots than contexts that stay in one, if there was memory for them. So whoever waits for a slot
+//!   waits for operations only, which end.
+//!   Checked by `handle_moves_while_another_is_made` in `tests/loom/tests/loom.rs`.
+//! * **SLOT-5**: `used` is no older than any further slot that protects a node. Only the owner of the slot that it names lowers
+//!   it, to the next older one; whoever claims that slot afterwards sees it lowered, by the Release and the Acquire of SLOT-2,
+//!   and raises it again. A scan that has to see a hazard sees `used` raised, too, since that came before the hazard: what orders
+//!   the two for the hazard (BARRIER-1, BARRIER-2) orders them for `used`.
+//!   Checked by `further_slot_comes_out_of_use_and_back` in `tests/loom/tests/loom.rs`.
 
 mod in_use;
 mod slot;
@@ -56,22 +60,17 @@ pub(crate) use self::in_use::InUse;
 pub(crate) use self::slot::PrivateRef;
 pub use self::slot::{Owner, Slot};
 
-/// With so few slots in place (one core and its interrupt handler) it does not pay to spread the contexts over
-/// them, or to filter hazards: it would be 100 bytes of code, and 8 instructions of each operation.
+/// With so few slots in place (one core and its interrupt handler) it does not pay to spread the contexts over them, or to filter
+/// hazards. tuning.md, "Slots".
 pub(crate) const FEW: usize = limit(2, model::FEW);
 
 in_this_order! {
-    /// A further slot, in memory of its own. What a scan reads, the link and the slot's word, is on the first cache line; where there
-    /// are none, the compiler's own order of the fields makes shorter code.
-    ///
-    /// An allocator that serves threads from arenas puts the slots that they make at the same place in each arena, so in the same few
-    /// lines of a cache. Where that matters most, pairs through `Handle` with 32 threads take 31.8 ns so, and 29.2 with further slots
-    /// in blocks of eight (2 cores where a step of waiting takes 46 ns, medians of 41 samples); where a step takes 25 ns, as long. But
-    /// one by one there are no more slots than contexts need, and a bound on memory counts slots.
+    /// A further slot, in memory of its own: so there are no more than contexts need, and the bound on memory counts slots.
+    /// tuning.md, "Slots". What a scan reads, the link and the slot's word, is on the first cache line.
     pub struct Extra<T, P> {
-        /// The one before, or null. Written before the slot is added, and never again.
+        /// The further slot before, or null. Written before this one is added, and never again.
         older: *mut Further<T, P>,
-        /// The one after, once there is one.
+        /// The further slot after, once there is one.
         newer: [AtomicPtr<Further<T, P>>; FAST_PATHS as usize],
         slot: Slot<T, P>,
     }
@@ -99,7 +98,7 @@ initial! { impl[T, P: Initial, const N: usize] Pool<T, P, N> = Pool {
 /// A slot, and which further one it is.
 pub struct Place<'a, T, P> {
     slot: &'a Slot<T, P>,
-    /// Null if it is in place. Not where nobody asks.
+    /// Null if it is in place. Where code is short nobody asks, and it is not noted.
     further: [*mut Further<T, P>; FAST_PATHS as usize],
 }
 
@@ -115,10 +114,9 @@ impl<T, P: Initial, const N: usize> Pool<T, P, N> {
     /// What a further slot needs of the allocator.
     pub(crate) const LAYOUT: Layout = Layout::new::<Further<T, P>>();
 
-    /// How often a claim has to find all slots claimed before it says so.
-    ///
-    /// Others come and go, so it may find each slot claimed in turn though one was always free. Two contexts that
-    /// both look at the first of two slots first cannot do that to each other.
+    /// How often a claim has to find all slots claimed before it says so: while others come and go, it may find each slot claimed
+    /// in turn although one was always free. Two contexts that both look at the first of two slots first cannot do that to each
+    /// other.
     const PASSES: usize = if N > FEW { 4 } else { 1 + FAST_PATHS as usize };
 
     /// Claims the slot that this context tries first, if it is free.
@@ -127,7 +125,7 @@ impl<T, P: Initial, const N: usize> Pool<T, P, N> {
         self.slots[Self::home()].try_claim(claimed())
     }
 
-    /// The same, by protecting `node` with it.
+    /// Claims the slot that this context tries first, if it is free, by protecting `node` with it.
     #[inline(always)]
     pub(crate) fn claim_home_protecting(&self, node: NodePtr<T>) -> Option<Own<Owner<'_, T, P>>> {
         self.slots[Self::home()].try_claim(found(node))
@@ -145,8 +143,8 @@ impl<T, P: Initial, const N: usize> Pool<T, P, N> {
         self.claim_home_protecting(node).or_else(|| self.claim_from(Self::home(), found(node), false))
     }
 
-    /// The slot's place among so many: neighbours have the same one, two at least, so that it is shared, and more if there are more
-    /// slots in place than that. In a model all have the first one.
+    /// The slot's place among so many, which it shares with its neighbours: two slots at least, and more if there are more slots
+    /// in place than that. In a model all have the first one.
     #[inline(always)]
     pub(crate) fn neighbourhood(&self, owner: &Owner<'_, T, P>, places: usize) -> usize {
         let index = match owner.0.number.first() {
@@ -177,7 +175,8 @@ impl<T, P: Initial, const N: usize> Pool<T, P, N> {
     #[inline(never)]
     fn claim_from(&self, start: usize, word: *mut Node<T>, grow: bool) -> Option<Own<Owner<'_, T, P>>> {
         for pass in 1..=Self::PASSES {
-            // Finding a slot and losing it means that somebody else has claimed it: no pass in vain.
+            // Whoever finds a slot and loses it starts this pass anew: somebody else has claimed it, and so has not waited in
+            // vain.
             while let Some(place) = self.find_free(start, pass == Self::PASSES) {
                 if let Some(own) = self.claim_at(place, word) {
                     return Some(own);
@@ -188,19 +187,19 @@ impl<T, P: Initial, const N: usize> Pool<T, P, N> {
             return None;
         }
         let place = self.add(if FAST_PATHS { claimed() } else { word })?;
-        // SAFETY: it was added for this.
+        // SAFETY: it was added with a word that says that this context has claimed it.
         let own = unsafe { Own::new(Owner(place.slot)) };
         self.enter(place, word);
         Some(own)
     }
 
-    /// Claims a slot for long. Before, it sees to it that there are more slots than contexts that stay (invariant 4), if
-    /// there is memory. [`Pool::end_stay`] has to follow, once.
+    /// Claims a slot for long. Before, it sees to it that there are more slots than contexts that stay (SLOT-4), if there is
+    /// memory. [`Pool::end_stay`] has to follow, once.
     ///
     /// To look for a free slot instead would not do: it may be free only because a context that stays is on its way from
     /// one slot to another, and then comes back to it.
     pub(crate) fn claim_to_stay(&self) -> Option<Own<Owner<'_, T, P>>> {
-        // Relaxed: of those that stay, whoever came last has counted all.
+        // Relaxed: whoever counts itself last counts all that stay, and sees to it that there are enough slots for all.
         let stays = self.stays.fetch_add(1, Relaxed) + 1;
         while !self.has_more_than(stays) && self.add(free()).is_some() {}
         // In order, so that those who come one after the other are neighbours.
@@ -213,24 +212,24 @@ impl<T, P: Initial, const N: usize> Pool<T, P, N> {
 
     /// Adds a slot with this word at the end of the list; `None` without memory.
     fn add(&self, word: *mut Node<T>) -> Option<Place<'_, T, P>> {
-        /// Acquire pairs with `ADD_SLOT`: the contents of what others have added are visible. Where code is short, its address is all
-        /// that is used.
+        /// Acquire pairs with `ADD_SLOT`: the contents of what others have added are visible. Where code is short, only its
+        /// address is used.
         const SEE: Ordering = if FAST_PATHS { READ_HAZARD } else { Relaxed };
         // SAFETY: the layout is not of size zero.
         let added = NonNull::new(unsafe { alloc(Self::LAYOUT) }.cast::<Further<T, P>>())?;
         let newer = array_of!(AtomicPtr::new(ptr::null_mut()); FAST_PATHS as usize);
-        // SAFETY: just allocated with this layout. The link follows.
+        // SAFETY: just allocated with this layout. The field that is left, `older`, is written below.
         unsafe {
             (&raw mut (*added.as_ptr()).0.newer).write(newer);
             (&raw mut (*added.as_ptr()).0.slot).write(Slot { word: AtomicPtr::new(word), ..initial!(Slot<T, P>) });
         }
         let mut older = self.used.load(SEE);
         loop {
-            // SAFETY: not added yet, so it is still ours alone.
+            // SAFETY: it is not added yet, so it is still ours alone.
             unsafe { (*added.as_ptr()).0.older = older };
             let (link, expected) = match self.newer(older) {
                 Some(newer) => {
-                    // SAFETY: as above.
+                    // SAFETY: it is not added yet.
                     unsafe { (*added.as_ptr()).0.slot.number = [1 + Self::number(older); FAST_PATHS as usize] };
                     (newer, ptr::null_mut())
                 }
@@ -238,7 +237,7 @@ impl<T, P: Initial, const N: usize> Pool<T, P, N> {
             };
             // Weak: who fails for no reason goes on from the first one.
             match link.compare_exchange_weak(expected, added.as_ptr(), ADD_SLOT, SEE) {
-                // SAFETY: invariant 3.
+                // SAFETY: SLOT-3: it was added, so it stays.
                 Ok(_) => return Some(unsafe { Place::of(added.as_ref()) }),
                 Err(other) => older = other,
             }
@@ -252,10 +251,10 @@ impl<T, P, const N: usize> Pool<T, P, N> {
         self.stays.fetch_sub(1, Relaxed);
     }
 
-    /// The number of a further slot; 0 of none. Where it is not noted, they are counted.
+    /// The number of a further slot; 0 for null. Where numbers are not noted, the slots are counted.
     fn number(further: *mut Further<T, P>) -> usize {
         let (mut next, mut counted) = (further, 0);
-        // SAFETY: invariant 3; the pointer is null or a slot that was added.
+        // SAFETY: SLOT-3: the pointer is null, or to a slot that was added.
         while let Some(further) = unsafe { next.as_ref() } {
             if let Some(number) = further.slot.number.first() {
                 return *number;
@@ -266,9 +265,10 @@ impl<T, P, const N: usize> Pool<T, P, N> {
         counted
     }
 
-    /// The link from a further slot to the one after, or to the first one if there is none. None where `used` is that link.
+    /// The link to the further slot after this one, or, for null, to the first one. `None` where code is short: then `used` is
+    /// that link.
     fn newer(&self, further: *mut Further<T, P>) -> Option<&AtomicPtr<Further<T, P>>> {
-        // SAFETY: as above.
+        // SAFETY: SLOT-3: the pointer is null, or to a slot that was added.
         match unsafe { further.as_ref() } {
             Some(further) => further.newer.first(),
             None => self.first.first(),
@@ -277,7 +277,7 @@ impl<T, P, const N: usize> Pool<T, P, N> {
 
     /// Claims the slot of this place, if it is free; `word` is [`claimed`] or a node to protect.
     fn claim_at<'a>(&self, place: Place<'a, T, P>, word: *mut Node<T>) -> Option<Own<Owner<'a, T, P>>> {
-        // CHEAPER: a slot in place would be claimed first and shown to protect the node then, as the others are.
+        // CHEAPER: without this a slot in place is claimed first and shown to protect the node then, as the others are.
         if place.further().is_null() {
             return place.slot.try_claim(word);
         }
@@ -286,7 +286,7 @@ impl<T, P, const N: usize> Pool<T, P, N> {
         Some(own)
     }
 
-    /// Notes that a further slot, which is claimed, is in use (invariant 5), and then shows `word` there.
+    /// Notes that a further slot, which is claimed, is in use, and then shows `word` there (SLOT-5).
     fn enter(&self, place: Place<'_, T, P>, word: *mut Node<T>) {
         if FAST_PATHS {
             self.use_up_to(place.further());
@@ -296,11 +296,11 @@ impl<T, P, const N: usize> Pool<T, P, N> {
         }
     }
 
-    /// Raises `used` to this slot, which the caller has claimed (invariant 5).
+    /// Raises `used` to this slot, which the caller has claimed (SLOT-5).
     fn use_up_to(&self, further: *mut Further<T, P>) {
         let mut used = self.used();
         while Self::number(used) < Self::number(further) {
-            // Release, as in `add`: the slot's contents are visible to who finds it here.
+            // Release pairs with `READ_HAZARD`: the slot's contents are visible to whoever finds it here.
             match self.used.compare_exchange(used, further, ADD_SLOT, READ_HAZARD) {
                 Ok(_) => return,
                 Err(other) => used = other,
@@ -310,7 +310,7 @@ impl<T, P, const N: usize> Pool<T, P, N> {
 
     /// Claims the slot of this place without protecting anything, if it is free.
     pub(crate) fn claim_free<'a>(&self, place: Place<'a, T, P>) -> Option<Own<Owner<'a, T, P>>> {
-        // CHEAPER: the exchange alone says the same, but takes the cache line from who is inside.
+        // CHEAPER: the exchange alone says the same, but takes the cache line from whoever is inside.
         if place.slot.word.load(Relaxed).is_null() { self.claim_at(place, claimed()) } else { None }
     }
 
@@ -319,17 +319,18 @@ impl<T, P, const N: usize> Pool<T, P, N> {
         if !FAST_PATHS {
             return;
         }
-        // SAFETY: invariant 3.
+        // SAFETY: SLOT-3: the pointer is null, or to a slot that was added.
         while let Some(newest) = unsafe { used.newest().as_ref() } {
-            // CHEAPER: the exchange alone says the same, but takes the cache line from who is inside.
+            // CHEAPER: the exchange alone says the same, but takes the cache line from whoever is inside.
             if !newest.slot.word.load(Relaxed).is_null() {
                 return;
             }
             let Some(own) = newest.slot.try_claim(claimed()) else { return };
-            // Invariant 5. Relaxed: it continues the release sequence of who put the newer one here.
+            // SLOT-5: this context owns the slot that `used` names. Relaxed: it continues the release sequence of whoever put
+            // that one here, so the contents of the older one are visible, too.
             let lowered = self.used.compare_exchange(used.newest(), newest.older, Relaxed, Relaxed);
             own.leave();
-            // CHEAPER: who goes on looks in vain, for others have raised it.
+            // CHEAPER: others have raised it, so whoever goes on looks in vain.
             if lowered.is_err() {
                 return;
             }
@@ -363,9 +364,9 @@ impl<T, P, const N: usize> Pool<T, P, N> {
     /// A free slot, if there is one. If not `thorough`, some may be left out.
     fn find_free(&self, start: usize, thorough: bool) -> Option<Place<'_, T, P>> {
         let (free, used) = (free::<T>().addr(), self.in_use());
-        // So many stay that each further slot that is in use, but for one perhaps, is one of theirs: a crowd need not look at them all
-        // for each that comes. Relaxed: only a hint.
-        // CHEAPER: who looks at one more, or one less, finds a slot in the end.
+        // If so many stay, each slot in use, but for one perhaps, is one of theirs: then a crowd need not look at them all for
+        // each that comes. Relaxed: only a hint.
+        // CHEAPER: whoever looks at one more, or one less, finds a slot in the end.
         let all_stay = FAST_PATHS && !thorough && self.stays.load(Relaxed) >= used.count();
         let searched = if all_stay { self.up_to(ptr::null_mut()) } else { used };
         let found = searched.find(start, free, 0);
@@ -378,7 +379,7 @@ impl<T, P, const N: usize> Pool<T, P, N> {
     /// All slots, in place and further ones.
     pub(crate) fn iter(&self) -> impl Iterator<Item = Place<'_, T, P>> {
         let in_place = self.slots.iter().map(|slot| Place::new(&slot.0, ptr::null_mut()));
-        // One of the two is empty.
+        // Of what is chained here one is empty: where code is short the first, else the second.
         in_place.chain(self.above(ptr::null_mut())).chain(self.up_to(ptr::null_mut()).further())
     }
 
@@ -386,9 +387,9 @@ impl<T, P, const N: usize> Pool<T, P, N> {
     fn above(&self, last: *mut Further<T, P>) -> impl Iterator<Item = Place<'_, T, P>> {
         let mut link = self.newer(last);
         iter::from_fn(move || {
-            // Acquire pairs with `ADD_SLOT`, as in `add`.
+            // Acquire pairs with `ADD_SLOT`: the slot's contents are visible.
             let next = link?.load(Acquire);
-            // SAFETY: invariant 3; the pointer is null or a slot that was added.
+            // SAFETY: SLOT-3: the pointer is null, or to a slot that was added.
             let further = unsafe { next.as_ref() }?;
             link = self.newer(next);
             Some(Place::of(further))
@@ -400,7 +401,7 @@ impl<T, P, const N: usize> Pool<T, P, N> {
         for place in self.iter() {
             let given = Owner(place.slot).take_given();
             let private = place.slot.private.get_mut();
-            // SAFETY: `&mut self`: nobody is in a slot.
+            // SAFETY: `&mut self`: nobody else is in a slot (SLOT-2).
             visit(unsafe { private.deref() }, given);
         }
     }
@@ -424,7 +425,7 @@ impl<'a, T, P> Place<'a, T, P> {
         Self::new(&further.slot, ptr::from_ref(further).cast_mut())
     }
 
-    /// Null if it is in place, or where nobody asks.
+    /// Null if it is in place, or where code is short.
     #[inline(always)]
     fn further(self) -> *mut Further<T, P> {
         self.further.first().map_or(ptr::null_mut(), |further| *further)
@@ -433,7 +434,7 @@ impl<'a, T, P> Place<'a, T, P> {
 
 impl<T, P, const N: usize> Drop for Pool<T, P, N> {
     fn drop(&mut self) {
-        // Relaxed: `&mut self` comes after all that was done here.
+        // Relaxed: `&mut self` comes after all that others have done here.
         let mut next = self.first.first().unwrap_or(&self.used).load(Relaxed);
         while let Some(further) = NonNull::new(next) {
             // SAFETY: `&mut self`: nobody is in a slot, and each was allocated in `add`.

@@ -1,59 +1,42 @@
 //! Engine `Slots<N>`: hazard pointers in claimed slots, and nodes that are used again.
 //!
-//! # The life of a node
+//! `docs/design.md` draws the life of a node: spare, pushed, popped, retired, and spare again after a scan of the hazards.
 //!
-//! ```text
-//!   allocator <------------------------------+
-//!      |                     surplus         |
-//!      v                                     |
-//!    push --> list --> pop --> retired --> spare --> push
-//!               (or eliminated)     scan     ^ |
-//!                                            | v  whole batches
-//!                                           depot
-//! ```
+//! # Rules
 //!
-//! # Invariants
-//!
-//! 1. A spare node is protected by nobody: it was retired, and a scan after that saw no hazard on it; or it
-//!    comes fresh from the allocator. It may be used, freed, or put in the depot.
-//! 2. A node that a pop has won, through the head or by elimination, is retired, not spare: a slower context may
-//!    protect it, because it was the head, or because it was the first node of a batch in the depot.
-//! 3. At rest, a slot holds at most `RETIRE_LIMIT` retired nodes (or as many as there are slots, if these are
-//!    more) and at most `SPARE_LIMIT` spare ones; a further slot also one that was given to it.
-//! 4. Unless retired nodes are said to be foreign, no slot keeps any of them (contract 5): each was a spare node, or the
-//!    first one of a batch, so then nobody kept it; this slot's owner pushed it and kept it until it popped it, and only who
-//!    pushes a node keeps it. Pops of others may have found it on top meanwhile.
+//! * **NODES-1**: Nobody protects a spare node: a scan has seen no hazard on it since it was retired, or it came out of the depot
+//!   as one of DEPOT-2, or it is new. It may be used, freed, or put in the depot.
+//!   Checked by `pop_against_reuse_of_the_node`, `slot_changes_hands` in `tests/loom/tests/loom.rs`.
+//! * **NODES-2**: A node that a pop has won, through the head or by elimination, is retired, not spare: a slower context may
+//!   protect it, because it was the head, or because it was the first node of a batch in the depot.
+//!   Checked by `pop_against_reuse_by_two_others`, `depot_take_against_take` in `tests/loom/tests/loom.rs`.
+//! * **NODES-3**: At rest, a slot holds at most `RETIRE_LIMIT` retired nodes (or as many as there are slots, if these are more)
+//!   and at most `SPARE_LIMIT` spare ones; a further slot also one that was given to it.
+//!   Checked by `bound_with_one_thread`, `bound_with_64_threads` in `tests/allocator.rs`.
+//! * **NODES-4**: Nobody keeps a retired node (GUARD-5) that is not noted as foreign, though pops of others may protect it, which
+//!   have found it on top. For when this slot's owner got it, as a spare node, a new one, or the first one of a batch, nobody
+//!   kept it (NODES-1, DEPOT-1); then this owner pushed it, and kept it until it popped it, or until somebody else gave it to
+//!   this slot; and only who pushes a node keeps it.
+//!   Checked by `handle_against_reuse_of_what_it_pushed`, `kept_node_is_given`, `given_node_comes_back` in
+//!   `tests/loom/tests/loom.rs`.
 //!
 //! # Whole chains
 //!
-//! A scan that finds no hazard, as nearly all do, moves all retired nodes on without a look at one of them: they become
-//! the spare ones, if there are none; else they are just enough for a batch of the depot. So a push that runs out of
-//! spare nodes first has its own retired ones scanned, if these are many; and where pushes and pops alternate, the same
-//! nodes go to and fro between the two lists, and the depot is left alone. Moving them one by one cost 16 instructions a
-//! pair, this costs 2.
+//! A scan that finds no hazard, as nearly all do, moves all retired nodes on without a look at one of them: they become the spare
+//! ones, if there are none; else they are just enough for a batch of the depot. Where pushes and pops alternate, the same nodes
+//! go to and fro between the two lists, and the depot is left alone.
 //!
-//! To look at each of them takes long where two threads work at once: of nodes that the allocator has made side by side two
-//! share a cache line, and one of these has come to the other thread. All 32 at a time took 130 ns, and were the slowest
-//! operations of a thousand: 310 ns through `Handle` on 2 threads, if each is timed. So a scan that finds a hazard, and others'
-//! nodes among the retired ones, looks at as many as there are slots: 175 ns, where a `std` mutex has 190. The next one looks at
-//! all, unless others' have come: else pairs on 8 threads take 11.8 instead of 10.8. With nodes on cache lines of their own it
-//! would be 190, too, but a value from one thread to another takes 58 instead of 38 then, and pushes and pops as 9 to 1 take 76
-//! instead of 31 (medians of 8 samples).
+//! To look at each node takes long where two threads work at once, since neighbouring nodes share cache lines. So a scan that
+//! finds a hazard, and others' nodes among the retired ones, ends when as many have become spare as there are slots; and the next
+//! one looks at all, unless others' have come again.
 //!
-//! A handle that rests keeps the node that it pushed last, and so does one that was interrupted between a push and a pop: where
-//! threads outnumber the cores, nearly all. By invariant 4 the handles that run need not heed them: pairs on 32 threads and 2
-//! cores take 12.3 ns. If they heed all, 13.1; if a handle in a further slot keeps no node, so that each pop there publishes its
-//! hazard, 16.8; and 12.1 on one thread (medians of 10 samples).
+//! Where threads outnumber the cores, nearly all handles rest, and keep the node that they pushed last. By NODES-4 the handles
+//! that run need not heed them.
 //!
 //! # Bounds
 //!
-//! All limits are in nodes and depend on `N` alone. The retired list must be longer than the number of hazards,
-//! or a scan may find every node protected; four times `N` keeps the cost of a scan at a quarter of a load for
-//! each pop and still leaves small systems small. Measured with bursts of 64: a limit of 8 nodes cost 32 ns a
-//! pair, 16 nodes 16 ns, and 32 to 1024 the same 14 ns.
-//!
-//! A depot of 16 `N`² nodes would hold twice as many back in all; values from one thread to another, which gets far ahead,
-//! take 93 instead of 96 ns then through handles, and 96 instead of 115 without (medians of 15 samples, from 64 to 152).
+//! All limits are in nodes and depend on `N` alone. The retired list must be longer than the number of hazards, or a scan may
+//! find every node protected. tuning.md, "Scans and nodes".
 
 mod inside;
 
@@ -74,10 +57,10 @@ use core::mem;
 /// The default engine: `N` slots in the stack itself, each with one hazard, one list of retired and one of spare
 /// nodes; further slots are allocated when all are claimed at once.
 ///
-/// A context (a thread, a core, a level of interrupt) claims a slot for the time of one operation, or as long as
-/// it keeps a [`Handle`](crate::Handle). So `N` should be the number of contexts that can be inside at once:
-/// on bare metal, cores times (1 + interrupt levels). `N` is at least 1, and at most [`MOST`](Slots::MOST): 65535 on processors of
-/// 64 bits, 13377 of 32, 52 of 16. Another one does not compile where a stack is made:
+/// A context (a thread, a core, a level of interrupt) claims a slot for the time of one operation, or as long as it keeps a
+/// [`Handle`](crate::Handle). So `N` should be the number of contexts that can be inside at once: on bare metal, cores times (1 +
+/// interrupt levels). `N` is at least 1, and at most [`MOST`](Slots::MOST): 65535 on processors of 64 bits, 13377 of 32, 52 of
+/// 16. Another one does not compile where a stack is made:
 ///
 /// ```compile_fail
 /// use elimination_stack::{NoBackoff, Slots, Stack};
@@ -119,7 +102,7 @@ const fn most_slots() -> usize {
     let most = isize::MAX.unsigned_abs() as u64;
     let mut slots = u16::MAX as u64;
     while 12 * slots * slots + 4 * slots - 1 > most {
-        // Half way to what would be right if the first term was all, which is never too far.
+        // Half of the way to what would be right if `12 * slots * slots` was all, which is never too far.
         slots -= (slots - most / (12 * slots)).div_ceil(2);
     }
     slots as usize
@@ -133,14 +116,14 @@ impl<const N: usize> Slots<N> {
         assert!(N >= 1 && N <= Self::MOST, "{}", message);
         N
     };
-    /// Retired nodes in a slot from which on a push without a spare node scans for one, before it asks for others.
+    /// With so many retired nodes in its slot a push without a spare node scans for one, before it takes others.
     const SCAN_LIMIT: usize = limit(3 * N, model::SCAN_LIMIT);
-    /// Nodes in the depot, beyond those reserved, from which on it gives a batch back.
+    /// With so many nodes in the depot, beyond those reserved, a batch is given back.
     const SURPLUS: usize = Self::DEPOT_LIMIT + Self::BATCH;
 }
 
 impl<const N: usize> sealed::Engine for Slots<N> {
-    // With the one that may be given to it.
+    // NODES-3: the last one is the node that may be given to a further slot.
     const SLOT_NODES: usize = Self::RETIRE_LIMIT + Self::SPARE_LIMIT + 1;
     const BATCH: usize = Self::BATCH;
     // A last incomplete batch may stay in the depot above its limit.
@@ -183,8 +166,10 @@ pub struct SlotsGuard<'a, T, L, const N: usize> {
     owner: Owner<'a, T, Private<T, L>>,
 }
 
-// SAFETY: contract 1 is `SlotsGuard::scan`'s, see there. 2 is invariant 1 of this module and rule 1 of the depot. 3 is
-// invariant 2. 4: nothing here calls a closure of the user's or panics.
+// SAFETY: GUARD-1: nothing but a scan makes retired nodes spare, and `SlotsGuard::scan` says why that spares protected ones.
+// GUARD-2: what is given is a spare node (NODES-1), a new one, or the first one of a batch (DEPOT-1). GUARD-3: what comes is
+// retired (NODES-2). GUARD-4: nothing here calls a closure of the user's or panics. GUARD-5: BARRIER-2, and scans leave out only
+// such hazards on kept nodes as cannot be on theirs (NODES-4).
 unsafe impl<T, L: Local, const N: usize> Domain<T, L> for SlotsDomain<T, L, N> {
     const SLOT_LAYOUT: Layout = Pool::<T, Private<T, L>, N>::LAYOUT;
 
@@ -259,7 +244,7 @@ unsafe impl<T, L: Local, const N: usize> Domain<T, L> for SlotsDomain<T, L, N> {
                 }
             }
         }
-        // Too few for a batch: they find their way as nodes that were popped do.
+        // Those that are too few for a batch are retired, and find their way as nodes that were popped do.
         while let Some(node) = batch.pop() {
             // SAFETY: the node is ours and has no value.
             unsafe { guard.retire(node, false) };
@@ -273,14 +258,14 @@ unsafe impl<T, L: Local, const N: usize> Domain<T, L> for SlotsDomain<T, L, N> {
         let mut freed = 0;
         self.depot.unreserve();
         if let Some(mut guard) = self.enter(Permit::Nothing) {
-            // Makes room for the batch that is in our hands, of which the depot's count knows no more.
+            // First makes room in this slot: a batch that is taken out of the depot counts nowhere until it is freed.
             freed += guard.empty();
             self.depot.take_all(Slots::<N>::BATCH, |first, mut rest| {
-                // SAFETY: rule 2 of the depot.
+                // SAFETY: DEPOT-2.
                 let others = unsafe { rest.free() };
                 guard.counters().allocator_calls(others);
                 freed += others;
-                // SAFETY: rule 1.
+                // SAFETY: DEPOT-1: the node is ours, without a value, and may be protected.
                 unsafe { guard.retire(first, false) };
                 freed += guard.empty();
             });
@@ -292,7 +277,7 @@ unsafe impl<T, L: Local, const N: usize> Domain<T, L> for SlotsDomain<T, L, N> {
             freed += guard.empty();
             guard.leave();
         }
-        // Each that was in use no more is the newest in use now.
+        // Whoever claims a further slot, as was done to all free ones here, notes it as in use.
         self.pool.forget_unused(self.pool.in_use());
         freed
     }
@@ -318,7 +303,7 @@ impl<T, L, const N: usize> Leave for SlotsGuard<'_, T, L, N> {
     }
 }
 
-// SAFETY: as for the domain.
+// SAFETY: what is said for the domain holds for its guard.
 unsafe impl<T, L: Local, const N: usize> Guard<T, L> for SlotsGuard<'_, T, L, N> {
     #[inline(always)]
     fn spare(&mut self) -> Option<NodePtr<T>> {
@@ -367,13 +352,13 @@ unsafe impl<T, L: Local, const N: usize> Guard<T, L> for SlotsGuard<'_, T, L, N>
     }
 
     unsafe fn retire_whole(&mut self, nodes: Chain<T>) -> List<T> {
-        // CHEAPER: nodes that are retired one by one come to the same, and take longer.
+        // CHEAPER: to retire the nodes one by one comes to the same, and takes longer.
         if N <= FEW || nodes.len() != Slots::<N>::BATCH {
             return nodes.into_list();
         }
-        // Scanned as they are, mostly without a look at one of them. What was retired before waits meanwhile.
+        // They are scanned as they are, mostly without a look at one of them. What was retired before waits meanwhile.
         let before = mem::replace(&mut self.private().retired, Retired::foreign(nodes));
-        // CHEAPER: those that stay are retired one by one.
+        // CHEAPER: without the scan all of them come back, and are retired one by one.
         self.lend().scan(Extent::All);
         let waiting = before.len();
         let mut protected = mem::replace(&mut self.private().retired, before);
@@ -444,11 +429,11 @@ impl<T, L: Local, const N: usize> SlotsGuard<'_, T, L, N> {
 
     /// Frees the spare nodes, and the retired ones that nobody protects. Returns how many.
     fn empty(&mut self) -> usize {
-        // SAFETY: invariant 1.
+        // SAFETY: NODES-1.
         let spare = unsafe { self.private().spare.free() };
-        // Now there is room for them, so none goes to the depot.
+        // Now there is room for what the scan makes spare, so none goes to the depot.
         self.lend().scan(Extent::All);
-        // SAFETY: as above.
+        // SAFETY: NODES-1.
         let retired = unsafe { self.private().spare.free() };
         self.counters().allocator_calls(spare + retired);
         spare + retired
@@ -466,7 +451,7 @@ impl<T, L, const N: usize> Drop for SlotsDomain<T, L, N> {
             }
         });
         self.depot.take_all(Slots::<N>::BATCH, |first, mut rest| {
-            // SAFETY: as above.
+            // SAFETY: `&mut self`: nobody protects anything.
             unsafe {
                 rest.free();
                 Node::free(first);

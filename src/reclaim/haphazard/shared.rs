@@ -7,10 +7,10 @@ use core::ops::Deref;
 use core::ptr::{self, NonNull};
 use haphazard::raw;
 
-/// Tells this crate's domains from others'.
+/// Tells this library's domains from others'.
 pub(super) struct Family;
 
-/// What has a fixed address.
+/// What has a fixed address (DOMAIN-1).
 pub(super) struct Shared<T> {
     pub(super) domain: raw::Domain<Family>,
     pub(super) spares: Spares<T>,
@@ -38,7 +38,7 @@ impl<T> Deref for Recycle<T> {
     type Target = Empty<T>;
 
     fn deref(&self) -> &Empty<T> {
-        // SAFETY: the node is valid, and `Empty` is transparent.
+        // SAFETY: the node is not freed before this is dropped, and `Empty` is transparent.
         unsafe { self.0.cast().as_ref() }
     }
 }
@@ -52,18 +52,19 @@ unsafe impl<T> raw::Pointer<Empty<T>> for Recycle<T> {
     }
 
     unsafe fn from_raw(node: *mut Empty<T>) -> Self {
-        // SAFETY: `retire` gave a node.
+        // SAFETY: `retire` has given the address of a node, which is not null.
         Self(unsafe { NonNull::new_unchecked(node.cast()) })
     }
 }
 
 impl<T> Drop for Recycle<T> {
     fn drop(&mut self) {
-        // SAFETY: invariant 2.
+        // SAFETY: DOMAIN-2: the link is the address of the pair, which is still there (DOMAIN-1). The domain has found that
+        // nobody protects the node, which is ours.
         unsafe {
             let shared = self.0.as_ref().below().cast::<Shared<T>>();
             Node::assert_exclusive(self.0);
-            // Of the spare list alone, for the domain may be on its way out.
+            // A reference to the spare list alone, since the domain may be about to be dropped.
             (*shared).spares.put(self.0, self.0, 1);
         }
     }
@@ -76,8 +77,8 @@ impl<T> Shared<T> {
         Self { domain: raw::Domain::new(&Family), spares: Spares { head: Head::new(), nodes, reserved } }
     }
 
-    /// Drops what is here. The domain first, since its deleters put nodes into the spare list: and each alone, so that nobody
-    /// has the list to itself meanwhile.
+    /// Drops what is here: the domain first, since its deleters put nodes into the spare list; and each of the two by itself, so
+    /// that there is no exclusive reference to the list meanwhile.
     ///
     /// # Safety
     ///
@@ -97,7 +98,7 @@ impl<T> Spares<T> {
     ///
     /// The caller owns the chain of `count` nodes from `first` to `last`; nobody protects them.
     pub(super) unsafe fn put(&self, first: NodePtr<T>, last: NodePtr<T>, count: usize) {
-        // CHEAPER: below zero it is too high a number, see `take`.
+        // CHEAPER: below zero it is too high a number, with which `exceed` says yes in vain.
         self.nodes.fetch_add(count, Relaxed);
         // SAFETY: the caller's contract.
         while unsafe { self.head.try_push(self.head.top(), first, last) }.is_err() {}
@@ -111,7 +112,7 @@ impl<T> Spares<T> {
         let mut next = self.head.detach();
         let mut freed = 0;
         while let Some(node) = NonNull::new(next) {
-            // SAFETY: the list is ours since it was detached (invariant 3).
+            // SAFETY: LIST-2: the list is ours since it was detached. DOMAIN-3: nobody protects its nodes.
             unsafe {
                 next = node.as_ref().below();
                 if chain.len() < limit {
@@ -127,10 +128,10 @@ impl<T> Spares<T> {
                 }
             }
         }
-        // CHEAPER: with too high a number `exceed` says yes in vain, see there.
+        // CHEAPER: with too high a number `exceed` says yes in vain.
         self.nodes.fetch_sub(chain.len() + others + freed, Relaxed);
         if let (Some(top), Some(bottom)) = (NonNull::new(top), bottom) {
-            // SAFETY: ours still.
+            // SAFETY: the chain is ours still.
             unsafe { self.put(top, bottom, others) };
         }
         (chain, freed)

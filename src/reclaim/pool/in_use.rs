@@ -8,8 +8,8 @@ use crate::treiber::{Node, NodePtr};
 use core::iter;
 use core::ptr::{self, NonNull};
 
-/// The slots in place, and further ones down from the newest that was in use at some moment: all whose hazards a scan has to see
-/// that looks at them after that.
+/// The slots in place, and the further ones down from the newest that was in use at some moment. A scan that has asked for this
+/// after its barrier finds all hazards in these slots that it has to see (SLOT-5).
 pub(crate) struct InUse<'a, T, P, const N: usize> {
     pub(super) pool: &'a Pool<T, P, N>,
     pub(super) newest: [*mut Further<T, P>; FAST_PATHS as usize],
@@ -29,24 +29,22 @@ impl<'a, T, P, const N: usize> InUse<'a, T, P, N> {
         self.newest.first().map_or_else(|| self.pool.used(), |newest| *newest)
     }
 
-    /// How many they are.
     pub(crate) fn count(self) -> usize {
         N + Pool::<T, P, N>::number(self.newest())
     }
 
-    /// The further ones.
     pub(super) fn further(self) -> impl Iterator<Item = Place<'a, T, P>> {
         let mut next = self.newest();
         iter::from_fn(move || {
-            // SAFETY: invariant 3; the pointer is null or a slot that was added.
+            // SAFETY: SLOT-3: the pointer is null, or to a slot that was added.
             let further = unsafe { next.as_ref() }?;
             next = further.older;
             Some(Place::of(further))
         })
     }
 
-    /// One whose word is from `least` to `least + span`, if there is one when it is looked at. Begins with that in place of index
-    /// `start`.
+    /// A slot whose word is from `least` to `least + span` when it is looked at, if there is one. Begins with the slot in place
+    /// of index `start`.
     #[inline(never)]
     pub(super) fn find(self, start: usize, least: usize, span: usize) -> Option<Place<'a, T, P>> {
         let matches = |slot: &Slot<T, P>| slot.word.load(READ_HAZARD).addr().wrapping_sub(least) <= span;
@@ -59,22 +57,21 @@ impl<'a, T, P, const N: usize> InUse<'a, T, P, N> {
         self.further().find(|place| matches(place.slot))
     }
 
-    /// Whether some slot protects any node.
     pub(crate) fn protects_any(self) -> bool {
         let first = claimed::<T>().addr() + 1;
-        // CHEAPER: to look for each node's hazard in vain takes time, but finds none.
+        // CHEAPER: after a yes the scan looks for each node's hazard in vain, which only takes time.
         self.find(0, first, usize::MAX - first).is_some()
     }
 
-    /// Whether some slot protects `node`.
     pub(crate) fn protects(self, node: NodePtr<T>) -> bool {
         self.find(0, node.as_ptr().addr(), FOUND).is_some()
     }
 
-    /// The nodes that are protected; those that are only kept not, unless `kept` is set.
+    /// The nodes that are protected; of those that are only kept none, unless `kept` is set.
     #[inline(always)]
     pub(crate) fn hazards(self, kept: bool) -> impl Iterator<Item = *mut Node<T>> {
-        // A kept node has bits that neither a free slot nor a claimed one has. Where none is kept, nothing tells them apart.
+        // A node's address has bits that neither a free slot nor a claimed one has. Where no node is kept there is no tag to look
+        // for.
         let bits = if kept || FOUND == 0 { !claimed::<T>().addr() } else { FOUND };
         let in_place = self.pool.slots.iter().map(|slot| &slot.0);
         let slots = in_place.chain(self.further().map(|place| place.slot));
@@ -85,18 +82,18 @@ impl<'a, T, P, const N: usize> InUse<'a, T, P, N> {
     /// Gives `node`, which is retired, to the owner of the further slot that keeps it. Returns what the caller has to retire
     /// instead: nothing, or what was given to that slot before; or the same node, if no further slot keeps it.
     ///
-    /// So an owner that rests has the node that it keeps in its own slot, and not in another one's list, which would be scanned
-    /// the sooner for it. The slots in place do without: their number bounds what they keep.
+    /// So the node that a resting owner keeps waits in that owner's slot, and not in a list that would be scanned the sooner for
+    /// it. The slots in place do without this: their number bounds what they keep.
     #[inline(always)]
     pub(crate) fn give(self, node: NodePtr<T>) -> Option<NodePtr<T>> {
         if !FAST_PATHS {
             return Some(node);
         }
-        // Relaxed: if it is not kept any more, it is given all the same, and scanned there.
+        // Relaxed: a node that is not kept any more may be given all the same, and is scanned there.
         let keeper = self.further().find(|place| place.slot.word.load(Relaxed) == node.as_ptr());
         match keeper.and_then(|place| place.slot.given.first()) {
-            // Release pairs with the Acquire of `take_given`: the node was unlinked, and its link written, before what is done there.
-            // Acquire pairs with the Release of who gave the other one, for the same.
+            // Release pairs with the Acquire of `take_given`: the node was unlinked, and its link written, before what is done
+            // there. Acquire pairs with the Release of whoever gave the other node, since that one was unlinked before, too.
             // UNTESTED: in the form of the barrier that loom checks, a scan's fence follows, and is an Acquire as well.
             Some(given) => NonNull::new(given.swap(node.as_ptr(), AcqRel)),
             None => Some(node),

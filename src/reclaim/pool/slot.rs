@@ -12,9 +12,9 @@
 //! ```
 //!
 //! A node is protected by a pop that found it on top, which the tag `FOUND` says; or, without a tag, it is kept by the owner,
-//! who has pushed it. A scan that knows that nobody can keep a node of its list need not heed the latter.
+//! who has pushed it. A scan of nodes that nobody can keep need not heed the latter (NODES-4).
 //!
-//! The invariants are the [`pool`](super)'s.
+//! The rules SLOT-1 to SLOT-5 are the [`pool`](super)'s.
 
 use crate::layout::{FAST_PATHS, in_this_order};
 use crate::reclaim::{Leave, Own};
@@ -32,12 +32,13 @@ pub(super) const fn free<T>() -> *mut Node<T> {
     ptr::null_mut()
 }
 
-/// Somebody owns the slot, and protects nothing. No node has this address, for nodes are aligned.
+/// Somebody owns the slot, and protects nothing. No node has this address, since nodes are aligned.
 pub(super) const fn claimed<T>() -> *mut Node<T> {
     ptr::without_provenance_mut(1)
 }
 
-/// The tag of a hazard on a node that its owner found on top, as opposed to one that it has pushed. None where nobody keeps any.
+/// The tag of a hazard on a node that the slot's owner found on top, as opposed to one that it keeps. No tag where nobody keeps
+/// any.
 pub(super) const FOUND: usize = if FAST_PATHS { 2 } else { 0 };
 
 /// The word that says that a pop protects `node`.
@@ -52,7 +53,8 @@ in_this_order! {
         /// Written by the owner, read by everybody.
         pub(crate) counters: Counters,
         pub(super) private: UnsafeCell<P>,
-        /// A retired node that the owner keeps, or kept: for the owner's next scan. Whoever takes it out owns it.
+        /// A retired node that the owner keeps, or kept, put here by others: for the owner's next scan. Whoever takes it out owns
+        /// it.
         pub(super) given: [AtomicPtr<Node<T>>; FAST_PATHS as usize],
         /// Which further slot it is; 0 if it is in place. Written before the slot is added, and never again.
         pub(super) number: [usize; FAST_PATHS as usize],
@@ -73,12 +75,12 @@ impl<T, P> Slot<T, P> {
     pub(super) fn try_claim(&self, word: *mut Node<T>) -> Option<Own<Owner<'_, T, P>>> {
         // Weak: who fails for no reason comes back.
         self.word.compare_exchange_weak(free(), word, CLAIM, Relaxed).ok()?;
-        // SAFETY: it was free, and is claimed now.
+        // SAFETY: the slot was free, and is claimed now.
         Some(unsafe { Own::new(Owner(self)) })
     }
 }
 
-/// The right of a slot's owner to the slot (invariants 1 and 2).
+/// The right of a slot's owner to the slot (SLOT-1, SLOT-2).
 pub struct Owner<'a, T, P>(pub(super) &'a Slot<T, P>);
 
 /// A slot's private part, while its owner looks at it.
@@ -92,7 +94,7 @@ impl<P> Deref for PrivateRef<'_, P> {
 
     #[inline(always)]
     fn deref(&self) -> &P {
-        // SAFETY: as in `deref_mut`.
+        // SAFETY: SLOT-2: made by the slot's owner, who is borrowed as long as this.
         unsafe { self.pointer.deref() }
     }
 }
@@ -100,13 +102,13 @@ impl<P> Deref for PrivateRef<'_, P> {
 impl<P> DerefMut for PrivateRef<'_, P> {
     #[inline(always)]
     fn deref_mut(&mut self) -> &mut P {
-        // SAFETY: made by the slot's owner, who alone may touch this (invariant 2) and is borrowed as long.
+        // SAFETY: SLOT-2: made by the slot's owner, who is borrowed as long as this.
         unsafe { self.pointer.deref() }
     }
 }
 
 impl<T, P> Owner<'_, T, P> {
-    /// The same right, for a while.
+    /// The same right, for as long as this is borrowed.
     #[inline(always)]
     pub(crate) fn lend(&mut self) -> Owner<'_, T, P> {
         Owner(self.0)
@@ -118,13 +120,12 @@ impl<T, P> Owner<'_, T, P> {
         PrivateRef { pointer: self.0.private.get_mut(), owner: PhantomData }
     }
 
-    /// The slot's counters.
     #[inline(always)]
     pub(crate) fn counters(&self) -> &Counters {
         &self.0.counters
     }
 
-    /// Both at once.
+    /// The private part and the counters.
     #[inline(always)]
     pub(crate) fn split(&mut self) -> (PrivateRef<'_, P>, &Counters) {
         let counters = &self.0.counters;
@@ -140,7 +141,7 @@ impl<T, P> Owner<'_, T, P> {
     /// Keeps `node`, which is ours, protected instead of what was protected before.
     #[inline(always)]
     pub(crate) fn keep(&mut self, node: NodePtr<T>) {
-        // Release pairs with `READ_HAZARD`, as in `publish`: a pop that lost the race for the node protected before has read it.
+        // Release pairs with `READ_HAZARD` (BARRIER-3): a pop that lost the race for the node protected before has read it.
         // UNTESTED: in a model a slot with a spare node got it since such a pop, behind a full barrier.
         self.0.word.store(node.as_ptr(), Release);
     }
@@ -148,22 +149,22 @@ impl<T, P> Owner<'_, T, P> {
     /// The node that is kept, if there is one; while no pop protects one.
     #[inline(always)]
     pub(crate) fn kept(&self) -> Option<NodePtr<T>> {
-        // Relaxed: nobody else writes the word (invariant 1).
+        // Relaxed: nobody else writes the word (SLOT-1).
         let word = self.0.word.load(Relaxed);
-        // To ask for both tags would take four instructions more.
+        // To ask for the tag as well would take more instructions.
         debug_assert!(FOUND == 0 || word.addr() & FOUND == 0, "a pop protects a node");
-        // SAFETY: the slot has an owner, so the word is not null.
+        // SAFETY: SLOT-1: the slot has an owner, so the word is not null.
         (word != claimed()).then(|| unsafe { NonNull::new_unchecked(word) })
     }
 
     /// Protects nothing any more.
     #[inline(always)]
     pub(crate) fn unprotect(&mut self) {
-        // Release pairs with `READ_HAZARD`, as in leaving.
+        // Release pairs with `READ_HAZARD` (BARRIER-3).
         self.0.word.store(claimed(), Release);
     }
 
-    /// The node that others have given to this slot, if there is one: it is retired, and ours from now on.
+    /// The retired node that others have given to this slot, if there is one: it is ours from now on.
     pub(crate) fn take_given(&mut self) -> Option<NodePtr<T>> {
         let given = self.0.given.first()?;
         // CHEAPER: the swap alone says the same, but takes longer.
@@ -179,8 +180,7 @@ impl<T, P> Owner<'_, T, P> {
 impl<T, P> Leave for Owner<'_, T, P> {
     #[inline(always)]
     unsafe fn leave(self) {
-        // Release pairs with the Acquire of the next claim (invariant 2), and with `READ_HAZARD`: what this
-        // context read of the node it protected happens before the node's reuse.
+        // Release pairs with the Acquire of the next claim (SLOT-2), and with `READ_HAZARD` (BARRIER-3).
         self.0.word.store(free(), Release);
     }
 }

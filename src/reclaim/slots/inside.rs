@@ -15,7 +15,7 @@ impl<T, L: Local, const N: usize> SlotsGuard<'_, T, L, N> {
     #[cold]
     #[inline(never)]
     pub(super) fn refill(mut self, permit: Permit) -> Option<NodePtr<T>> {
-        // Where code is short, it does without: then it has as many nodes as it may retire.
+        // With few slots this is left out, to keep the code short: then a slot holds as many nodes as it may retire.
         if N > FEW && self.owner.private().retired.len() >= Slots::<N>::SCAN_LIMIT {
             if let Some(node) = self.lend().own_retired() {
                 return Some(node);
@@ -33,19 +33,19 @@ impl<T, L: Local, const N: usize> SlotsGuard<'_, T, L, N> {
         self.own_retired()
     }
 
-    /// A node of this slot, which has no spare one, if a scan finds a retired one unprotected.
+    /// A node of this slot, which has no spare one, if a scan finds one of its retired nodes unprotected.
     pub(super) fn own_retired(mut self) -> Option<NodePtr<T>> {
         self.lend().scan(Extent::Part);
         self.owner.private().spare.pop_exclusive()
     }
 
-    /// Takes a batch out of the depot: the first node, which has to be pushed or retired; the others are the slot's
-    /// spare nodes, of which it has none before.
+    /// Takes a batch out of the depot. Returns the first node, which has to be pushed or retired (DEPOT-1); the others become the
+    /// slot's spare nodes, of which it has none before (DEPOT-2).
     #[inline(never)]
     fn take_batch(mut self) -> Option<NodePtr<T>> {
         let owner = &mut self.owner;
         let batch = self.domain.depot.take(Slots::<N>::BATCH, |node| owner.protect(node));
-        // The owner may be a handle, and stay for long: its hazard would make others' scans look at each node.
+        // The owner may be a handle, and stay for long; its hazard would make others' scans look at each node.
         owner.unprotect();
         let (first, rest) = batch?;
         owner.private().spare = rest;
@@ -55,9 +55,9 @@ impl<T, L: Local, const N: usize> SlotsGuard<'_, T, L, N> {
     /// Scans the hazards and makes retired nodes that nobody protects spare ones, in this slot or in the depot: all, or some if
     /// there are many to look at.
     ///
-    /// A retired node was unlinked by a read-modify-write of the head. After the barrier, for each slot, either
-    /// its owner's hazard is seen here, or the owner finds the head changed when it looks again (contract 1). A
-    /// node seen unprotected stays so, because it is no longer the head for anybody to protect.
+    /// A retired node was unlinked by a read-modify-write of the head, before the barrier here. So for each slot either its
+    /// owner's hazard is seen here, or the owner finds the head changed when it looks again (BARRIER-1). A node seen unprotected
+    /// stays so, because it is no longer at the head for anybody to protect.
     #[cold]
     #[inline(never)]
     pub(super) fn scan(mut self, extent: Extent) {
@@ -65,7 +65,7 @@ impl<T, L: Local, const N: usize> SlotsGuard<'_, T, L, N> {
         self.owner.unprotect();
         self.owner.counters().scans(1);
         if let Some(node) = self.owner.take_given() {
-            // SAFETY: the node is ours since it was taken. Only this slot's owner has kept it (invariant 4).
+            // SAFETY: the node is ours since it was taken out. NODES-4: only this slot has kept it, and keeps nothing now.
             unsafe { self.owner.private().retired.push(node, false) };
         }
         scan_barrier();
@@ -75,15 +75,15 @@ impl<T, L: Local, const N: usize> SlotsGuard<'_, T, L, N> {
             let mut private = self.owner.private();
             let private = &mut *private;
             let before = private.retired.len();
-            // With few slots it is not asked, to keep the code short.
+            // With few slots this is not asked, to keep the code short.
             let used_up = N <= FEW || private.spare.is_empty();
-            // Mostly nobody protects anything, and no look at each node is needed: either there are no spare nodes, or,
-            // as pops outnumber pushes here, there is a batch for others.
+            // Mostly nobody protects anything, and no look at each node is needed: either there are no spare nodes, or pops
+            // outnumber pushes here, and there is a batch for others.
             // CHEAPER: where this is left out, sorting them one by one comes to the same, and takes longer.
             if N > FEW && filter == 0 && used_up {
                 private.spare = private.retired.take().into_list();
             } else if N > FEW && filter == 0 && private.retired.len() == Slots::<N>::BATCH {
-                // SAFETY: nobody protects the nodes.
+                // SAFETY: DEPOT-3: there is no hazard but on nodes that others keep, and by NODES-4 none of these is among them.
                 unsafe { self.domain.depot.put(private.retired.take().into_list(), Slots::<N>::BATCH) };
             } else {
                 self.domain.sort(private, slots, filter, extent);
@@ -93,22 +93,21 @@ impl<T, L: Local, const N: usize> SlotsGuard<'_, T, L, N> {
             left
         };
         self.owner.counters().set_retired(left);
-        // Whoever scans sees to it that scans are short again once a crowd has gone.
+        // So scans are short again once a crowd has gone.
         self.domain.pool.forget_unused(slots);
     }
 
-    /// Gives nodes back until the depot has no surplus: this slot's spare ones, which then come from the depot.
-    ///
-    /// What is freed is not counted in the depot, and what is counted there is enough; so enough stays.
+    /// Frees this slot's spare nodes, and takes others from the depot, until that has no surplus. What is freed is counted in the
+    /// depot no more, so as much stays there as has to.
     #[cold]
     #[inline(never)]
     pub(super) fn free_surplus(mut self) {
         loop {
-            // SAFETY: invariant 1.
+            // SAFETY: NODES-1.
             let freed = unsafe { self.owner.private().spare.free() };
             self.owner.counters().allocator_calls(freed);
             let Some(node) = self.lend().take_batch() else { break };
-            // SAFETY: rule 1 of the depot.
+            // SAFETY: DEPOT-1: the node is ours, and nobody keeps it.
             unsafe { self.owner.private().retired.push(node, false) };
             self.lend().scan(Extent::Part);
             if !self.domain.depot.exceeds(Slots::<N>::SURPLUS) {
@@ -124,13 +123,15 @@ impl<T, L: Local, const N: usize> SlotsDomain<T, L, N> {
     fn sort(&self, private: &mut Private<T, L>, slots: InUse<'_, T, Private<T, L>, N>, filter: usize, extent: Extent) {
         let retired = &mut private.retired;
         let foreign = retired.is_foreign();
-        // CHEAPER: to look at all takes longer at a time.
+        // CHEAPER: to look at all of them takes longer at a time.
         let part = N > FEW && extent == Extent::Part && retired.is_newly_foreign();
         let mut more = if part { slots.count() } else { 0 };
         let mut nodes = retired.take();
         let mut spares = private.spare.count();
         while let Some(node) = nodes.pop() {
-            // SAFETY: the nodes were in our lists, or we have got them for some that were; invariants 1 and 4.
+            // SAFETY: the nodes were in our lists, or we have got them from `give` for some that were. What is not protected
+            // becomes spare (NODES-1), and may be put in the depot (DEPOT-3); of the others somebody may keep one only if these
+            // are `foreign` (NODES-4), and only then `give` returns another one.
             unsafe {
                 // CHEAPER: without the filter the look at all hazards says the same, and takes longer.
                 if filter & filter_bit(node.as_ptr()) != 0 && slots.protects(node) {
@@ -156,7 +157,7 @@ impl<T, L: Local, const N: usize> SlotsDomain<T, L, N> {
         if part {
             let mut protected = mem::replace(retired, Retired::foreign(nodes)).take();
             while let Some(node) = protected.pop() {
-                // SAFETY: as above.
+                // SAFETY: the nodes were in our lists.
                 unsafe { retired.push(node, true) };
             }
         }
@@ -164,13 +165,13 @@ impl<T, L: Local, const N: usize> SlotsDomain<T, L, N> {
     }
 }
 
-/// Reads the hazards; those on nodes that are only kept not, unless `kept` is set. A bit for each of them, see [`filter_bit`]:
-/// so nearly all nodes pass without a look at each hazard for each of them. With few slots all or none, for the look at each
-/// node would be code for nothing.
+/// Reads the hazards, but not those on nodes that are only kept, unless `kept` is set. Returns a bit for each of them, see
+/// [`filter_bit`], so that nearly all nodes pass without a look at each hazard for each node. With few slots all bits or none, to
+/// keep the code short.
 #[inline(always)]
 fn filter<T, P, const N: usize>(slots: InUse<'_, T, P, N>, kept: bool) -> usize {
     if N <= FEW {
-        // CHEAPER: to look for each node's hazard in vain takes time, but finds none.
+        // CHEAPER: with all bits a scan looks for each node's hazard in vain, which only takes time.
         return if slots.protects_any() { usize::MAX } else { 0 };
     }
     slots.hazards(kept).map(filter_bit).fold(0, BitOr::bitor)
@@ -180,8 +181,8 @@ fn filter<T, P, const N: usize>(slots: InUse<'_, T, P, N>, kept: bool) -> usize 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Extent {
     All,
-    /// As many as there are slots, if others' nodes have come since the last one, see "Whole chains" in [`slots`](super). So each
-    /// hazard is read for one of them at least.
+    /// If others' nodes have come since the last scan, until as many have become spare as there are slots. See "Whole chains" in
+    /// [`slots`](super).
     Part,
 }
 
