@@ -36,8 +36,9 @@
 //! * **SLOT-5**: `used` is no older than any further slot that protects a node. Only the owner of the slot that it names lowers
 //!   it, to the next older one; whoever claims that slot afterwards sees it lowered, by the Release and the Acquire of SLOT-2,
 //!   and raises it again. A scan that has to see a hazard sees `used` raised, too, since that came before the hazard: what orders
-//!   the two for the hazard (BARRIER-1, BARRIER-2) orders them for `used`.
-//!   Checked by `further_slot_comes_out_of_use_and_back` in `tests/loom/tests/loom.rs`.
+//!   the two for the hazard (BARRIER-1, BARRIER-2) orders them for `used`. And a scan that sees `used` lowered sees all that was
+//!   done in the slots that it leaves out, by the Release that lowers it.
+//!   Checked by `further_slot_comes_out_of_use_and_back`, `slot_goes_out_of_use_after_a_pop` in `tests/loom/tests/loom.rs`.
 
 mod in_use;
 mod slot;
@@ -47,8 +48,8 @@ use super::Own;
 use crate::layout::{FAST_PATHS, Padded, in_this_order};
 use crate::model::{self, limit};
 use crate::sync::{
-    ADD_SLOT, Acquire, AtomicPtr, AtomicUsize, Initial, Ordering, READ_HAZARD, Relaxed, alloc, array_of, context_hash,
-    dealloc, initial, publish,
+    ADD_SLOT, Acquire, AtomicPtr, AtomicUsize, Initial, Ordering, READ_HAZARD, Relaxed, Release, alloc, array_of,
+    context_hash, dealloc, initial, publish,
 };
 use crate::treiber::{Node, NodePtr};
 use ::alloc::alloc::Layout;
@@ -326,9 +327,9 @@ impl<T, P, const N: usize> Pool<T, P, N> {
                 return;
             }
             let Some(own) = newest.slot.try_claim(claimed()) else { return };
-            // SLOT-5: this context owns the slot that `used` names. Relaxed: it continues the release sequence of whoever put
-            // that one here, so the contents of the older one are visible, too.
-            let lowered = self.used.compare_exchange(used.newest(), newest.older, Relaxed, Relaxed);
+            // SLOT-5: this context owns the slot that `used` names. Release pairs with `READ_HAZARD`: what the slot's owners have
+            // read of nodes happens before what a scan does that leaves the slot out.
+            let lowered = self.used.compare_exchange(used.newest(), newest.older, Release, Relaxed);
             own.leave();
             // CHEAPER: others have raised it, so whoever goes on looks in vain.
             if lowered.is_err() {

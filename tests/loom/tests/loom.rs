@@ -180,6 +180,37 @@ fn further_slot_comes_out_of_use_and_back() {
     });
 }
 
+/// A pop in a further slot protects a node, reads its link and leaves; a handle that ends takes the slot out of use; and a scan, which
+/// leaves it out, lets the node go, and a push uses it again. The pop's read happens before that all the same.
+#[test]
+fn slot_goes_out_of_use_after_a_pop() {
+    type Handle = elimination_stack::Handle<'static, u32, Slots<1>, NoBackoff>;
+    // SAFETY: the caller sees to it that the stack outlives the handle.
+    let handle = |stack: &Arc<Plain<1>>| unsafe { std::mem::transmute::<_, Handle>(stack.handle()) };
+    check(2, move || {
+        let stack = Plain::<1>::from_iter([1]);
+        drop([(); 3].map(|()| stack.handle()));
+        let stack = Arc::new(stack);
+        // In the slot in place, and in the first further one.
+        let (mut scans, ends) = (handle(&stack), handle(&stack));
+        let [pops, holds] = [stack.clone(), stack.clone()];
+        let others = [
+            thread::spawn(move || pops.try_pop().ok().flatten()),
+            thread::spawn(move || {
+                drop(ends);
+                drop(holds);
+                None
+            }),
+        ];
+        let mut values = Vec::from_iter(scans.pop());
+        scans.push(2);
+        drop(scans);
+        values.extend(others.map(|other| other.join().unwrap()).into_iter().flatten());
+        let stack = Arc::try_unwrap(stack).unwrap_or_else(|_| unreachable!("all threads are joined"));
+        assert_all((stack, values), &[1, 2]);
+    });
+}
+
 /// What a handle in a further slot keeps, the other one pops, and gives to it. It uses the node again.
 #[test]
 fn kept_node_is_given() {
