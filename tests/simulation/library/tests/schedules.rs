@@ -148,21 +148,26 @@ fn core<'a, R: Engine, B: Backoff>(
 /// Has one core after the other push and pop alone, so that each slot's owner had the list for itself, and goes away after the first
 /// race that it loses. Without that only who loses many races does, which programs as short as these do not.
 fn alone<R: Engine, B: Backoff>(simulation: &Simulation, stack: &Stack<u32, R, B>, cores: usize) {
-    let turn = Cell::new(0);
-    let turn = &turn;
-    let body = |core| -> Body<'_> {
-        Box::new(move || {
-            while turn.get() < core {
-                machine::spin_loop();
-            }
-            for _ in 0..16 {
-                stack.push(u32::MAX);
-                assert_eq!(stack.pop(), Some(u32::MAX));
-            }
-            turn.set(core + 1);
-        })
-    };
-    simulation.run((0..cores).map(body).collect());
+    for alone in 0..cores {
+        let body = |core| -> Body<'_> {
+            Box::new(move || {
+                if core != alone {
+                    return;
+                }
+                // First in the slot that it tries first, and then in one that the others had not, where there is but one in place.
+                for others in [0, alone] {
+                    let held: Vec<_> = (0..others).map(|_| stack.handle()).collect();
+                    for _ in 0..12 {
+                        stack.push(u32::MAX);
+                        assert_eq!(stack.pop(), Some(u32::MAX));
+                    }
+                    drop(held);
+                }
+            })
+        };
+        let report = simulation.run((0..cores).map(body).collect());
+        assert!(report.ends.iter().all(|end| *end == End::Finished));
+    }
 }
 
 /// How many calls each core makes, at most: as many as the others, or one core few and the other many meanwhile.
@@ -200,6 +205,7 @@ fn run<R: Engine, B: Backoff>(seed: u64, all: &mut Seen) {
             });
         }
         let shape = shape(&mut random);
+        // It takes as many accesses as some programs.
         if random.index(2) == 0 {
             alone(&simulation, &stack, shape.len());
         }
