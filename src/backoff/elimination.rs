@@ -41,7 +41,7 @@ pub struct Elimination<const W: usize, Relax = Spin>(PhantomData<Relax>);
 /// `W` exchangers, and how long contexts stay there.
 pub struct Array<T, const W: usize> {
     exchangers: [Padded<Exchanger<T>>; W],
-    away: Away,
+    away: Padded<Away>,
 }
 
 /// An index has 16 bits.
@@ -49,7 +49,7 @@ const MOST_EXCHANGERS: usize = u16::MAX as usize;
 
 initial! { impl[T, const W: usize] Array<T, W> = {
     assert!(W <= MOST_EXCHANGERS, "Elimination<W>: W is at most 65535");
-    Array { exchangers: array_of!(initial!(Padded<Exchanger<T>>); W), away: initial!(Away) }
+    Array { exchangers: array_of!(initial!(Padded<Exchanger<T>>); W), away: initial!(Padded<Away>) }
 } }
 
 impl<const W: usize, Relax> Elimination<W, Relax> {

@@ -15,7 +15,7 @@
 //! What the constants were chosen by is in `docs/tuning.md`.
 
 use super::sealed::Local;
-use crate::layout::{FAST_PATHS, Padded};
+use crate::layout::FAST_PATHS;
 use crate::model::{self, limit};
 use crate::sync::{AtomicIsize, Relaxed, context_hash, initial};
 use core::mem;
@@ -53,10 +53,11 @@ impl Attempt {
 /// How long a context stays away from the list after its turn, in steps of waiting, and how many turns there were. Whoever ends a
 /// turn corrects both. All accesses are Relaxed, and a correction may be lost to another one: these are guesses.
 pub struct Away {
-    steps: Padded<[AtomicIsize; 2]>,
+    steps: AtomicIsize,
+    turns: AtomicIsize,
 }
 
-initial! { impl[] Away = Away { steps: Padded([AtomicIsize::new(Away::EACH as isize), AtomicIsize::new(0)]) } }
+initial! { impl[] Away = Away { steps: AtomicIsize::new(Away::EACH as isize), turns: AtomicIsize::new(0) } }
 
 impl Away {
     /// Steps for each of the others, and the shortest time: it pays for a takeover on two cores. tuning.md, "Turns".
@@ -77,14 +78,13 @@ impl Away {
         reason = "turns are modulo 2 to the 16th; steps in bounds"
     )]
     fn end_turn(&self, popped: u16, last: &mut u16) -> u16 {
-        let Padded([steps, turns]) = &self.steps;
-        let turn = turns.load(Relaxed).wrapping_add(1);
-        turns.store(turn, Relaxed);
+        let turn = self.turns.load(Relaxed).wrapping_add(1);
+        self.turns.store(turn, Relaxed);
         let others = (turn as u16).wrapping_sub(mem::replace(last, turn as u16)).wrapping_sub(1);
         // More than 63 have the longest time in any case.
         let others = i32::from(others.min(63));
         let wanted = Self::EACH * others * (Self::MANY + others) / Self::MANY;
-        let now = steps.load(Relaxed) as i32;
+        let now = self.steps.load(Relaxed) as i32;
         let now = if popped >= Self::LONG {
             now - now / 4
         } else if now < wanted {
@@ -93,7 +93,7 @@ impl Away {
             now - (now - wanted) / 8
         };
         let now = now.clamp(Self::EACH, Self::MOST);
-        steps.store(now as isize, Relaxed);
+        self.steps.store(now as isize, Relaxed);
         now as u16
     }
 }
@@ -213,7 +213,7 @@ impl Turns {
 impl Away {
     /// The longest time.
     pub(super) fn crowd(&self) {
-        self.steps[0].store(Self::MOST as isize, Relaxed);
+        self.steps.store(Self::MOST as isize, Relaxed);
     }
 }
 
@@ -235,7 +235,7 @@ mod tests {
     fn the_time_follows_the_number_of_others() {
         let (away, mut last) = (initial!(Away), 0);
         let mut after = |others: isize, popped| {
-            away.steps[1].fetch_add(others, Relaxed);
+            away.turns.fetch_add(others, Relaxed);
             i32::from(away.end_turn(popped, &mut last))
         };
         assert_eq!((0..100).map(|_| after(1, 0)).last(), Some(35), "one other");
