@@ -96,6 +96,10 @@ pub fn sample<S: Contender<T>, T: Value>(plan: &Plan) -> Sample {
 fn measure<A: Access<T>, T: Value>(worker: &mut Worker<'_, A, T>, plan: &Plan, start: &Barrier) -> Done {
     let Plan { workload, time, values, steps } = *plan;
     let warm_up = plan.warm_up();
+    let own_work = |nanoseconds| {
+        let steps = steps * nanoseconds / 1000;
+        move |state: &mut u64| uneven_work(state, steps)
+    };
     if cfg!(feature = "count") {
         worker.pile();
     }
@@ -103,10 +107,7 @@ fn measure<A: Access<T>, T: Value>(worker: &mut Worker<'_, A, T>, plan: &Plan, s
     match workload.kind {
         Kind::Pairs | Kind::Large => worker.pairs(warm_up.time),
         Kind::Memory => worker.some_pairs(warm_up.values),
-        Kind::OwnWork { nanoseconds } => {
-            let steps = steps * nanoseconds / 1000;
-            worker.pairs_with(warm_up.time, |state| uneven_work(state, steps));
-        }
+        Kind::OwnWork { nanoseconds } => worker.pairs_with(warm_up.time, own_work(nanoseconds)),
         Kind::Latency { untimed } => {
             // Up to a minute; does not grow, for it would call the allocator.
             let mut histogram = Histogram::new_with_bounds(1, 60_000_000_000, 3).expect("valid bounds");
@@ -131,10 +132,7 @@ fn measure<A: Access<T>, T: Value>(worker: &mut Worker<'_, A, T>, plan: &Plan, s
     match workload.kind {
         Kind::Pairs | Kind::Large => worker.pairs(time),
         Kind::Memory => worker.some_pairs(values),
-        Kind::OwnWork { nanoseconds } => {
-            let steps = steps * nanoseconds / 1000;
-            worker.pairs_with(time, |state| uneven_work(state, steps));
-        }
+        Kind::OwnWork { nanoseconds } => worker.pairs_with(time, own_work(nanoseconds)),
         Kind::Latency { untimed } => worker.timed_pairs(time, latencies.as_mut().expect("made above"), untimed),
         Kind::Bursts => worker.bursts(time),
         Kind::Bulk => worker.bulk(time),
