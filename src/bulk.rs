@@ -13,66 +13,51 @@
 //! give them to one, [`BATCH`](Slots::BATCH) at a time, and keep them meanwhile.
 
 use crate::backoff::{Backoff, Elimination};
-use crate::error::{Outcome, PushErrorKind};
-use crate::reclaim::{Domain, Guard, Permit, Reclaim, Slots, chain::Chain, chain::List};
+use crate::error::{PushError, PushErrorKind};
+use crate::reclaim::{Guard, Permit, Reclaim, Search, Slots, chain::Chain, chain::List};
 use crate::stack::GuardOf;
 use crate::sync::initial;
 use crate::treiber::{Node, NodePtr};
 use crate::{Handle, Stack};
 use core::fmt;
-use core::iter::FusedIterator;
+use core::iter::{self, FusedIterator, Once};
 use core::mem;
+use core::panic::{RefUnwindSafe, UnwindSafe};
 use core::ptr::{self, NonNull};
 
-/// A way into a slot: the handle's own, or any.
-trait Enter<'a, T, R: Reclaim, B: Backoff> {
-    fn stack(&self) -> &'a Stack<T, R, B>;
-
-    /// Runs `action` in a slot, or returns `None` if there is none and no memory for another.
-    fn enter<O>(&mut self, action: impl FnOnce(&mut GuardOf<'a, T, R, B>) -> O) -> Option<O>;
-}
-
-impl<'a, T, R: Reclaim + 'a, B: Backoff + 'a> Enter<'a, T, R, B> for &'a Stack<T, R, B> {
-    fn stack(&self) -> &'a Stack<T, R, B> {
-        self
-    }
-
-    fn enter<O>(&mut self, action: impl FnOnce(&mut GuardOf<'a, T, R, B>) -> O) -> Option<O> {
-        let mut guard = self.domain.enter(Permit::Allocator)?;
-        let done = action(&mut guard);
-        guard.leave();
-        Some(done)
-    }
-}
-
-impl<'a, T, R: Reclaim + 'a, B: Backoff + 'a> Enter<'a, T, R, B> for &mut Handle<'a, T, R, B> {
-    fn stack(&self) -> &'a Stack<T, R, B> {
-        self.stack
-    }
-
-    fn enter<O>(&mut self, action: impl FnOnce(&mut GuardOf<'a, T, R, B>) -> O) -> Option<O> {
-        Some(action(&mut self.guard))
-    }
-}
-
 /// A chain of nodes with values that is not in the list yet. Dropping it drops the values.
-struct Pending<'a, T: 'a, R: Reclaim + 'a, B: Backoff + 'a, E: Enter<'a, T, R, B>> {
-    enter: E,
+struct Pending<'a, T, R: Reclaim, B: Backoff> {
+    stack: &'a Stack<T, R, B>,
+    /// Of the handle; without one, each step claims a slot.
+    handle: Option<GuardOf<'a, T, R, B>>,
     /// The top of the chain, and its bottom, valid if the top is not null.
     first: *mut Node<T>,
     last: *mut Node<T>,
     count: usize,
     /// Nodes for values to come.
     empty: List<T>,
-    stack: &'a Stack<T, R, B>,
 }
 
-impl<'a, T: 'a, R: Reclaim + 'a, B: Backoff + 'a, E: Enter<'a, T, R, B>> Pending<'a, T, R, B, E> {
-    /// Adds a value, of which at least `more` are still to come.
-    fn add(&mut self, value: T, more: usize) {
-        let Some(node) = self.empty.pop().or_else(|| self.get_nodes(more)) else {
-            return Outcome::refused(PushErrorKind::OutOfMemory, Node::<T>::LAYOUT, value);
-        };
+impl<'a, T, R: Reclaim, B: Backoff> Pending<'a, T, R, B> {
+    fn new(stack: &'a Stack<T, R, B>, handle: Option<GuardOf<'a, T, R, B>>) -> Self {
+        let (first, last, empty) = (ptr::null_mut(), ptr::null_mut(), initial!(List<T>));
+        Self { stack, handle, first, last, count: 0, empty }
+    }
+
+    /// Runs `action` in a slot, or returns `None` if there is none and no memory for another.
+    fn enter<O>(&self, action: impl FnOnce(GuardOf<'a, T, R, B>) -> O) -> Option<O> {
+        if let Some(guard) = self.handle {
+            return Some(action(guard));
+        }
+        let session = self.stack.enter(Search::Grow, None)?;
+        let done = action(*session);
+        session.end();
+        Some(done)
+    }
+
+    /// Adds a value, of which at least `more` are still to come; or gives it back.
+    fn add(&mut self, value: T, more: usize) -> Result<(), T> {
+        let Some(node) = self.empty.pop().or_else(|| self.get_nodes(more)) else { return Err(value) };
         // SAFETY: GUARD-2: the node is ours and has no value.
         unsafe {
             Node::put(node, value);
@@ -83,17 +68,18 @@ impl<'a, T: 'a, R: Reclaim + 'a, B: Backoff + 'a, E: Enter<'a, T, R, B>> Pending
         }
         self.first = node.as_ptr();
         self.count += 1;
+        Ok(())
     }
 
     /// Returns a node, if there is one, and gets others for `more` values, as far as a batch and the memory go.
     #[cold]
     fn get_nodes(&mut self, more: usize) -> Option<NodePtr<T>> {
-        let empty = &mut self.empty;
-        let node = self.enter.enter(|guard| {
+        let mut empty = self.empty.take();
+        let node = self.enter(|guard| {
             let node = guard.node(Permit::Allocator)?;
             // CHEAPER: to get the nodes one by one takes longer.
             if more >= R::BATCH {
-                *empty = guard.spares();
+                empty = guard.spares();
             }
             // CHEAPER: to enter a slot for each value takes longer.
             if empty.is_empty() {
@@ -105,23 +91,53 @@ impl<'a, T: 'a, R: Reclaim + 'a, B: Backoff + 'a, E: Enter<'a, T, R, B>> Pending
             }
             Some(node)
         });
+        self.empty = empty;
         node.flatten()
     }
 
+    /// Adds values until there is no node for one. Then that one and the rest of the iterator are returned.
+    fn add_all<I: Iterator<Item = T>>(&mut self, mut values: I) -> Result<(), (T, I)> {
+        while let Some(value) = values.next() {
+            // CHEAPER: to ask the iterator how many are to come after each value takes time.
+            let more = if self.empty.is_empty() { values.size_hint().0 } else { 0 };
+            if let Err(value) = self.add(value, more) {
+                return Err((value, values));
+            }
+        }
+        Ok(())
+    }
+
+    /// Pushes the chain.
     fn push(mut self) {
         if let (Some(first), Some(last)) = (NonNull::new(self.first), NonNull::new(self.last)) {
-            let (stack, count) = (self.stack, self.count);
             // SAFETY: the chain is ours.
-            let push = |guard: &mut GuardOf<'a, T, R, B>| unsafe { stack.push_chain(guard, first, last, count) };
-            while self.enter.enter(push).is_none() {
+            while self.enter(|guard| unsafe { self.stack.push_chain(guard, first, last, self.count) }).is_none() {
                 B::relax();
             }
             self.first = ptr::null_mut();
         }
     }
+
+    /// Adds all values, and pushes them at once.
+    fn push_all(mut self, values: impl IntoIterator<Item = T>) {
+        if let Err(_rest) = self.add_all(values.into_iter()) {
+            Stack::<T, R, B>::give_up(PushErrorKind::OutOfMemory);
+        }
+        self.push();
+    }
+
+    /// Adds the values for which there are nodes, and pushes these at once.
+    fn try_push_all<I: Iterator<Item = T>>(mut self, values: I) -> Result<(), PushError<Rest<I>>> {
+        let added = self.add_all(values);
+        self.push();
+        added.map_err(|(value, rest)| PushError::refuse(PushErrorKind::OutOfMemory, iter::once(value).chain(rest)))
+    }
 }
 
-impl<'a, T: 'a, R: Reclaim + 'a, B: Backoff + 'a, E: Enter<'a, T, R, B>> Drop for Pending<'a, T, R, B, E> {
+/// What could not be pushed of an iterator's values.
+type Rest<I> = iter::Chain<Once<<I as Iterator>::Item>, I>;
+
+impl<T, R: Reclaim, B: Backoff> Drop for Pending<'_, T, R, B> {
     fn drop(&mut self) {
         while let Some(node) = NonNull::new(self.first) {
             // SAFETY: the chain is ours and holds values. The node has none afterwards.
@@ -133,30 +149,13 @@ impl<'a, T: 'a, R: Reclaim + 'a, B: Backoff + 'a, E: Enter<'a, T, R, B>> Drop fo
             };
             drop(value);
         }
-        let (enter, empty) = (&mut self.enter, &mut self.empty);
+        let mut empty = self.empty.take();
         // CHEAPER: to retire none does nothing.
         // SAFETY: the nodes are ours, from this stack, and have no values.
-        while !empty.is_empty() && enter.enter(|guard| unsafe { guard.retire_all(empty.take()) }).is_none() {
+        while !empty.is_empty() && self.enter(|guard| unsafe { guard.retire_all(empty.take()) }).is_none() {
             B::relax();
         }
     }
-}
-
-fn push_all<'a, T: 'a, R: Reclaim + 'a, B: Backoff + 'a, E: Enter<'a, T, R, B>>(
-    enter: E,
-    values: impl IntoIterator<Item = T>,
-) {
-    let stack = enter.stack();
-    let (first, last, empty) = (ptr::null_mut(), ptr::null_mut(), initial!(List<T>));
-    let mut pending = Pending { enter, first, last, count: 0, empty, stack };
-    let mut values = values.into_iter();
-    while let Some(value) = values.next() {
-        // CHEAPER: to ask the iterator how many are to come after each value takes time.
-        let more = if pending.empty.is_empty() { values.size_hint().0 } else { 0 };
-        pending.add(value, more);
-    }
-    drop(values);
-    pending.push();
 }
 
 impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
@@ -180,7 +179,32 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
     /// assert_eq!(stack.pop(), Some(3));
     /// ```
     pub fn push_all<I: IntoIterator<Item = T>>(&self, values: I) {
-        push_all(self, values);
+        Pending::new(self, None).push_all(values);
+    }
+
+    /// Pushes as many of the values as there are nodes for, all at once; the last one is on top. Gives the others back.
+    ///
+    /// As [`Stack::push_all`] otherwise, but that no memory is an error.
+    ///
+    /// # Errors
+    ///
+    /// [`PushErrorKind::OutOfMemory`]; the error's value is an iterator of what was not pushed: the value for which there was no
+    /// node, and those that the iterator has not given yet.
+    ///
+    /// ```
+    /// use elimination_stack::Stack;
+    ///
+    /// let stack = Stack::new();
+    /// if let Err(refused) = stack.try_push_all(1..=3) {
+    ///     let _not_pushed: Vec<i32> = refused.into_value().collect();
+    /// }
+    /// assert_eq!(stack.pop(), Some(3));
+    /// ```
+    pub fn try_push_all<I: IntoIterator<Item = T>>(
+        &self,
+        values: I,
+    ) -> Result<(), PushError<iter::Chain<Once<T>, I::IntoIter>>> {
+        Pending::new(self, None).try_push_all(values.into_iter())
     }
 
     /// Takes all values at once, with one swap of the head; the iterator goes from the top down.
@@ -210,7 +234,19 @@ impl<T, R: Reclaim, B: Backoff> Handle<'_, T, R, B> {
     ///
     /// Without memory it does what `Box::new` does.
     pub fn push_all<I: IntoIterator<Item = T>>(&mut self, values: I) {
-        push_all(self, values);
+        Pending::new(self.stack, Some(self.guard)).push_all(values);
+    }
+
+    /// As [`Stack::try_push_all`].
+    ///
+    /// # Errors
+    ///
+    /// [`PushErrorKind::OutOfMemory`]; the values that were not pushed are in the error.
+    pub fn try_push_all<I: IntoIterator<Item = T>>(
+        &mut self,
+        values: I,
+    ) -> Result<(), PushError<iter::Chain<Once<T>, I::IntoIter>>> {
+        Pending::new(self.stack, Some(self.guard)).try_push_all(values.into_iter())
     }
 }
 
@@ -232,6 +268,10 @@ pub struct TakeAll<'a, T, R: Reclaim = Slots<8>, B: Backoff = Elimination<32>> {
 unsafe impl<T: Send, R: Reclaim, B: Backoff> Send for TakeAll<'_, T, R, B> {}
 // SAFETY: a shared iterator gives access to nothing.
 unsafe impl<T: Send, R: Reclaim, B: Backoff> Sync for TakeAll<'_, T, R, B> {}
+
+// A panic in the user's code never meets a half-done operation.
+impl<T, R: Reclaim, B: Backoff> UnwindSafe for TakeAll<'_, T, R, B> {}
+impl<T, R: Reclaim, B: Backoff> RefUnwindSafe for TakeAll<'_, T, R, B> {}
 
 impl<T, R: Reclaim, B: Backoff> TakeAll<'_, T, R, B> {
     /// Goes on to the next node.
@@ -271,19 +311,19 @@ impl<T, R: Reclaim, B: Backoff> TakeAll<'_, T, R, B> {
     /// Lets the emptied nodes go, down to the `last` one.
     #[cold]
     fn retire(&mut self, last: NodePtr<T>) {
-        let mut guard = loop {
-            match self.stack.domain.enter(Permit::Nothing) {
-                Some(guard) => break guard,
+        let session = loop {
+            match self.stack.enter(Search::Free, None) {
+                Some(session) => break session,
                 None => B::relax(),
             }
         };
-        guard.counters().pops(self.count);
+        session.counters().pops(self.count);
         // SAFETY: LIST-2: the nodes are ours since they were detached; they came from this stack, and have no values.
         unsafe {
-            let rest = guard.retire_whole(Chain::from_linked(self.emptied, last, self.count));
-            guard.retire_all(rest);
+            let rest = session.retire_whole(Chain::from_linked(self.emptied, last, self.count));
+            session.retire_all(rest);
         }
-        guard.leave();
+        session.end();
         (self.emptied, self.count) = (self.first, 0);
     }
 }

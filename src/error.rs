@@ -1,7 +1,6 @@
 //! What can fail, and how it gives back what it was given.
 
-use crate::operation::Source;
-use ::alloc::alloc::{Layout, handle_alloc_error};
+use crate::source::Source;
 use core::error::Error;
 use core::fmt;
 
@@ -24,37 +23,12 @@ pub enum PushErrorKind {
     NoSlot,
 }
 
-/// How a push tells its caller how it ended: by a result, or, if it may not fail, not at all.
-pub(crate) trait Outcome<T> {
-    /// The value was pushed.
-    fn pushed() -> Self;
-
-    /// The value could not be pushed, for want of memory of this `layout`.
-    fn refused(kind: PushErrorKind, layout: Layout, value: impl Source<T>) -> Self;
-}
-
-impl<T> Outcome<T> for Result<(), PushError<T>> {
-    #[inline(always)]
-    fn pushed() -> Self {
-        Ok(())
-    }
-
-    fn refused(kind: PushErrorKind, _: Layout, value: impl Source<T>) -> Self {
-        Err(PushError { kind, value: value.into_value() })
-    }
-}
-
-impl<T> Outcome<T> for () {
-    #[inline(always)]
-    fn pushed() {}
-
-    /// What `Box::new` does without memory.
-    fn refused(_: PushErrorKind, layout: Layout, _: impl Source<T>) {
-        handle_alloc_error(layout)
-    }
-}
-
 impl<T> PushError<T> {
+    /// A push that has failed, with what it was to push.
+    pub(crate) fn refuse<V: Source<T>>(kind: PushErrorKind, value: V) -> Self {
+        Self { kind, value: value.into_value() }
+    }
+
     /// Why the value could not be pushed.
     pub const fn kind(&self) -> PushErrorKind {
         self.kind
@@ -90,6 +64,13 @@ impl<T> fmt::Debug for PushError<T> {
 }
 
 impl<T> Error for PushError<T> {}
+
+/// For who passes the reason on and not the value.
+impl<T> From<PushError<T>> for PushErrorKind {
+    fn from(error: PushError<T>) -> Self {
+        error.kind
+    }
+}
 
 #[cfg(feature = "defmt")]
 #[cfg_attr(docsrs, doc(cfg(feature = "defmt")))]

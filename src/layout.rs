@@ -52,6 +52,26 @@ if_cores_share_caches! {
         /// Keeps what different cores write on different cache lines. tuning.md, "Code paths".
         #[repr(align(64))]
         pub struct Padded<T>(pub T);
+
+        /// What only fast paths need.
+        #[derive(Clone, Copy)]
+        pub struct IfFast<T>(T);
+
+        impl<T> IfFast<T> {
+            pub(crate) const fn new(value: T) -> Self {
+                Self(value)
+            }
+
+            #[inline(always)]
+            pub(crate) const fn get(&self) -> Option<&T> {
+                Some(&self.0)
+            }
+
+            #[inline(always)]
+            pub(crate) fn get_mut(&mut self) -> Option<&mut T> {
+                Some(&mut self.0)
+            }
+        }
     }
     no {
         /// Only the general functions, in line.
@@ -69,6 +89,27 @@ if_cores_share_caches! {
 
         /// Nothing: there are no cache lines to keep apart.
         pub struct Padded<T>(pub T);
+
+        /// Nothing: there are no fast paths.
+        #[derive(Clone, Copy)]
+        pub struct IfFast<T>(PhantomData<T>);
+
+        impl<T> IfFast<T> {
+            pub(crate) const fn new(value: T) -> Self {
+                mem::forget(value);
+                Self(PhantomData)
+            }
+
+            #[inline(always)]
+            pub(crate) const fn get(&self) -> Option<&T> {
+                None
+            }
+
+            #[inline(always)]
+            pub(crate) fn get_mut(&mut self) -> Option<&mut T> {
+                None
+            }
+        }
     }
 }
 

@@ -4,7 +4,7 @@
 //!
 //! A [`Guard`] is the ownership of a slot by one context. With `node` any node of the stack:
 //!
-//! * **GUARD-1**: After [`Guard::protect`] (or [`Domain::enter_protecting`]) with `node`, if [`Head::confirm`] then says that it
+//! * **GUARD-1**: After [`Guard::protect`] (or [`Engine::enter`](sealed::Engine::enter)) with `node`, if [`Head::confirm`] then says that it
 //!   is the top, `node` stays allocated, and does not become the top of that list again once it was unlinked, until the guard
 //!   protects something else, unprotects it or ends. The barrier between the two steps is in `confirm`.
 //!   Checked by `pop_against_reuse_of_the_node`, `handle_against_reuse_of_the_node` in `tests/loom/tests/loom.rs`,
@@ -34,11 +34,9 @@ pub(crate) mod slots;
 
 use crate::OutOfMemory;
 use crate::stats::Counters;
-use crate::sync::Initial;
 use crate::treiber::NodePtr;
 use ::alloc::alloc::Layout;
 use chain::{Chain, List};
-use core::ops::{Deref, DerefMut};
 
 #[cfg(all(feature = "haphazard", target_has_atomic = "ptr"))]
 pub use haphazard::Haphazard;
@@ -59,14 +57,30 @@ pub enum Permit {
     Nothing,
 }
 
+/// Which slot a context enters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Search {
+    /// The one that it tries first, if that is free.
+    Home,
+    /// Any that is free.
+    Free,
+    /// Any that is free; if none is, a further one, if there is memory.
+    Grow,
+}
+
 pub mod sealed {
     //! The seam itself, out of the users' reach.
 
-    use super::Domain;
+    use super::{Guard, Layout, NodePtr, OutOfMemory, Search};
     use crate::backoff::sealed::Local;
+    use crate::sync::Initial;
 
-    /// An engine, as a name for its domains.
-    pub trait Engine {
+    /// An engine, as a name for its part of each stack, and the ways into a slot of it.
+    ///
+    /// # Safety
+    ///
+    /// The implementation keeps the rules GUARD-1 to GUARD-5 of the module.
+    pub unsafe trait Engine: Sized {
         /// See [`Stack::IDLE_NODES`](crate::Stack::IDLE_NODES).
         const IDLE_NODES: usize;
         /// See [`Stack::SLOT_NODES`](crate::Stack::SLOT_NODES).
@@ -75,158 +89,101 @@ pub mod sealed {
         const BATCH: usize;
 
         /// The engine's part of a stack of `T`; each slot also holds an `L`.
-        type Domain<T, L: Local>: Domain<T, L>;
+        type Domain<T, L: Local>: Initial;
+        /// One context in a slot of it.
+        type Guard<'a, T: 'a, L: Local + 'a>: Guard<'a, T, L>;
+
+        /// What a further slot needs of the allocator.
+        fn slot_layout<T, L: Local>() -> Layout;
+
+        /// Claims a slot; and protects `node` with it, if there is one (GUARD-1).
+        fn enter<T, L: Local>(
+            domain: &Self::Domain<T, L>,
+            search: Search,
+            node: Option<NodePtr<T>>,
+        ) -> Option<Self::Guard<'_, T, L>>;
+
+        /// Claims some slot that has a spare node, and takes the node. Neither allocates nor frees.
+        fn enter_with_spare<T, L: Local>(domain: &Self::Domain<T, L>) -> Option<(Self::Guard<'_, T, L>, NodePtr<T>)>;
+
+        /// Claims a slot for long: sees to it that those who stay leave one to the others, if there is memory.
+        fn enter_to_stay<T, L: Local>(domain: &Self::Domain<T, L>) -> Option<Self::Guard<'_, T, L>>;
+
+        /// Has to follow once for each guard of `enter_to_stay` whose context does not stay any longer: leaves its slot, which
+        /// need not be the same one any more.
+        ///
+        /// # Safety
+        ///
+        /// As [`Guard::leave`].
+        unsafe fn end_stay<T, L: Local>(guard: Self::Guard<'_, T, L>);
+
+        /// See [`Stack::reserve`](crate::Stack::reserve).
+        fn reserve<T, L: Local>(domain: &Self::Domain<T, L>, nodes: usize) -> Result<(), OutOfMemory>;
+
+        /// See [`Stack::reclaim`](crate::Stack::reclaim).
+        fn reclaim<T, L: Local>(domain: &Self::Domain<T, L>) -> usize;
+
+        #[cfg(feature = "stats")]
+        fn stats<T, L: Local>(domain: &Self::Domain<T, L>) -> crate::Stats;
     }
 }
 
-/// A way into a slot, which ends by an explicit call: of the context that claimed the slot, or lent by it.
-pub trait Leave {
+/// One context's stay in a slot: two references, to be passed by value. All copies are one stay, which ends with [`Guard::leave`]
+/// or [`Engine::end_stay`](sealed::Engine::end_stay).
+///
+/// # Safety
+///
+/// The implementation keeps the rules GUARD-1 to GUARD-5 of the module.
+pub unsafe trait Guard<'a, T, L>: Copy {
     /// Frees the slot.
     ///
     /// # Safety
     ///
-    /// The caller has claimed the slot; nothing that was lent of this is used any more.
+    /// No copy of the guard is used afterwards.
     unsafe fn leave(self);
-}
 
-/// What its owner has claimed itself, as opposed to what is lent; so it may leave, once. Dropping it loses the slot.
-#[must_use = "dropping it loses the slot"]
-pub struct Own<O>(O);
-
-impl<O: Leave> Own<O> {
-    /// # Safety
-    ///
-    /// The slot was claimed for this.
-    #[inline(always)]
-    pub(crate) unsafe fn new(claimed: O) -> Self {
-        Self(claimed)
-    }
-
-    /// The same slot, seen as something else.
-    #[inline(always)]
-    pub(crate) fn map<Q: Leave>(self, as_other: impl FnOnce(O) -> Q) -> Own<Q> {
-        Own(as_other(self.0))
-    }
-
-    #[inline(always)]
-    pub(crate) fn leave(self) {
-        // SAFETY: the slot was claimed for this, as `new` demands, and what was lent borrows this, so it is not used any more.
-        unsafe { self.0.leave() }
-    }
-}
-
-impl<O> Deref for Own<O> {
-    type Target = O;
-
-    #[inline(always)]
-    fn deref(&self) -> &O {
-        &self.0
-    }
-}
-
-impl<O> DerefMut for Own<O> {
-    #[inline(always)]
-    fn deref_mut(&mut self) -> &mut O {
-        &mut self.0
-    }
-}
-
-/// One stack's part of an engine.
-///
-/// # Safety
-///
-/// The implementation keeps the rules GUARD-1 to GUARD-5 of the module.
-pub unsafe trait Domain<T, L>: Initial {
-    /// What a further slot needs of the allocator.
-    const SLOT_LAYOUT: Layout;
-
-    type Guard<'a>: Guard<T, L>
-    where
-        Self: 'a;
-
-    /// Claims the slot that this context tries first, if it is free: the fast path of [`Domain::enter`].
-    fn enter_home(&self) -> Option<Own<Self::Guard<'_>>>;
-
-    /// The same, and protects `node` with it (GUARD-1): the fast path of [`Domain::enter_protecting`].
-    fn enter_home_protecting(&self, node: NodePtr<T>) -> Option<Own<Self::Guard<'_>>>;
-
-    /// Claims a slot. If none is free, adds one if that is permitted and there is memory.
-    fn enter(&self, permit: Permit) -> Option<Own<Self::Guard<'_>>>;
-
-    /// Claims a free slot and protects `node` with it (GUARD-1). Never adds a slot.
-    fn enter_protecting(&self, node: NodePtr<T>) -> Option<Own<Self::Guard<'_>>>;
-
-    /// Claims a slot for long: sees to it that those who stay leave one to the others, if there is memory.
-    fn enter_to_stay(&self) -> Option<Own<Self::Guard<'_>>>;
-
-    /// Has to follow once for each guard of `enter_to_stay` whose context does not stay any longer: leaves its slot, which need
-    /// not be the same one any more.
-    fn end_stay(&self, guard: Own<Self::Guard<'_>>);
-
-    /// The slot of a guard, for one operation.
-    fn lend<'g>(guard: &'g mut Self::Guard<'_>) -> Self::Guard<'g>;
-
-    /// Claims some slot that has a spare node, and takes the node. Neither allocates nor frees.
-    fn enter_with_spare(&self) -> Option<(Own<Self::Guard<'_>>, NodePtr<T>)>;
-
-    /// See [`Stack::reserve`](crate::Stack::reserve).
-    fn reserve(&self, nodes: usize) -> Result<(), OutOfMemory>;
-
-    /// See [`Stack::reclaim`](crate::Stack::reclaim).
-    fn reclaim(&self) -> usize;
-
-    #[cfg(feature = "stats")]
-    fn stats(&self) -> crate::Stats;
-}
-
-/// One context's stay in a slot: two references, to be passed by value.
-///
-/// # Safety
-///
-/// The implementation keeps the rules GUARD-1 to GUARD-5 of the module.
-pub unsafe trait Guard<T, L>: Leave {
     /// A node for a push (GUARD-2): a spare one of the slot.
-    fn spare(&mut self) -> Option<NodePtr<T>>;
+    fn spare(self) -> Option<NodePtr<T>>;
 
     /// Nodes for pushes (GUARD-2): all spare ones of the slot, at most [`Engine::BATCH`](sealed::Engine::BATCH).
-    fn spares(&mut self) -> List<T>;
+    fn spares(self) -> List<T>;
 
     /// A node for a push (GUARD-2), for a slot without a spare one: of the depot, or, if permitted, from the allocator.
-    fn refill(&mut self, permit: Permit) -> Option<NodePtr<T>>;
+    fn refill(self, permit: Permit) -> Option<NodePtr<T>>;
 
     /// A node for a push (GUARD-2), from wherever there is one.
-    fn node(&mut self, permit: Permit) -> Option<NodePtr<T>> {
+    fn node(self, permit: Permit) -> Option<NodePtr<T>> {
         self.spare().or_else(|| self.refill(permit))
     }
 
     /// Protects `node` (GUARD-1) instead of what was protected before.
-    fn protect(&mut self, node: NodePtr<T>);
+    fn protect(self, node: NodePtr<T>);
 
     /// Protects `node`, which the caller owns and pushes next (GUARD-5), instead of what was protected before; unless the engine
     /// keeps none.
-    fn keep(&mut self, node: NodePtr<T>);
+    fn keep(self, node: NodePtr<T>);
 
     /// The node that is kept (GUARD-5), if there is one; for a guard that does not protect another one instead.
-    fn kept(&self) -> Option<NodePtr<T>>;
+    fn kept(self) -> Option<NodePtr<T>>;
 
     /// Protects nothing any more; for a guard that stays.
-    fn unprotect(&mut self);
+    fn unprotect(self);
 
     /// Lets a node go (GUARD-3). Does not call the allocator on `Slots`. [`Guard::settle`] has to follow, unless
     /// [`Guard::is_due`] has said before that it need not.
     ///
     /// # Safety
     ///
-    /// The caller owns the node, it came from this domain, holds no value, and is not used afterwards. If it was `kept`, this
-    /// guard got it (GUARD-2), pushed it, and kept it until it popped it (GUARD-5).
-    unsafe fn retire(&mut self, node: NodePtr<T>, kept: bool);
+    /// The caller owns the node, it came from this engine's part of the stack, holds no value, and is not used afterwards. If it
+    /// was `kept`, this guard got it (GUARD-2), pushed it, and kept it until it popped it (GUARD-5).
+    unsafe fn retire(self, node: NodePtr<T>, kept: bool);
 
     /// Lets go what can be of a chain, all at once, and returns the others.
     ///
     /// # Safety
     ///
     /// As [`Guard::retire`], of each node that is not returned.
-    unsafe fn retire_whole(&mut self, nodes: Chain<T>) -> List<T> {
+    unsafe fn retire_whole(self, nodes: Chain<T>) -> List<T> {
         nodes.into_list()
     }
 
@@ -235,7 +192,7 @@ pub unsafe trait Guard<T, L>: Leave {
     /// # Safety
     ///
     /// As [`Guard::retire`], of each node.
-    unsafe fn retire_all(&mut self, mut nodes: List<T>) {
+    unsafe fn retire_all(self, mut nodes: List<T>) {
         while let Some(node) = nodes.pop() {
             // SAFETY: the caller's contract, of each node.
             unsafe { self.retire(node, false) };
@@ -246,25 +203,25 @@ pub unsafe trait Guard<T, L>: Leave {
 
     /// How many nodes the slot has retired and not let go yet. How many it lets go it tells the back-off's
     /// [`Local`](crate::backoff::sealed::Local).
-    fn retired(&mut self) -> usize;
+    fn retired(self) -> usize;
 
     /// Whether there will be something to settle once one more node is retired.
-    fn is_due(&mut self) -> bool;
+    fn is_due(self) -> bool;
 
     /// Whether there are more spare nodes than need be kept.
-    fn has_surplus(&self) -> bool;
+    fn has_surplus(self) -> bool;
 
     /// Scans if enough nodes are retired, and gives back if the allocator may be called.
-    fn settle(&mut self, permit: Permit);
+    fn settle(self, permit: Permit);
 
     /// Gives surplus, if there is any, back to the allocator.
-    fn give_back(&mut self);
+    fn give_back(self);
 
     /// Gives `action` what the back-off keeps in this slot.
-    fn with_local<O>(&mut self, action: impl FnOnce(&mut L, &Counters) -> O) -> O;
+    fn with_local<O>(self, action: impl FnOnce(&mut L) -> O) -> O;
 
-    fn counters(&self) -> &Counters;
+    fn counters(self) -> &'a Counters;
 
     /// One of so many places, each of which is shared by neighbouring slots, two at least.
-    fn neighbourhood(&self, places: usize) -> usize;
+    fn neighbourhood(self, places: usize) -> usize;
 }

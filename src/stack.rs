@@ -2,19 +2,22 @@
 
 use crate::Handle;
 use crate::backoff::{Backoff, Elimination, sealed::Strategy};
-use crate::error::{NoSlot, OutOfMemory, Outcome, PushError, PushErrorKind};
-use crate::layout::{FAST_PATHS, Padded};
-use crate::operation::{Past, Source, exchanges_first, parked};
-use crate::reclaim::{Domain, Guard, Permit, Reclaim, Slots, sealed::Engine};
+use crate::error::{NoSlot, OutOfMemory, PushError, PushErrorKind};
+use crate::interrupt::Interrupt;
+use crate::layout::Padded;
+use crate::reclaim::{Guard, Permit, Reclaim, Search, Slots, sealed::Engine};
+use crate::session::Step;
+use crate::source::{Source, parked};
 use crate::sync::{const_fn, initial};
 use crate::treiber::{Head, Node, NodePtr};
-use ::alloc::alloc::{Layout, handle_alloc_error};
+use ::alloc::alloc::handle_alloc_error;
+use core::convert::Infallible;
 use core::fmt;
 use core::panic::{RefUnwindSafe, UnwindSafe};
 use core::ptr::NonNull;
 
 pub(crate) type DomainOf<T, R, B> = <R as Engine>::Domain<T, <B as Strategy>::Local>;
-pub(crate) type GuardOf<'a, T, R, B> = <DomainOf<T, R, B> as Domain<T, <B as Strategy>::Local>>::Guard<'a>;
+pub(crate) type GuardOf<'a, T, R, B> = <R as Engine>::Guard<'a, T, <B as Strategy>::Local>;
 
 /// A lock-free last-in first-out stack that many contexts share: threads, cores, interrupt handlers.
 ///
@@ -122,9 +125,6 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
     /// The most nodes that each further slot beyond `N` holds back.
     pub const SLOT_NODES: usize = R::SLOT_NODES;
 
-    /// What a further slot needs of the allocator, for who has to say that there is no memory.
-    pub(crate) const SLOT_LAYOUT: Layout = DomainOf::<T, R, B>::SLOT_LAYOUT;
-
     const_fn! {
         /// An empty stack of any types. Allocates nothing.
         ///
@@ -154,7 +154,7 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
     /// Without memory it does what `Box::new` does, see [`handle_alloc_error`].
     #[inline]
     pub fn push(&self, value: T) {
-        parked!(value: T => self.push_anywhere::<()>(value));
+        let Ok(()) = parked!(value: T => self.push_from_any_slot(value, Self::never));
     }
 
     /// Pushes a value, or gives it back.
@@ -167,7 +167,7 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
     /// [`PushErrorKind::OutOfMemory`] or [`PushErrorKind::NoSlot`]; the value is in the error.
     #[inline]
     pub fn try_push(&self, value: T) -> Result<(), PushError<T>> {
-        parked!(value: T => self.push_anywhere(value))
+        parked!(value: T => self.push_from_any_slot(value, PushError::refuse))
     }
 
     /// Pushes a value without the allocator, or gives it back.
@@ -193,16 +193,7 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
     /// slot is free. From an interrupt handler: see [`Stack::try_pop`].
     #[inline]
     pub fn pop(&self) -> Option<T> {
-        let top = NonNull::new(self.head.top())?;
-        if FAST_PATHS {
-            if let Some(mut guard) = self.domain.enter_home_protecting(top) {
-                if exchanges_first::<T, R, B>(&mut guard) {
-                    return self.pop_exchanging(guard);
-                }
-                return self.pop_in(guard, top);
-            }
-        }
-        self.pop_elsewhere(top)
+        self.pop_from_any_slot()
     }
 
     /// Pops the value on top, if there is one, without the allocator and without waiting.
@@ -216,8 +207,8 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
     /// contexts of `Slots<N>` are inside at once, others must have come and gone, or changed their slots, as often meanwhile.
     pub fn try_pop(&self) -> Result<Option<T>, NoSlot> {
         let Some(top) = NonNull::new(self.head.top()) else { return Ok(None) };
-        let guard = self.domain.enter_protecting(top).ok_or(NoSlot)?;
-        Ok(self.pop_slowly(guard, top, Past::Nothing, Permit::Nothing))
+        let session = self.enter(Search::Free, Some(top)).ok_or(NoSlot)?;
+        Ok(self.pop_slowly(session, top, Step::Try, Permit::Nothing))
     }
 
     /// Whether there is no value, at the moment. (There is no `len`, see [`Stack`].) The answer orders nothing: see
@@ -240,7 +231,7 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
     pub fn handle(&self) -> Handle<'_, T, R, B> {
         match self.try_handle() {
             Ok(handle) => handle,
-            Err(NoSlot) => handle_alloc_error(Self::SLOT_LAYOUT),
+            Err(NoSlot) => Self::give_up(PushErrorKind::NoSlot),
         }
     }
 
@@ -251,7 +242,7 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
     ///
     /// [`NoSlot`].
     pub fn try_handle(&self) -> Result<Handle<'_, T, R, B>, NoSlot> {
-        self.domain.enter_to_stay().map(|guard| Handle::new(self, guard)).ok_or(NoSlot)
+        R::enter_to_stay(&self.domain).map(|guard| Handle::new(self, guard)).ok_or(NoSlot)
     }
 
     /// Makes `nodes` spare nodes ahead of time, and keeps so many more in circulation instead of giving them back.
@@ -278,7 +269,52 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
     /// # Ok::<(), OutOfMemory>(())
     /// ```
     pub fn reserve(&self, nodes: usize) -> Result<(), OutOfMemory> {
-        self.domain.reserve(nodes)
+        R::reserve(&self.domain, nodes)
+    }
+
+    /// Reserves nodes for so many values: [`Stack::reserve`] of these and of [`Stack::IDLE_NODES`], which are held back meanwhile.
+    ///
+    /// Allocates: yes. Waits: never. Lock-free: as the allocator. From an interrupt handler: no.
+    ///
+    /// # Errors
+    ///
+    /// [`OutOfMemory`]; then nothing was reserved.
+    ///
+    /// ```
+    /// use elimination_stack::{NoBackoff, OutOfMemory, Slots, Stack};
+    ///
+    /// static EVENTS: Stack<u16, Slots<2>, NoBackoff> = Stack::custom();
+    ///
+    /// EVENTS.reserve_for(100)?;
+    /// for event in 0..100 {
+    ///     EVENTS.push_spare(event).expect("a node is reserved for it");
+    /// }
+    /// # Ok::<(), OutOfMemory>(())
+    /// ```
+    pub fn reserve_for(&self, values: usize) -> Result<(), OutOfMemory> {
+        self.reserve(values.checked_add(Self::IDLE_NODES).ok_or(OutOfMemory)?)
+    }
+
+    /// The calls that an interrupt handler may make, and no others.
+    ///
+    /// ```
+    /// use elimination_stack::{NoBackoff, Slots, Stack};
+    ///
+    /// static EVENTS: Stack<u16, Slots<2>, NoBackoff> = Stack::custom();
+    ///
+    /// fn handler() {
+    ///     let events = EVENTS.interrupt();
+    ///     if let Err(refused) = events.push(1) {
+    ///         let _lost = refused.into_value();
+    ///     }
+    /// }
+    /// # EVENTS.reserve_for(1).unwrap();
+    /// # handler();
+    /// # assert_eq!(EVENTS.interrupt().pop(), Ok(Some(1)));
+    /// ```
+    #[must_use]
+    pub const fn interrupt(&self) -> Interrupt<'_, T, R, B> {
+        Interrupt::new(self)
     }
 
     /// Gives all spare nodes back to the allocator, reserved ones too, and all retired ones that nobody protects.
@@ -288,7 +324,7 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
     /// Allocates: never on [`Slots`]. Frees: yes. Waits: never. Lock-free: as the allocator. From an interrupt
     /// handler: no.
     pub fn reclaim(&self) -> usize {
-        self.domain.reclaim()
+        R::reclaim(&self.domain)
     }
 
     /// What the stack's counters say now.
@@ -297,29 +333,43 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
     #[cfg(feature = "stats")]
     #[cfg_attr(docsrs, doc(cfg(feature = "stats")))]
     pub fn stats(&self) -> crate::Stats {
-        self.domain.stats()
+        R::stats(&self.domain)
     }
 
-    fn push_without_allocator(&self, value: impl Source<T>) -> Result<(), PushError<T>> {
-        let Some(mut guard) = self.domain.enter(Permit::Nothing) else {
-            return Outcome::refused(PushErrorKind::NoSlot, Self::SLOT_LAYOUT, value);
+    fn push_without_allocator<V: Source<T>>(&self, value: V) -> Result<(), PushError<T>> {
+        let Some(session) = self.enter(Search::Free, None) else {
+            return Err(PushError::refuse(PushErrorKind::NoSlot, value));
         };
-        if let Some(node) = guard.node(Permit::Nothing) {
-            self.push_without_waiting(&guard, node, value);
-            guard.leave();
+        if let Some(node) = session.node(Permit::Nothing) {
+            self.push_without_waiting(*session, node, value);
+            session.end();
             return Ok(());
         }
         // Leaves the slot first, so that this context never has two.
         // UNTESTED: with two slots, it would leave one less to others who come at that moment, and may find none then.
-        guard.leave();
-        match self.domain.enter_with_spare() {
-            Some((guard, node)) => {
-                self.push_without_waiting(&guard, node, value);
-                guard.leave();
-                Ok(())
-            }
-            None => Outcome::refused(PushErrorKind::NoSpareNode, Node::<T>::LAYOUT, value),
-        }
+        session.end();
+        let Some((guard, node)) = R::enter_with_spare(&self.domain) else {
+            return Err(PushError::refuse(PushErrorKind::NoSpareNode, value));
+        };
+        self.push_without_waiting(guard, node, value);
+        // SAFETY: it is not used any more.
+        unsafe { guard.leave() };
+        Ok(())
+    }
+
+    /// Where a push that must not fail does.
+    #[cold]
+    pub(crate) fn never<V>(kind: PushErrorKind, _: V) -> Infallible {
+        Self::give_up(kind)
+    }
+
+    /// Does what `Box::new` does without memory.
+    #[cold]
+    pub(crate) fn give_up(kind: PushErrorKind) -> ! {
+        handle_alloc_error(match kind {
+            PushErrorKind::NoSlot => R::slot_layout::<T, B::Local>(),
+            _ => Node::<T>::LAYOUT,
+        })
     }
 
     /// Pops the value on top, when nobody else uses the stack.

@@ -1,8 +1,8 @@
 //! Lists of nodes that one context owns: the retired list, the spare nodes, a batch.
 
 use crate::OutOfMemory;
-use crate::layout::FAST_PATHS;
-use crate::sync::{array_of, initial};
+use crate::layout::IfFast;
+use crate::sync::initial;
 use crate::treiber::{Node, NodePtr};
 use core::iter;
 use core::mem;
@@ -164,7 +164,7 @@ pub struct Retired<T> {
     /// A slot scans long before there are more than fit in here.
     len: u32,
     /// Not noted where code is short, since nobody keeps any nodes there.
-    foreign: [Foreign; FAST_PATHS as usize],
+    foreign: IfFast<Foreign>,
 }
 
 /// Whether others may keep some of the nodes (GUARD-5).
@@ -180,7 +180,7 @@ enum Foreign {
 initial! { impl[T] Retired<T> = Retired {
     list: initial!(List<T>),
     len: 0,
-    foreign: array_of!(Foreign::None; FAST_PATHS as usize),
+    foreign: IfFast::new(Foreign::None),
 } }
 
 impl<T> Retired<T> {
@@ -188,7 +188,7 @@ impl<T> Retired<T> {
     pub(crate) fn foreign(chain: Chain<T>) -> Self {
         #[expect(clippy::cast_possible_truncation, reason = "as said at `len`")]
         let len = chain.len as u32;
-        Self { list: chain.list, len, foreign: array_of!(Foreign::New; FAST_PATHS as usize) }
+        Self { list: chain.list, len, foreign: IfFast::new(Foreign::New) }
     }
 
     #[inline(always)]
@@ -200,12 +200,12 @@ impl<T> Retired<T> {
     #[inline(always)]
     pub(crate) fn is_foreign(&self) -> bool {
         // CHEAPER: after a yes a scan heeds hazards that it need not heed, which only takes longer.
-        self.foreign.first().is_none_or(|foreign| *foreign != Foreign::None)
+        self.foreign.get().is_none_or(|foreign| *foreign != Foreign::None)
     }
 
     /// Whether nodes that others may keep have come since the last scan. No, where that is not noted.
     pub(crate) fn is_newly_foreign(&self) -> bool {
-        self.foreign.contains(&Foreign::New)
+        self.foreign.get() == Some(&Foreign::New)
     }
 
     /// # Safety
@@ -217,7 +217,7 @@ impl<T> Retired<T> {
         unsafe { self.list.push(node) };
         self.len += 1;
         if foreign {
-            self.foreign.fill(Foreign::New);
+            self.foreign = IfFast::new(Foreign::New);
         }
     }
 
@@ -225,7 +225,7 @@ impl<T> Retired<T> {
     pub(crate) fn leave(&mut self) {
         // CHEAPER: if they are noted as new ones, the next scan looks at fewer of them, and heeds the same hazards.
         let left = if self.len > 0 && self.is_foreign() { Foreign::Left } else { Foreign::None };
-        self.foreign.fill(left);
+        self.foreign = IfFast::new(left);
     }
 
     pub(crate) fn take(&mut self) -> Chain<T> {

@@ -61,7 +61,7 @@ impl<T> Depot<T> {
         // SAFETY: the node is ours and holds no value.
         unsafe { Node::set_link(first, batch.into_raw()) };
         // SAFETY: the first node is ours, and the others with it, until the depot's list owns it.
-        while unsafe { self.head.try_push(self.head.top(), first, first) }.is_err() {}
+        unsafe { self.head.push(first, first, |top| top) };
     }
 
     /// Whether there are `nodes` more here than are reserved.

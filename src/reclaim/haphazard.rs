@@ -22,7 +22,7 @@ mod shared;
 use self::shared::{Empty, Family, Recycle, Shared};
 use super::chain::{Chain, List};
 use super::pool::{Owner, Pool};
-use super::{Domain, Guard, Leave, Own, Permit, sealed};
+use super::{Guard, Permit, Search, sealed};
 use crate::OutOfMemory;
 use crate::backoff::sealed::Local;
 use crate::model::{self, limit};
@@ -62,15 +62,6 @@ impl<const RECLAIM_AT: usize> Haphazard<RECLAIM_AT> {
     pub const SLOTS: usize = limit(8, model::HAPHAZARD_SLOTS);
     /// Spare nodes that a slot takes at once.
     pub const SPARE_LIMIT: usize = limit(32, model::HAPHAZARD_SPARE);
-}
-
-impl<const RECLAIM_AT: usize> sealed::Engine for Haphazard<RECLAIM_AT> {
-    const SLOT_NODES: usize = RECLAIM_AT + Self::SPARE_LIMIT + 1;
-    const BATCH: usize = Self::SPARE_LIMIT;
-    // The spare list keeps what one slot's turn of reclaiming gives.
-    const IDLE_NODES: usize = Self::SLOTS * Self::SLOT_NODES + RECLAIM_AT;
-
-    type Domain<T, L: Local> = HaphazardDomain<T, L, RECLAIM_AT>;
 }
 
 const SLOTS: usize = Haphazard::<0>::SLOTS;
@@ -119,21 +110,16 @@ pub struct HaphazardGuard<'a, T, L, const RECLAIM_AT: usize> {
     owner: Owner<'a, T, Private<T, L>>,
 }
 
-impl<T, L, const RECLAIM_AT: usize> HaphazardGuard<'_, T, L, RECLAIM_AT> {
-    fn reset_hazard(&mut self) {
-        if let Some(hazard) = self.owner.private().hazard() {
-            // CHEAPER: left as it is, the hazard keeps one node from reuse, which the bound allows for.
-            hazard.reset_protection();
-        }
+impl<T, L, const RECLAIM_AT: usize> Clone for HaphazardGuard<'_, T, L, RECLAIM_AT> {
+    fn clone(&self) -> Self {
+        *self
     }
 }
 
+impl<T, L, const RECLAIM_AT: usize> Copy for HaphazardGuard<'_, T, L, RECLAIM_AT> {}
+
 impl<T, L: Local, const RECLAIM_AT: usize> HaphazardDomain<T, L, RECLAIM_AT> {
     const LAYOUT: Layout = Layout::new::<Shared<T>>();
-
-    fn guard<'a>(&'a self, own: Own<Owner<'a, T, Private<T, L>>>) -> Own<HaphazardGuard<'a, T, L, RECLAIM_AT>> {
-        own.map(|owner| HaphazardGuard { domain: self, owner })
-    }
 
     fn shared(&self) -> Option<&Shared<T>> {
         // Acquire pairs with the Release in `make_shared`.
@@ -186,65 +172,59 @@ unsafe fn free_shared<T>(shared: NonNull<Shared<T>>) {
 // SAFETY: GUARD-1 is haphazard's: its hazard is published before the barrier in `protect`, and its domain has a full barrier
 // before it reads the hazards. GUARD-2: DOMAIN-3. GUARD-3: `retire_ptr` takes any node that is not reachable. GUARD-4: nothing
 // here calls a closure of the user's. GUARD-5: no node is ever kept.
-unsafe impl<T, L: Local, const RECLAIM_AT: usize> Domain<T, L> for HaphazardDomain<T, L, RECLAIM_AT> {
-    const SLOT_LAYOUT: Layout = Pool::<T, Private<T, L>, SLOTS>::LAYOUT;
+unsafe impl<const RECLAIM_AT: usize> sealed::Engine for Haphazard<RECLAIM_AT> {
+    const SLOT_NODES: usize = RECLAIM_AT + Self::SPARE_LIMIT + 1;
+    const BATCH: usize = Self::SPARE_LIMIT;
+    // The spare list keeps what one slot's turn of reclaiming gives.
+    const IDLE_NODES: usize = Self::SLOTS * Self::SLOT_NODES + RECLAIM_AT;
 
-    type Guard<'a>
-        = HaphazardGuard<'a, T, L, RECLAIM_AT>
-    where
-        Self: 'a;
+    type Domain<T, L: Local> = HaphazardDomain<T, L, RECLAIM_AT>;
+    type Guard<'a, T: 'a, L: Local + 'a> = HaphazardGuard<'a, T, L, RECLAIM_AT>;
 
-    fn enter_home(&self) -> Option<Own<Self::Guard<'_>>> {
-        Some(self.guard(self.pool.claim_home()?))
+    fn slot_layout<T, L: Local>() -> Layout {
+        Pool::<T, Private<T, L>, SLOTS>::LAYOUT
     }
 
-    fn enter_home_protecting(&self, node: NodePtr<T>) -> Option<Own<Self::Guard<'_>>> {
-        let mut guard = self.enter_home()?;
-        guard.protect(node);
+    fn enter<T, L: Local>(
+        domain: &Self::Domain<T, L>,
+        search: Search,
+        node: Option<NodePtr<T>>,
+    ) -> Option<Self::Guard<'_, T, L>> {
+        let guard = HaphazardGuard { domain, owner: domain.pool.claim(search, None)? };
+        if let Some(node) = node {
+            guard.protect(node);
+        }
         Some(guard)
     }
 
-    fn enter(&self, permit: Permit) -> Option<Own<Self::Guard<'_>>> {
-        Some(self.guard(self.pool.claim(permit == Permit::Allocator)?))
-    }
-
-    fn enter_protecting(&self, node: NodePtr<T>) -> Option<Own<Self::Guard<'_>>> {
-        let mut guard = self.enter(Permit::Nothing)?;
-        guard.protect(node);
-        Some(guard)
-    }
-
-    fn enter_to_stay(&self) -> Option<Own<Self::Guard<'_>>> {
-        Some(self.guard(self.pool.claim_to_stay()?))
-    }
-
-    fn end_stay(&self, guard: Own<Self::Guard<'_>>) {
-        self.pool.end_stay();
-        guard.leave();
-        self.pool.forget_unused(self.pool.in_use());
-    }
-
-    fn lend<'g>(guard: &'g mut Self::Guard<'_>) -> Self::Guard<'g> {
-        HaphazardGuard { domain: guard.domain, owner: guard.owner.lend() }
-    }
-
-    fn enter_with_spare(&self) -> Option<(Own<Self::Guard<'_>>, NodePtr<T>)> {
-        self.pool.iter().find_map(|place| {
-            let mut guard = self.guard(self.pool.claim_free(place)?);
-            if let Some(node) = guard.spare() {
-                return Some((guard, node));
+    fn enter_with_spare<T, L: Local>(domain: &Self::Domain<T, L>) -> Option<(Self::Guard<'_, T, L>, NodePtr<T>)> {
+        domain.free_slots().find_map(|guard| {
+            let node = guard.spare();
+            if node.is_none() {
+                // SAFETY: it is not used any more.
+                unsafe { guard.leave() };
             }
-            guard.leave();
-            None
+            node.map(|node| (guard, node))
         })
     }
 
-    fn reserve(&self, nodes: usize) -> Result<(), OutOfMemory> {
-        let spares = &self.make_shared().ok_or(OutOfMemory)?.spares;
+    fn enter_to_stay<T, L: Local>(domain: &Self::Domain<T, L>) -> Option<Self::Guard<'_, T, L>> {
+        domain.pool.claim_to_stay().map(|owner| HaphazardGuard { domain, owner })
+    }
+
+    unsafe fn end_stay<T, L: Local>(guard: Self::Guard<'_, T, L>) {
+        guard.unprotect();
+        // SAFETY: the caller's contract.
+        unsafe { guard.domain.pool.end_stay(guard.owner) };
+    }
+
+    fn reserve<T, L: Local>(domain: &Self::Domain<T, L>, nodes: usize) -> Result<(), OutOfMemory> {
+        let spares = &domain.make_shared().ok_or(OutOfMemory)?.spares;
         let mut made = Chain::allocate(nodes)?;
-        if let Some(guard) = self.enter(Permit::Allocator) {
+        if let Some(guard) = Self::enter(domain, Search::Grow, None) {
             guard.counters().allocator_calls(nodes);
-            guard.leave();
+            // SAFETY: it is not used any more.
+            unsafe { guard.leave() };
         }
         spares.reserved.fetch_add(nodes, Relaxed);
         while let Some(node) = made.pop() {
@@ -254,39 +234,53 @@ unsafe impl<T, L: Local, const RECLAIM_AT: usize> Domain<T, L> for HaphazardDoma
         Ok(())
     }
 
-    fn reclaim(&self) -> usize {
-        let Some(shared) = self.shared() else { return 0 };
+    fn reclaim<T, L: Local>(domain: &Self::Domain<T, L>) -> usize {
+        let Some(shared) = domain.shared() else { return 0 };
         shared.spares.reserved.store(0, Relaxed);
         shared.domain.eager_reclaim();
         let (_, mut freed) = shared.spares.take(0, 0);
-        for place in self.pool.iter() {
-            let Some(own) = self.pool.claim_free(place) else { continue };
-            let mut guard = self.guard(own);
+        for guard in domain.free_slots() {
             // SAFETY: DOMAIN-3.
             freed += unsafe { guard.owner.private().spare.free() };
-            guard.leave();
+            // SAFETY: it is not used any more.
+            unsafe { guard.leave() };
         }
-        self.pool.forget_unused(self.pool.in_use());
+        domain.pool.forget_unused(domain.pool.in_use());
         freed
     }
 
     #[cfg(feature = "stats")]
-    fn stats(&self) -> crate::Stats {
-        self.pool.stats()
+    fn stats<T, L: Local>(domain: &Self::Domain<T, L>) -> crate::Stats {
+        domain.pool.stats()
     }
 }
 
-// SAFETY: what is said for the domain holds for its guard.
-unsafe impl<T, L: Local, const RECLAIM_AT: usize> Guard<T, L> for HaphazardGuard<'_, T, L, RECLAIM_AT> {
-    fn spare(&mut self) -> Option<NodePtr<T>> {
+impl<T, L: Local, const RECLAIM_AT: usize> HaphazardDomain<T, L, RECLAIM_AT> {
+    /// Claims each slot that is free when its turn comes.
+    fn free_slots(&self) -> impl Iterator<Item = HaphazardGuard<'_, T, L, RECLAIM_AT>> {
+        let owners = self.pool.iter().filter_map(|place| self.pool.claim_free(place));
+        owners.map(|owner| HaphazardGuard { domain: self, owner })
+    }
+}
+
+// SAFETY: what is said for the engine holds for its guard.
+unsafe impl<'a, T, L: Local, const RECLAIM_AT: usize> Guard<'a, T, L> for HaphazardGuard<'a, T, L, RECLAIM_AT> {
+    unsafe fn leave(self) {
+        // An operation that found the stack empty may still protect a node.
+        self.unprotect();
+        // SAFETY: the caller's contract.
+        unsafe { self.owner.leave() };
+    }
+
+    fn spare(self) -> Option<NodePtr<T>> {
         self.owner.private().spare.pop_exclusive()
     }
 
-    fn spares(&mut self) -> List<T> {
+    fn spares(self) -> List<T> {
         self.owner.private().spare.take()
     }
 
-    fn refill(&mut self, permit: Permit) -> Option<NodePtr<T>> {
+    fn refill(self, permit: Permit) -> Option<NodePtr<T>> {
         let shared = match permit {
             Permit::Allocator => self.domain.make_shared(),
             Permit::Nothing => self.domain.shared(),
@@ -302,7 +296,7 @@ unsafe impl<T, L: Local, const RECLAIM_AT: usize> Guard<T, L> for HaphazardGuard
         node
     }
 
-    fn protect(&mut self, node: NodePtr<T>) {
+    fn protect(self, node: NodePtr<T>) {
         // DOMAIN-1: a node exists, so there is a domain.
         if let Some(shared) = self.domain.shared() {
             let mut private = self.owner.private();
@@ -319,23 +313,25 @@ unsafe impl<T, L: Local, const RECLAIM_AT: usize> Guard<T, L> for HaphazardGuard
     }
 
     #[inline(always)]
-    fn keep(&mut self, _: NodePtr<T>) {
+    fn keep(self, _: NodePtr<T>) {
         // No node is kept: each pop has haphazard show its hazard.
     }
 
     #[inline(always)]
-    fn kept(&self) -> Option<NodePtr<T>> {
+    fn kept(self) -> Option<NodePtr<T>> {
         None
     }
 
-    fn unprotect(&mut self) {
-        self.reset_hazard();
+    fn unprotect(self) {
+        if let Some(hazard) = self.owner.private().hazard() {
+            // CHEAPER: left as it is, the hazard keeps one node from reuse, which the bound allows for.
+            hazard.reset_protection();
+        }
     }
 
-    unsafe fn retire(&mut self, node: NodePtr<T>, _: bool) {
+    unsafe fn retire(self, node: NodePtr<T>, _: bool) {
         // Our own hazard is on a node that this context is done with.
-        // CHEAPER: left as it is, the hazard keeps one node from reuse, which the bound allows for.
-        self.reset_hazard();
+        self.unprotect();
         let Some(shared) = self.domain.shared() else { return };
         // SAFETY: the node is ours. DOMAIN-2 says why the link is this address.
         unsafe { node.as_ref() }.set_below(ptr::from_ref(shared).cast_mut().cast());
@@ -350,24 +346,23 @@ unsafe impl<T, L: Local, const RECLAIM_AT: usize> Guard<T, L> for HaphazardGuard
         self.counters().set_retired(now);
     }
 
-    fn retired(&mut self) -> usize {
+    fn retired(self) -> usize {
         self.owner.private().retired
     }
 
-    fn is_due(&mut self) -> bool {
+    fn is_due(self) -> bool {
         // CHEAPER: `settle` looks for itself, so a yes in vain only takes time.
-        self.owner.private().retired + 1 >= RECLAIM_AT || self.has_surplus()
+        self.retired() + 1 >= RECLAIM_AT || self.has_surplus()
     }
 
-    fn has_surplus(&self) -> bool {
+    fn has_surplus(self) -> bool {
         // CHEAPER: `give_back` looks for itself, so a yes in vain only takes time.
         self.domain.shared().is_some_and(|shared| shared.spares.exceed(RECLAIM_AT))
     }
 
-    fn settle(&mut self, permit: Permit) {
+    fn settle(self, permit: Permit) {
         let Some(shared) = self.domain.shared() else { return };
-        let due = self.owner.private().retired >= RECLAIM_AT;
-        if due {
+        if self.retired() >= RECLAIM_AT {
             let mut private = self.owner.private();
             private.retired = 0;
             private.local.let_go(RECLAIM_AT);
@@ -380,33 +375,22 @@ unsafe impl<T, L: Local, const RECLAIM_AT: usize> Guard<T, L> for HaphazardGuard
         }
     }
 
-    fn give_back(&mut self) {
+    fn give_back(self) {
         if let Some(shared) = self.domain.shared() {
             self.counters().allocator_calls(shared.spares.free_surplus(RECLAIM_AT));
         }
     }
 
-    fn with_local<O>(&mut self, action: impl FnOnce(&mut L, &Counters) -> O) -> O {
-        let (mut private, counters) = self.owner.split();
-        action(&mut private.local, counters)
+    fn with_local<O>(self, action: impl FnOnce(&mut L) -> O) -> O {
+        action(&mut self.owner.private().local)
     }
 
-    fn counters(&self) -> &Counters {
+    fn counters(self) -> &'a Counters {
         self.owner.counters()
     }
 
-    fn neighbourhood(&self, places: usize) -> usize {
-        self.domain.pool.neighbourhood(&self.owner, places)
-    }
-}
-
-impl<T, L, const RECLAIM_AT: usize> Leave for HaphazardGuard<'_, T, L, RECLAIM_AT> {
-    unsafe fn leave(mut self) {
-        // An operation that found the stack empty may still protect a node.
-        // CHEAPER: left as it is, the hazard keeps one node from reuse, which the bound allows for.
-        self.reset_hazard();
-        // SAFETY: the caller's contract.
-        unsafe { self.owner.leave() };
+    fn neighbourhood(self, places: usize) -> usize {
+        self.domain.pool.neighbourhood(self.owner, places)
     }
 }
 

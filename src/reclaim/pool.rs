@@ -44,8 +44,8 @@ mod in_use;
 mod slot;
 
 use self::slot::{claimed, found, free};
-use super::Own;
-use crate::layout::{FAST_PATHS, Padded, in_this_order};
+use super::Search;
+use crate::layout::{FAST_PATHS, IfFast, Padded, in_this_order};
 use crate::model::{self, limit};
 use crate::sync::{
     ADD_SLOT, Acquire, AtomicPtr, AtomicUsize, Initial, Ordering, READ_HAZARD, Relaxed, Release, alloc, array_of,
@@ -72,7 +72,7 @@ in_this_order! {
         /// The further slot before, or null. Written before this one is added, and never again.
         older: *mut Further<T, P>,
         /// The further slot after, once there is one.
-        newer: [AtomicPtr<Further<T, P>>; FAST_PATHS as usize],
+        newer: IfFast<AtomicPtr<Further<T, P>>>,
         slot: Slot<T, P>,
     }
 }
@@ -82,7 +82,7 @@ type Further<T, P> = Padded<Extra<T, P>>;
 /// `N` slots in place and the list of further ones.
 pub struct Pool<T, P, const N: usize> {
     slots: [Padded<Slot<T, P>>; N],
-    first: [AtomicPtr<Further<T, P>>; FAST_PATHS as usize],
+    first: IfFast<AtomicPtr<Further<T, P>>>,
     /// See "Further slots".
     used: AtomicPtr<Further<T, P>>,
     /// Contexts that stay: handles.
@@ -91,7 +91,7 @@ pub struct Pool<T, P, const N: usize> {
 
 initial! { impl[T, P: Initial, const N: usize] Pool<T, P, N> = Pool {
     slots: array_of!(initial!(Padded<Slot<T, P>>); N),
-    first: array_of!(AtomicPtr::new(ptr::null_mut()); FAST_PATHS as usize),
+    first: IfFast::new(AtomicPtr::new(ptr::null_mut())),
     used: AtomicPtr::new(ptr::null_mut()),
     stays: AtomicUsize::new(0),
 } }
@@ -100,7 +100,7 @@ initial! { impl[T, P: Initial, const N: usize] Pool<T, P, N> = Pool {
 pub struct Place<'a, T, P> {
     slot: &'a Slot<T, P>,
     /// Null if it is in place. Where code is short nobody asks, and it is not noted.
-    further: [*mut Further<T, P>; FAST_PATHS as usize],
+    further: IfFast<*mut Further<T, P>>,
 }
 
 impl<T, P> Clone for Place<'_, T, P> {
@@ -120,35 +120,21 @@ impl<T, P: Initial, const N: usize> Pool<T, P, N> {
     /// other.
     const PASSES: usize = if N > FEW { 4 } else { 1 + FAST_PATHS as usize };
 
-    /// Claims the slot that this context tries first, if it is free.
+    /// Claims a free slot, by protecting a node with it, if there is one.
     #[inline(always)]
-    pub(crate) fn claim_home(&self) -> Option<Own<Owner<'_, T, P>>> {
-        self.slots[Self::home()].try_claim(claimed())
-    }
-
-    /// Claims the slot that this context tries first, if it is free, by protecting `node` with it.
-    #[inline(always)]
-    pub(crate) fn claim_home_protecting(&self, node: NodePtr<T>) -> Option<Own<Owner<'_, T, P>>> {
-        self.slots[Self::home()].try_claim(found(node))
-    }
-
-    /// Claims a free slot, protecting nothing. If there is none, adds one if `grow` is set and there is memory.
-    #[inline(always)]
-    pub(crate) fn claim(&self, grow: bool) -> Option<Own<Owner<'_, T, P>>> {
-        self.claim_home().or_else(|| self.claim_from(Self::home(), claimed(), grow))
-    }
-
-    /// Claims a free slot by protecting `node` with it.
-    #[inline(always)]
-    pub(crate) fn claim_protecting(&self, node: NodePtr<T>) -> Option<Own<Owner<'_, T, P>>> {
-        self.claim_home_protecting(node).or_else(|| self.claim_from(Self::home(), found(node), false))
+    pub(crate) fn claim(&self, search: Search, node: Option<NodePtr<T>>) -> Option<Owner<'_, T, P>> {
+        let word = node.map_or(claimed(), found);
+        match self.slots[Self::home()].try_claim(word) {
+            None if search != Search::Home => self.claim_from(Self::home(), word, search),
+            owner => owner,
+        }
     }
 
     /// The slot's place among so many, which it shares with its neighbours: two slots at least, and more if there are more slots
     /// in place than that. In a model all have the first one.
     #[inline(always)]
-    pub(crate) fn neighbourhood(&self, owner: &Owner<'_, T, P>, places: usize) -> usize {
-        let index = match owner.0.number.first() {
+    pub(crate) fn neighbourhood(&self, owner: Owner<'_, T, P>, places: usize) -> usize {
+        let index = match owner.0.number.get() {
             Some(number) if *number > 0 => N + number - 1,
             // Where a further slot has no number there is no crowd, and it may have any place.
             _ => {
@@ -174,24 +160,23 @@ impl<T, P: Initial, const N: usize> Pool<T, P, N> {
     /// Claims a free slot; looks at that one in place first.
     #[cold]
     #[inline(never)]
-    fn claim_from(&self, start: usize, word: *mut Node<T>, grow: bool) -> Option<Own<Owner<'_, T, P>>> {
+    fn claim_from(&self, start: usize, word: *mut Node<T>, search: Search) -> Option<Owner<'_, T, P>> {
         for pass in 1..=Self::PASSES {
             // Whoever finds a slot and loses it starts this pass anew: somebody else has claimed it, and so has not waited in
             // vain.
             while let Some(place) = self.find_free(start, pass == Self::PASSES) {
-                if let Some(own) = self.claim_at(place, word) {
-                    return Some(own);
+                if let Some(owner) = self.claim_at(place, word) {
+                    return Some(owner);
                 }
             }
         }
-        if !grow {
+        if search != Search::Grow {
             return None;
         }
+        // It is added with a word that says that this context has claimed it.
         let place = self.add(if FAST_PATHS { claimed() } else { word })?;
-        // SAFETY: it was added with a word that says that this context has claimed it.
-        let own = unsafe { Own::new(Owner(place.slot)) };
         self.enter(place, word);
-        Some(own)
+        Some(Owner(place.slot))
     }
 
     /// Claims a slot for long. Before, it sees to it that there are more slots than contexts that stay (SLOT-4), if there is
@@ -199,16 +184,16 @@ impl<T, P: Initial, const N: usize> Pool<T, P, N> {
     ///
     /// To look for a free slot instead would not do: it may be free only because a context that stays is on its way from
     /// one slot to another, and then comes back to it.
-    pub(crate) fn claim_to_stay(&self) -> Option<Own<Owner<'_, T, P>>> {
+    pub(crate) fn claim_to_stay(&self) -> Option<Owner<'_, T, P>> {
         // Relaxed: whoever counts itself last counts all that stay, and sees to it that there are enough slots for all.
         let stays = self.stays.fetch_add(1, Relaxed) + 1;
         while !self.has_more_than(stays) && self.add(free()).is_some() {}
         // In order, so that those who come one after the other are neighbours.
-        let own = self.claim_from(0, claimed(), true);
-        if own.is_none() {
-            self.end_stay();
+        let owner = self.claim_from(0, claimed(), Search::Grow);
+        if owner.is_none() {
+            self.stays.fetch_sub(1, Relaxed);
         }
-        own
+        owner
     }
 
     /// Adds a slot with this word at the end of the list; `None` without memory.
@@ -218,7 +203,7 @@ impl<T, P: Initial, const N: usize> Pool<T, P, N> {
         const SEE: Ordering = if FAST_PATHS { READ_HAZARD } else { Relaxed };
         // SAFETY: the layout is not of size zero.
         let added = NonNull::new(unsafe { alloc(Self::LAYOUT) }.cast::<Further<T, P>>())?;
-        let newer = array_of!(AtomicPtr::new(ptr::null_mut()); FAST_PATHS as usize);
+        let newer = IfFast::new(AtomicPtr::new(ptr::null_mut()));
         // SAFETY: just allocated with this layout. The field that is left, `older`, is written below.
         unsafe {
             (&raw mut (*added.as_ptr()).0.newer).write(newer);
@@ -231,7 +216,7 @@ impl<T, P: Initial, const N: usize> Pool<T, P, N> {
             let (link, expected) = match self.newer(older) {
                 Some(newer) => {
                     // SAFETY: it is not added yet.
-                    unsafe { (*added.as_ptr()).0.slot.number = [1 + Self::number(older); FAST_PATHS as usize] };
+                    unsafe { (*added.as_ptr()).0.slot.number = IfFast::new(1 + Self::number(older)) };
                     (newer, ptr::null_mut())
                 }
                 None => (&self.used, older),
@@ -247,9 +232,16 @@ impl<T, P: Initial, const N: usize> Pool<T, P, N> {
 }
 
 impl<T, P, const N: usize> Pool<T, P, N> {
-    /// A context that stays leaves its slot, or has none any more.
-    pub(crate) fn end_stay(&self) {
+    /// Leaves the slot of a context that does not stay any longer.
+    ///
+    /// # Safety
+    ///
+    /// As [`Owner::leave`].
+    pub(crate) unsafe fn end_stay(&self, owner: Owner<'_, T, P>) {
         self.stays.fetch_sub(1, Relaxed);
+        // SAFETY: the caller's contract.
+        unsafe { owner.leave() };
+        self.forget_unused(self.in_use());
     }
 
     /// The number of a further slot; 0 for null. Where numbers are not noted, the slots are counted.
@@ -257,7 +249,7 @@ impl<T, P, const N: usize> Pool<T, P, N> {
         let (mut next, mut counted) = (further, 0);
         // SAFETY: SLOT-3: the pointer is null, or to a slot that was added.
         while let Some(further) = unsafe { next.as_ref() } {
-            if let Some(number) = further.slot.number.first() {
+            if let Some(number) = further.slot.number.get() {
                 return *number;
             }
             counted += 1;
@@ -271,20 +263,20 @@ impl<T, P, const N: usize> Pool<T, P, N> {
     fn newer(&self, further: *mut Further<T, P>) -> Option<&AtomicPtr<Further<T, P>>> {
         // SAFETY: SLOT-3: the pointer is null, or to a slot that was added.
         match unsafe { further.as_ref() } {
-            Some(further) => further.newer.first(),
-            None => self.first.first(),
+            Some(further) => further.newer.get(),
+            None => self.first.get(),
         }
     }
 
     /// Claims the slot of this place, if it is free; `word` is [`claimed`] or a node to protect.
-    fn claim_at<'a>(&self, place: Place<'a, T, P>, word: *mut Node<T>) -> Option<Own<Owner<'a, T, P>>> {
+    fn claim_at<'a>(&self, place: Place<'a, T, P>, word: *mut Node<T>) -> Option<Owner<'a, T, P>> {
         // CHEAPER: without this a slot in place is claimed first and shown to protect the node then, as the others are.
         if place.further().is_null() {
             return place.slot.try_claim(word);
         }
-        let own = place.slot.try_claim(claimed())?;
+        let owner = place.slot.try_claim(claimed())?;
         self.enter(place, word);
-        Some(own)
+        Some(owner)
     }
 
     /// Notes that a further slot, which is claimed, is in use, and then shows `word` there (SLOT-5).
@@ -310,7 +302,7 @@ impl<T, P, const N: usize> Pool<T, P, N> {
     }
 
     /// Claims the slot of this place without protecting anything, if it is free.
-    pub(crate) fn claim_free<'a>(&self, place: Place<'a, T, P>) -> Option<Own<Owner<'a, T, P>>> {
+    pub(crate) fn claim_free<'a>(&self, place: Place<'a, T, P>) -> Option<Owner<'a, T, P>> {
         // CHEAPER: the exchange alone says the same, but takes the cache line from whoever is inside.
         if place.slot.word.load(Relaxed).is_null() { self.claim_at(place, claimed()) } else { None }
     }
@@ -326,11 +318,12 @@ impl<T, P, const N: usize> Pool<T, P, N> {
             if !newest.slot.word.load(Relaxed).is_null() {
                 return;
             }
-            let Some(own) = newest.slot.try_claim(claimed()) else { return };
+            let Some(owner) = newest.slot.try_claim(claimed()) else { return };
             // SLOT-5: this context owns the slot that `used` names. Release pairs with `READ_HAZARD`: what the slot's owners have
             // read of nodes happens before what a scan does that leaves the slot out.
             let lowered = self.used.compare_exchange(used.newest(), newest.older, Release, Relaxed);
-            own.leave();
+            // SAFETY: it is not used any more.
+            unsafe { owner.leave() };
             // CHEAPER: others have raised it, so whoever goes on looks in vain.
             if lowered.is_err() {
                 return;
@@ -347,7 +340,7 @@ impl<T, P, const N: usize> Pool<T, P, N> {
 
     /// The slots in place, and up to this further one; where code is short, all.
     fn up_to(&self, newest: *mut Further<T, P>) -> InUse<'_, T, P, N> {
-        InUse { pool: self, newest: [newest; FAST_PATHS as usize] }
+        InUse { pool: self, newest: IfFast::new(newest) }
     }
 
     /// The slots that may be in use now.
@@ -419,7 +412,7 @@ impl<T, P, const N: usize> Pool<T, P, N> {
 impl<'a, T, P> Place<'a, T, P> {
     #[inline(always)]
     fn new(slot: &'a Slot<T, P>, further: *mut Further<T, P>) -> Self {
-        Self { slot, further: [further; FAST_PATHS as usize] }
+        Self { slot, further: IfFast::new(further) }
     }
 
     fn of(further: &'a Further<T, P>) -> Self {
@@ -429,18 +422,18 @@ impl<'a, T, P> Place<'a, T, P> {
     /// Null if it is in place, or where code is short.
     #[inline(always)]
     fn further(self) -> *mut Further<T, P> {
-        self.further.first().map_or(ptr::null_mut(), |further| *further)
+        self.further.get().map_or(ptr::null_mut(), |further| *further)
     }
 }
 
 impl<T, P, const N: usize> Drop for Pool<T, P, N> {
     fn drop(&mut self) {
         // Relaxed: `&mut self` comes after all that others have done here.
-        let mut next = self.first.first().unwrap_or(&self.used).load(Relaxed);
+        let mut next = self.first.get().unwrap_or(&self.used).load(Relaxed);
         while let Some(further) = NonNull::new(next) {
             // SAFETY: `&mut self`: nobody is in a slot, and each was allocated in `add`.
             unsafe {
-                let newer = further.as_ref().newer.first();
+                let newer = further.as_ref().newer.get();
                 next = newer.map_or(further.as_ref().older, |newer| newer.load(Relaxed));
                 further.drop_in_place();
                 dealloc(further.as_ptr().cast(), Layout::new::<Further<T, P>>());

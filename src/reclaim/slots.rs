@@ -44,7 +44,7 @@ use self::inside::Extent;
 use super::chain::{Chain, List, Retired};
 use super::depot::Depot;
 use super::pool::{FEW, Owner, Pool, PrivateRef};
-use super::{Domain, Guard, Leave, Own, Permit, sealed};
+use super::{Guard, Permit, Search, sealed};
 use crate::OutOfMemory;
 use crate::backoff::sealed::Local;
 use crate::model::{self, limit};
@@ -122,16 +122,6 @@ impl<const N: usize> Slots<N> {
     const SURPLUS: usize = Self::DEPOT_LIMIT + Self::BATCH;
 }
 
-impl<const N: usize> sealed::Engine for Slots<N> {
-    // NODES-3: the last one is the node that may be given to a further slot.
-    const SLOT_NODES: usize = Self::RETIRE_LIMIT + Self::SPARE_LIMIT + 1;
-    const BATCH: usize = Self::BATCH;
-    // A last incomplete batch may stay in the depot above its limit.
-    const IDLE_NODES: usize = N * (Self::RETIRE_LIMIT + Self::SPARE_LIMIT) + Self::SURPLUS - 1;
-
-    type Domain<T, L: Local> = SlotsDomain<T, L, N>;
-}
-
 /// What the owner of a slot alone touches.
 pub struct Private<T, L> {
     retired: Retired<T>,
@@ -166,81 +156,79 @@ pub struct SlotsGuard<'a, T, L, const N: usize> {
     owner: Owner<'a, T, Private<T, L>>,
 }
 
+impl<T, L, const N: usize> Clone for SlotsGuard<'_, T, L, N> {
+    #[inline(always)]
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T, L, const N: usize> Copy for SlotsGuard<'_, T, L, N> {}
+
 // SAFETY: GUARD-1: nothing but a scan makes retired nodes spare, and `SlotsGuard::scan` says why that spares protected ones.
 // GUARD-2: what is given is a spare node (NODES-1), a new one, or the first one of a batch (DEPOT-1). GUARD-3: what comes is
 // retired (NODES-2). GUARD-4: nothing here calls a closure of the user's or panics. GUARD-5: BARRIER-2, and scans leave out only
 // such hazards on kept nodes as cannot be on theirs (NODES-4).
-unsafe impl<T, L: Local, const N: usize> Domain<T, L> for SlotsDomain<T, L, N> {
-    const SLOT_LAYOUT: Layout = Pool::<T, Private<T, L>, N>::LAYOUT;
+unsafe impl<const N: usize> sealed::Engine for Slots<N> {
+    // NODES-3: the last one is the node that may be given to a further slot.
+    const SLOT_NODES: usize = Self::RETIRE_LIMIT + Self::SPARE_LIMIT + 1;
+    const BATCH: usize = Self::BATCH;
+    // A last incomplete batch may stay in the depot above its limit.
+    const IDLE_NODES: usize = N * (Self::RETIRE_LIMIT + Self::SPARE_LIMIT) + Self::SURPLUS - 1;
 
-    type Guard<'a>
-        = SlotsGuard<'a, T, L, N>
-    where
-        Self: 'a;
+    type Domain<T, L: Local> = SlotsDomain<T, L, N>;
+    type Guard<'a, T: 'a, L: Local + 'a> = SlotsGuard<'a, T, L, N>;
 
-    #[inline(always)]
-    fn enter_home(&self) -> Option<Own<Self::Guard<'_>>> {
-        Some(self.guard(self.pool.claim_home()?))
+    fn slot_layout<T, L: Local>() -> Layout {
+        Pool::<T, Private<T, L>, N>::LAYOUT
     }
 
     #[inline(always)]
-    fn enter_home_protecting(&self, node: NodePtr<T>) -> Option<Own<Self::Guard<'_>>> {
-        Some(self.guard(self.pool.claim_home_protecting(node)?))
-    }
-
-    #[inline(always)]
-    fn enter(&self, permit: Permit) -> Option<Own<Self::Guard<'_>>> {
-        Some(self.guard(self.pool.claim(permit == Permit::Allocator)?))
-    }
-
-    #[inline(always)]
-    fn enter_protecting(&self, node: NodePtr<T>) -> Option<Own<Self::Guard<'_>>> {
-        Some(self.guard(self.pool.claim_protecting(node)?))
-    }
-
-    fn enter_to_stay(&self) -> Option<Own<Self::Guard<'_>>> {
-        Some(self.guard(self.pool.claim_to_stay()?))
-    }
-
-    fn end_stay(&self, guard: Own<Self::Guard<'_>>) {
-        self.pool.end_stay();
-        guard.leave();
-        self.pool.forget_unused(self.pool.in_use());
-    }
-
-    #[inline(always)]
-    fn lend<'g>(guard: &'g mut Self::Guard<'_>) -> Self::Guard<'g> {
-        guard.lend()
+    fn enter<T, L: Local>(
+        domain: &Self::Domain<T, L>,
+        search: Search,
+        node: Option<NodePtr<T>>,
+    ) -> Option<Self::Guard<'_, T, L>> {
+        domain.pool.claim(search, node).map(|owner| SlotsGuard { domain, owner })
     }
 
     #[cold]
-    fn enter_with_spare(&self) -> Option<(Own<Self::Guard<'_>>, NodePtr<T>)> {
-        self.pool.iter().find_map(|place| {
-            let mut guard = self.guard(self.pool.claim_free(place)?);
-            if let Some(node) = guard.spare().or_else(|| guard.lend().own_retired()) {
-                return Some((guard, node));
+    fn enter_with_spare<T, L: Local>(domain: &Self::Domain<T, L>) -> Option<(Self::Guard<'_, T, L>, NodePtr<T>)> {
+        domain.free_slots().find_map(|guard| {
+            let node = guard.spare().or_else(|| guard.own_retired());
+            if node.is_none() {
+                // SAFETY: it is not used any more.
+                unsafe { guard.leave() };
             }
-            guard.leave();
-            None
+            node.map(|node| (guard, node))
         })
     }
 
-    fn reserve(&self, nodes: usize) -> Result<(), OutOfMemory> {
+    fn enter_to_stay<T, L: Local>(domain: &Self::Domain<T, L>) -> Option<Self::Guard<'_, T, L>> {
+        domain.pool.claim_to_stay().map(|owner| SlotsGuard { domain, owner })
+    }
+
+    unsafe fn end_stay<T, L: Local>(guard: Self::Guard<'_, T, L>) {
+        // SAFETY: the caller's contract.
+        unsafe { guard.domain.pool.end_stay(guard.owner) };
+    }
+
+    fn reserve<T, L: Local>(domain: &Self::Domain<T, L>, nodes: usize) -> Result<(), OutOfMemory> {
         let mut made = Chain::allocate(nodes)?;
-        let Some(mut guard) = self.enter(Permit::Allocator) else {
+        let Some(guard) = Self::enter(domain, Search::Grow, None) else {
             // SAFETY: nobody has seen these nodes.
             unsafe { made.into_list().free() };
             return Err(OutOfMemory);
         };
         guard.counters().allocator_calls(nodes);
-        self.depot.reserve(nodes);
+        domain.depot.reserve(nodes);
         let mut batch = initial!(Chain<T>);
         while let Some(node) = made.pop() {
             // SAFETY: nobody has seen these nodes.
             unsafe {
                 batch.push(node);
-                if batch.len() == Slots::<N>::BATCH {
-                    self.depot.put(batch.take().into_list(), Slots::<N>::BATCH);
+                if batch.len() == Self::BATCH {
+                    domain.depot.put(batch.take().into_list(), Self::BATCH);
                 }
             }
         }
@@ -250,17 +238,18 @@ unsafe impl<T, L: Local, const N: usize> Domain<T, L> for SlotsDomain<T, L, N> {
             unsafe { guard.retire(node, false) };
             guard.settle(Permit::Nothing);
         }
-        guard.leave();
+        // SAFETY: it is not used any more.
+        unsafe { guard.leave() };
         Ok(())
     }
 
-    fn reclaim(&self) -> usize {
+    fn reclaim<T, L: Local>(domain: &Self::Domain<T, L>) -> usize {
         let mut freed = 0;
-        self.depot.unreserve();
-        if let Some(mut guard) = self.enter(Permit::Nothing) {
+        domain.depot.unreserve();
+        if let Some(guard) = Self::enter(domain, Search::Free, None) {
             // First makes room in this slot: a batch that is taken out of the depot counts nowhere until it is freed.
             freed += guard.empty();
-            self.depot.take_all(Slots::<N>::BATCH, |first, mut rest| {
+            domain.depot.take_all(Self::BATCH, |first, mut rest| {
                 // SAFETY: DEPOT-2.
                 let others = unsafe { rest.free() };
                 guard.counters().allocator_calls(others);
@@ -269,79 +258,70 @@ unsafe impl<T, L: Local, const N: usize> Domain<T, L> for SlotsDomain<T, L, N> {
                 unsafe { guard.retire(first, false) };
                 freed += guard.empty();
             });
-            guard.leave();
+            // SAFETY: it is not used any more.
+            unsafe { guard.leave() };
         }
-        for place in self.pool.iter() {
-            let Some(own) = self.pool.claim_free(place) else { continue };
-            let mut guard = self.guard(own);
+        for guard in domain.free_slots() {
             freed += guard.empty();
-            guard.leave();
+            // SAFETY: it is not used any more.
+            unsafe { guard.leave() };
         }
         // Whoever claims a further slot, as was done to all free ones here, notes it as in use.
-        self.pool.forget_unused(self.pool.in_use());
+        domain.pool.forget_unused(domain.pool.in_use());
         freed
     }
 
     #[cfg(feature = "stats")]
-    fn stats(&self) -> crate::Stats {
-        self.pool.stats()
+    fn stats<T, L: Local>(domain: &Self::Domain<T, L>) -> crate::Stats {
+        domain.pool.stats()
     }
 }
 
-impl<T, L: Local, const N: usize> SlotsDomain<T, L, N> {
-    #[inline(always)]
-    fn guard<'a>(&'a self, own: Own<Owner<'a, T, Private<T, L>>>) -> Own<SlotsGuard<'a, T, L, N>> {
-        own.map(|owner| SlotsGuard { domain: self, owner })
-    }
-}
-
-impl<T, L, const N: usize> Leave for SlotsGuard<'_, T, L, N> {
+// SAFETY: what is said for the engine holds for its guard.
+unsafe impl<'a, T, L: Local, const N: usize> Guard<'a, T, L> for SlotsGuard<'a, T, L, N> {
     #[inline(always)]
     unsafe fn leave(self) {
         // SAFETY: the caller's contract.
         unsafe { self.owner.leave() };
     }
-}
 
-// SAFETY: what is said for the domain holds for its guard.
-unsafe impl<T, L: Local, const N: usize> Guard<T, L> for SlotsGuard<'_, T, L, N> {
     #[inline(always)]
-    fn spare(&mut self) -> Option<NodePtr<T>> {
+    fn spare(self) -> Option<NodePtr<T>> {
         self.private().spare.pop_exclusive()
     }
 
     #[inline(always)]
-    fn spares(&mut self) -> List<T> {
+    fn spares(self) -> List<T> {
         self.private().spare.take()
     }
 
     #[inline(always)]
-    fn refill(&mut self, permit: Permit) -> Option<NodePtr<T>> {
-        self.lend().refill(permit)
+    fn refill(self, permit: Permit) -> Option<NodePtr<T>> {
+        self.find_node(permit)
     }
 
     #[inline(always)]
-    fn protect(&mut self, node: NodePtr<T>) {
+    fn protect(self, node: NodePtr<T>) {
         self.owner.protect(node);
     }
 
     #[inline(always)]
-    fn keep(&mut self, node: NodePtr<T>) {
+    fn keep(self, node: NodePtr<T>) {
         self.owner.keep(node);
     }
 
     #[inline(always)]
-    fn kept(&self) -> Option<NodePtr<T>> {
+    fn kept(self) -> Option<NodePtr<T>> {
         self.owner.kept()
     }
 
     #[inline(always)]
-    fn unprotect(&mut self) {
+    fn unprotect(self) {
         self.owner.unprotect();
     }
 
     #[inline(always)]
-    unsafe fn retire(&mut self, node: NodePtr<T>, kept: bool) {
+    unsafe fn retire(self, node: NodePtr<T>, kept: bool) {
         let len = {
             let retired = &mut self.private().retired;
             // SAFETY: the caller's contract.
@@ -351,7 +331,7 @@ unsafe impl<T, L: Local, const N: usize> Guard<T, L> for SlotsGuard<'_, T, L, N>
         self.counters().set_retired(len);
     }
 
-    unsafe fn retire_whole(&mut self, nodes: Chain<T>) -> List<T> {
+    unsafe fn retire_whole(self, nodes: Chain<T>) -> List<T> {
         // CHEAPER: to retire the nodes one by one comes to the same, and takes longer.
         if N <= FEW || nodes.len() != Slots::<N>::BATCH {
             return nodes.into_list();
@@ -359,7 +339,7 @@ unsafe impl<T, L: Local, const N: usize> Guard<T, L> for SlotsGuard<'_, T, L, N>
         // They are scanned as they are, mostly without a look at one of them. What was retired before waits meanwhile.
         let before = mem::replace(&mut self.private().retired, Retired::foreign(nodes));
         // CHEAPER: without the scan all of them come back, and are retired one by one.
-        self.lend().scan(Extent::All);
+        self.scan(Extent::All);
         let waiting = before.len();
         let mut protected = mem::replace(&mut self.private().retired, before);
         self.counters().set_retired(waiting);
@@ -367,21 +347,21 @@ unsafe impl<T, L: Local, const N: usize> Guard<T, L> for SlotsGuard<'_, T, L, N>
     }
 
     #[inline(always)]
-    fn is_due(&mut self) -> bool {
+    fn is_due(self) -> bool {
         // CHEAPER: `settle` looks for itself, so a yes in vain only takes time.
-        self.private().retired.len() >= Slots::<N>::RETIRE_LIMIT - 1 || self.has_surplus()
+        self.retired() >= Slots::<N>::RETIRE_LIMIT - 1 || self.has_surplus()
     }
 
     #[inline(always)]
-    fn has_surplus(&self) -> bool {
+    fn has_surplus(self) -> bool {
         self.domain.depot.exceeds(Slots::<N>::SURPLUS)
     }
 
     #[inline(always)]
-    fn settle(&mut self, permit: Permit) {
+    fn settle(self, permit: Permit) {
         // CHEAPER: to scan fewer at a time takes longer.
-        if self.private().retired.len() >= Slots::<N>::RETIRE_LIMIT {
-            self.lend().scan(Extent::Part);
+        if self.retired() >= Slots::<N>::RETIRE_LIMIT {
+            self.scan(Extent::Part);
         }
         if permit == Permit::Allocator {
             self.give_back();
@@ -389,50 +369,52 @@ unsafe impl<T, L: Local, const N: usize> Guard<T, L> for SlotsGuard<'_, T, L, N>
     }
 
     #[inline(always)]
-    fn give_back(&mut self) {
+    fn give_back(self) {
         if self.has_surplus() {
-            self.lend().free_surplus();
+            self.free_surplus();
         }
     }
 
     #[inline(always)]
-    fn retired(&mut self) -> usize {
+    fn retired(self) -> usize {
         self.private().retired.len()
     }
 
     #[inline(always)]
-    fn with_local<O>(&mut self, action: impl FnOnce(&mut L, &Counters) -> O) -> O {
-        let (mut private, counters) = self.owner.split();
-        action(&mut private.local, counters)
+    fn with_local<O>(self, action: impl FnOnce(&mut L) -> O) -> O {
+        action(&mut self.private().local)
     }
 
     #[inline(always)]
-    fn counters(&self) -> &Counters {
+    fn counters(self) -> &'a Counters {
         self.owner.counters()
     }
 
-    fn neighbourhood(&self, places: usize) -> usize {
-        self.domain.pool.neighbourhood(&self.owner, places)
+    fn neighbourhood(self, places: usize) -> usize {
+        self.domain.pool.neighbourhood(self.owner, places)
     }
 }
 
-impl<T, L: Local, const N: usize> SlotsGuard<'_, T, L, N> {
+impl<T, L: Local, const N: usize> SlotsDomain<T, L, N> {
+    /// Claims each slot that is free when its turn comes.
+    fn free_slots(&self) -> impl Iterator<Item = SlotsGuard<'_, T, L, N>> {
+        let owners = self.pool.iter().filter_map(|place| self.pool.claim_free(place));
+        owners.map(|owner| SlotsGuard { domain: self, owner })
+    }
+}
+
+impl<'a, T, L: Local, const N: usize> SlotsGuard<'a, T, L, N> {
     #[inline(always)]
-    fn private(&mut self) -> PrivateRef<'_, Private<T, L>> {
+    fn private(self) -> PrivateRef<'a, Private<T, L>> {
         self.owner.private()
     }
 
-    #[inline(always)]
-    fn lend(&mut self) -> SlotsGuard<'_, T, L, N> {
-        SlotsGuard { domain: self.domain, owner: self.owner.lend() }
-    }
-
     /// Frees the spare nodes, and the retired ones that nobody protects. Returns how many.
-    fn empty(&mut self) -> usize {
+    fn empty(self) -> usize {
         // SAFETY: NODES-1.
         let spare = unsafe { self.private().spare.free() };
         // Now there is room for what the scan makes spare, so none goes to the depot.
-        self.lend().scan(Extent::All);
+        self.scan(Extent::All);
         // SAFETY: NODES-1.
         let retired = unsafe { self.private().spare.free() };
         self.counters().allocator_calls(spare + retired);

@@ -101,7 +101,7 @@ impl<T> Spares<T> {
         // CHEAPER: below zero it is too high a number, with which `exceed` says yes in vain.
         self.nodes.fetch_add(count, Relaxed);
         // SAFETY: the caller's contract.
-        while unsafe { self.head.try_push(self.head.top(), first, last) }.is_err() {}
+        unsafe { self.head.push(first, last, |top| top) };
     }
 
     /// Takes at most `limit` nodes out. Frees of the others what is more than `keep`.

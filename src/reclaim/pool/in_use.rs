@@ -2,7 +2,7 @@
 
 use super::slot::{FOUND, Slot, claimed};
 use super::{FEW, Further, Place, Pool};
-use crate::layout::FAST_PATHS;
+use crate::layout::{FAST_PATHS, IfFast};
 use crate::sync::{AcqRel, READ_HAZARD, Relaxed};
 use crate::treiber::{Node, NodePtr};
 use core::iter;
@@ -12,7 +12,7 @@ use core::ptr::{self, NonNull};
 /// after its barrier finds all hazards in these slots that it has to see (SLOT-5).
 pub(crate) struct InUse<'a, T, P, const N: usize> {
     pub(super) pool: &'a Pool<T, P, N>,
-    pub(super) newest: [*mut Further<T, P>; FAST_PATHS as usize],
+    pub(super) newest: IfFast<*mut Further<T, P>>,
 }
 
 impl<T, P, const N: usize> Clone for InUse<'_, T, P, N> {
@@ -26,7 +26,7 @@ impl<T, P, const N: usize> Copy for InUse<'_, T, P, N> {}
 impl<'a, T, P, const N: usize> InUse<'a, T, P, N> {
     #[inline(always)]
     pub(super) fn newest(self) -> *mut Further<T, P> {
-        self.newest.first().map_or_else(|| self.pool.used(), |newest| *newest)
+        self.newest.get().map_or_else(|| self.pool.used(), |newest| *newest)
     }
 
     pub(crate) fn count(self) -> usize {
@@ -91,7 +91,7 @@ impl<'a, T, P, const N: usize> InUse<'a, T, P, N> {
         }
         // Relaxed: a node that is not kept any more may be given all the same, and is scanned there.
         let keeper = self.further().find(|place| place.slot.word.load(Relaxed) == node.as_ptr());
-        match keeper.and_then(|place| place.slot.given.first()) {
+        match keeper.and_then(|place| place.slot.given.get()) {
             // Release pairs with the Acquire of `take_given`: the node was unlinked, and its link written, before what is done
             // there. Acquire pairs with the Release of whoever gave the other node, since that one was unlinked before, too.
             // UNTESTED: in the form of the barrier that loom checks, a scan's fence follows, and is an Acquire as well.

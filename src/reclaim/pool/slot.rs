@@ -16,12 +16,9 @@
 //!
 //! The rules SLOT-1 to SLOT-5 are the [`pool`](super)'s.
 
-use crate::layout::{FAST_PATHS, in_this_order};
-use crate::reclaim::{Leave, Own};
+use crate::layout::{FAST_PATHS, IfFast, in_this_order};
 use crate::stats::Counters;
-use crate::sync::{
-    Acquire, AtomicPtr, CLAIM, Initial, MutPtr, Relaxed, Release, UnsafeCell, array_of, initial, publish,
-};
+use crate::sync::{Acquire, AtomicPtr, CLAIM, Initial, MutPtr, Relaxed, Release, UnsafeCell, initial, publish};
 use crate::treiber::{Node, NodePtr};
 use core::marker::PhantomData;
 use core::ops::{Deref, DerefMut};
@@ -55,9 +52,9 @@ in_this_order! {
         pub(super) private: UnsafeCell<P>,
         /// A retired node that the owner keeps, or kept, put here by others: for the owner's next scan. Whoever takes it out owns
         /// it.
-        pub(super) given: [AtomicPtr<Node<T>>; FAST_PATHS as usize],
+        pub(super) given: IfFast<AtomicPtr<Node<T>>>,
         /// Which further slot it is; 0 if it is in place. Written before the slot is added, and never again.
-        pub(super) number: [usize; FAST_PATHS as usize],
+        pub(super) number: IfFast<usize>,
     }
 }
 
@@ -65,23 +62,31 @@ initial! { impl[T, P: Initial] Slot<T, P> = Slot {
     word: AtomicPtr::new(free()),
     counters: initial!(Counters),
     private: UnsafeCell::new(initial!(P)),
-    given: array_of!(AtomicPtr::new(ptr::null_mut()); FAST_PATHS as usize),
-    number: [0; FAST_PATHS as usize],
+    given: IfFast::new(AtomicPtr::new(ptr::null_mut())),
+    number: IfFast::new(0),
 } }
 
 impl<T, P> Slot<T, P> {
     /// Takes the slot if it is free; `word` is [`claimed`] or a node to protect.
     #[inline(always)]
-    pub(super) fn try_claim(&self, word: *mut Node<T>) -> Option<Own<Owner<'_, T, P>>> {
+    pub(super) fn try_claim(&self, word: *mut Node<T>) -> Option<Owner<'_, T, P>> {
         // Weak: who fails for no reason comes back.
-        self.word.compare_exchange_weak(free(), word, CLAIM, Relaxed).ok()?;
-        // SAFETY: the slot was free, and is claimed now.
-        Some(unsafe { Own::new(Owner(self)) })
+        self.word.compare_exchange_weak(free(), word, CLAIM, Relaxed).ok().map(|_| Owner(self))
     }
 }
 
-/// The right of a slot's owner to the slot (SLOT-1, SLOT-2).
+/// The right of a slot's owner to the slot (SLOT-1, SLOT-2), which ends with [`Owner::leave`]. All copies are in the hands of one
+/// context, which looks at the private part once at a time.
 pub struct Owner<'a, T, P>(pub(super) &'a Slot<T, P>);
+
+impl<T, P> Clone for Owner<'_, T, P> {
+    #[inline(always)]
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T, P> Copy for Owner<'_, T, P> {}
 
 /// A slot's private part, while its owner looks at it.
 pub(crate) struct PrivateRef<'a, P> {
@@ -94,7 +99,7 @@ impl<P> Deref for PrivateRef<'_, P> {
 
     #[inline(always)]
     fn deref(&self) -> &P {
-        // SAFETY: SLOT-2: made by the slot's owner, who is borrowed as long as this.
+        // SAFETY: SLOT-2: made by the slot's owner, who looks once at a time.
         unsafe { self.pointer.deref() }
     }
 }
@@ -102,45 +107,32 @@ impl<P> Deref for PrivateRef<'_, P> {
 impl<P> DerefMut for PrivateRef<'_, P> {
     #[inline(always)]
     fn deref_mut(&mut self) -> &mut P {
-        // SAFETY: SLOT-2: made by the slot's owner, who is borrowed as long as this.
+        // SAFETY: SLOT-2: made by the slot's owner, who looks once at a time.
         unsafe { self.pointer.deref() }
     }
 }
 
-impl<T, P> Owner<'_, T, P> {
-    /// The same right, for as long as this is borrowed.
-    #[inline(always)]
-    pub(crate) fn lend(&mut self) -> Owner<'_, T, P> {
-        Owner(self.0)
-    }
-
+impl<'a, T, P> Owner<'a, T, P> {
     /// What the owner alone may touch.
     #[inline(always)]
-    pub(crate) fn private(&mut self) -> PrivateRef<'_, P> {
+    pub(crate) fn private(self) -> PrivateRef<'a, P> {
         PrivateRef { pointer: self.0.private.get_mut(), owner: PhantomData }
     }
 
     #[inline(always)]
-    pub(crate) fn counters(&self) -> &Counters {
+    pub(crate) fn counters(self) -> &'a Counters {
         &self.0.counters
-    }
-
-    /// The private part and the counters.
-    #[inline(always)]
-    pub(crate) fn split(&mut self) -> (PrivateRef<'_, P>, &Counters) {
-        let counters = &self.0.counters;
-        (self.private(), counters)
     }
 
     /// Protects `node` instead of what was protected before.
     #[inline(always)]
-    pub(crate) fn protect(&mut self, node: NodePtr<T>) {
+    pub(crate) fn protect(self, node: NodePtr<T>) {
         publish(&self.0.word, found(node));
     }
 
     /// Keeps `node`, which is ours, protected instead of what was protected before.
     #[inline(always)]
-    pub(crate) fn keep(&mut self, node: NodePtr<T>) {
+    pub(crate) fn keep(self, node: NodePtr<T>) {
         // Release pairs with `READ_HAZARD` (BARRIER-3): a pop that lost the race for the node protected before has read it.
         // UNTESTED: in a model a slot with a spare node got it since such a pop, behind a full barrier.
         self.0.word.store(node.as_ptr(), Release);
@@ -148,7 +140,7 @@ impl<T, P> Owner<'_, T, P> {
 
     /// The node that is kept, if there is one; while no pop protects one.
     #[inline(always)]
-    pub(crate) fn kept(&self) -> Option<NodePtr<T>> {
+    pub(crate) fn kept(self) -> Option<NodePtr<T>> {
         // Relaxed: nobody else writes the word (SLOT-1).
         let word = self.0.word.load(Relaxed);
         // To ask for the tag as well would take more instructions.
@@ -159,14 +151,14 @@ impl<T, P> Owner<'_, T, P> {
 
     /// Protects nothing any more.
     #[inline(always)]
-    pub(crate) fn unprotect(&mut self) {
+    pub(crate) fn unprotect(self) {
         // Release pairs with `READ_HAZARD` (BARRIER-3).
         self.0.word.store(claimed(), Release);
     }
 
     /// The retired node that others have given to this slot, if there is one: it is ours from now on.
-    pub(crate) fn take_given(&mut self) -> Option<NodePtr<T>> {
-        let given = self.0.given.first()?;
+    pub(crate) fn take_given(self) -> Option<NodePtr<T>> {
+        let given = self.0.given.get()?;
         // CHEAPER: the swap alone says the same, but takes longer.
         if given.load(Relaxed).is_null() {
             return None;
@@ -175,11 +167,14 @@ impl<T, P> Owner<'_, T, P> {
         // UNTESTED: in the form of the barrier that loom checks, the scan's fence follows, and is an Acquire as well.
         NonNull::new(given.swap(ptr::null_mut(), Acquire))
     }
-}
 
-impl<T, P> Leave for Owner<'_, T, P> {
+    /// Frees the slot.
+    ///
+    /// # Safety
+    ///
+    /// No copy of this is used afterwards.
     #[inline(always)]
-    unsafe fn leave(self) {
+    pub(crate) unsafe fn leave(self) {
         // Release pairs with the Acquire of the next claim (SLOT-2), and with `READ_HAZARD` (BARRIER-3).
         self.0.word.store(free(), Release);
     }

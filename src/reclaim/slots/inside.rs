@@ -14,14 +14,14 @@ impl<T, L: Local, const N: usize> SlotsGuard<'_, T, L, N> {
     /// A node for a slot that has no spare one.
     #[cold]
     #[inline(never)]
-    pub(super) fn refill(mut self, permit: Permit) -> Option<NodePtr<T>> {
+    pub(super) fn find_node(self, permit: Permit) -> Option<NodePtr<T>> {
         // With few slots this is left out, to keep the code short: then a slot holds as many nodes as it may retire.
         if N > FEW && self.owner.private().retired.len() >= Slots::<N>::SCAN_LIMIT {
-            if let Some(node) = self.lend().own_retired() {
+            if let Some(node) = self.own_retired() {
                 return Some(node);
             }
         }
-        if let Some(node) = self.lend().take_batch() {
+        if let Some(node) = self.take_batch() {
             return Some(node);
         }
         if permit == Permit::Allocator {
@@ -34,16 +34,16 @@ impl<T, L: Local, const N: usize> SlotsGuard<'_, T, L, N> {
     }
 
     /// A node of this slot, which has no spare one, if a scan finds one of its retired nodes unprotected.
-    pub(super) fn own_retired(mut self) -> Option<NodePtr<T>> {
-        self.lend().scan(Extent::Part);
+    pub(super) fn own_retired(self) -> Option<NodePtr<T>> {
+        self.scan(Extent::Part);
         self.owner.private().spare.pop_exclusive()
     }
 
     /// Takes a batch out of the depot. Returns the first node, which has to be pushed or retired (DEPOT-1); the others become the
     /// slot's spare nodes, of which it has none before (DEPOT-2).
     #[inline(never)]
-    fn take_batch(mut self) -> Option<NodePtr<T>> {
-        let owner = &mut self.owner;
+    fn take_batch(self) -> Option<NodePtr<T>> {
+        let owner = self.owner;
         let batch = self.domain.depot.take(Slots::<N>::BATCH, |node| owner.protect(node));
         // The owner may be a handle, and stay for long; its hazard would make others' scans look at each node.
         owner.unprotect();
@@ -60,7 +60,7 @@ impl<T, L: Local, const N: usize> SlotsGuard<'_, T, L, N> {
     /// stays so, because it is no longer at the head for anybody to protect.
     #[cold]
     #[inline(never)]
-    pub(super) fn scan(mut self, extent: Extent) {
+    pub(super) fn scan(self, extent: Extent) {
         // Our own hazard, if any, is on a node that this context is done with.
         self.owner.unprotect();
         self.owner.counters().scans(1);
@@ -101,15 +101,15 @@ impl<T, L: Local, const N: usize> SlotsGuard<'_, T, L, N> {
     /// depot no more, so as much stays there as has to.
     #[cold]
     #[inline(never)]
-    pub(super) fn free_surplus(mut self) {
+    pub(super) fn free_surplus(self) {
         loop {
             // SAFETY: NODES-1.
             let freed = unsafe { self.owner.private().spare.free() };
             self.owner.counters().allocator_calls(freed);
-            let Some(node) = self.lend().take_batch() else { break };
+            let Some(node) = self.take_batch() else { break };
             // SAFETY: DEPOT-1: the node is ours, and nobody keeps it.
             unsafe { self.owner.private().retired.push(node, false) };
-            self.lend().scan(Extent::Part);
+            self.scan(Extent::Part);
             if !self.domain.depot.exceeds(Slots::<N>::SURPLUS) {
                 break;
             }

@@ -67,11 +67,11 @@ impl<T> Source<T> for Parked<T> {
 /// `parked!(value: T => push)`: the expression, with the value parked if it is large.
 macro_rules! parked {
     ($value:ident: $T:ty => $push:expr) => {
-        if const { crate::operation::Parked::<$T>::is_large() } {
+        if const { crate::source::Parked::<$T>::is_large() } {
             let pushed = {
                 // SAFETY: the value is valid, and forgotten below. If the push unwinds, for want of memory, it has not used the
                 // value.
-                let $value = unsafe { crate::operation::Parked::new(&raw const $value) };
+                let $value = unsafe { crate::source::Parked::new(&raw const $value) };
                 $push
             };
             core::mem::forget($value);

@@ -1,0 +1,184 @@
+//! One pop: the common way, which calls nothing, and all other ways; see "Two ways" in [`push`](crate::push).
+
+use crate::Stack;
+use crate::backoff::exchanger::Visit;
+use crate::backoff::{Attempt, Backoff};
+use crate::handle::Kept;
+use crate::layout::{FAST_PATHS, slow_path};
+use crate::reclaim::{Guard, Permit, Reclaim, Search};
+use crate::session::{SessionOf, Step};
+use crate::treiber::{Node, NodePtr};
+use core::ptr::NonNull;
+
+impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
+    /// Pops from within the slot that this context tries first, or from another one, for which it may wait.
+    #[inline(always)]
+    pub(crate) fn pop_from_any_slot(&self) -> Option<T> {
+        let top = NonNull::new(self.head.top())?;
+        if FAST_PATHS {
+            if let Some(session) = self.enter(Search::Home, Some(top)) {
+                if Self::exchanges_first(*session) {
+                    return self.pop_slowly(session, top, Step::StayAway, Permit::Allocator);
+                }
+                return self.pop_from(session, top);
+            }
+        }
+        self.pop_from_other_slot(top)
+    }
+
+    slow_path! {
+        fn pop_from_other_slot(&self, mut top: NodePtr<T>) -> Option<T> {
+            loop {
+                if let Some(session) = self.enter(Search::Free, Some(top)) {
+                    return self.pop_slowly(session, top, Step::Try, Permit::Allocator);
+                }
+                B::relax();
+                top = NonNull::new(self.head.top())?;
+            }
+        }
+    }
+
+    /// Pops through a handle. It takes what it keeps for the top, without a look: the hazard is shown already, and if the guess
+    /// is wrong, the exchange still brings the head's cache line for writing.
+    #[inline(always)]
+    pub(crate) fn pop_kept(&self, session: SessionOf<'_, T, R, B, true>, kept: &Kept<T>) -> Option<T> {
+        if Self::exchanges_first(*session) {
+            return self.pop_slowly(session, NonNull::dangling(), Step::StayAway, Permit::Allocator);
+        }
+        let top = match kept.pop(&self.head, *session) {
+            None => self.head.top(),
+            Some(Err(top)) => top,
+            Some(Ok(node)) => {
+                session.release();
+                return Some(self.finish_pop(session, node, true));
+            }
+        };
+        self.pop_other(session, top)
+    }
+
+    /// Pops through a handle that does not keep the `top`. Out of line, so that a pop is short enough to be in line where pushes
+    /// and pops alternate. tuning.md, "Code paths".
+    #[inline(never)]
+    fn pop_other(&self, session: SessionOf<'_, T, R, B, true>, top: *mut Node<T>) -> Option<T> {
+        let Some(top) = NonNull::new(top) else {
+            session.release();
+            return None;
+        };
+        session.protect(top);
+        self.pop_from(session, top)
+    }
+
+    /// Pops from within a handle's slot, without a look at what is kept.
+    #[inline(always)]
+    pub(crate) fn pop_found(&self, session: SessionOf<'_, T, R, B, true>, permit: Permit) -> Option<T> {
+        let top = NonNull::new(self.head.top())?;
+        session.protect(top);
+        self.pop_slowly(session, top, Step::Try, permit)
+    }
+
+    /// Pops from within a slot, whose hazard is `top`.
+    #[inline(always)]
+    fn pop_from<const STAYS: bool>(&self, session: SessionOf<'_, T, R, B, STAYS>, top: NodePtr<T>) -> Option<T> {
+        // SAFETY: the guard has published the hazard.
+        match unsafe { self.head.try_pop(top) } {
+            Ok(node) => {
+                session.release();
+                Some(self.finish_pop(session, node, false))
+            }
+            Err(_) => self.pop_slowly(session, top, Step::LostRace, Permit::Allocator),
+        }
+    }
+
+    slow_path! {
+        /// Pops from within a slot; one that begins to [`Try`](Step::Try) protects `top`. Backs off if the allocator is permitted.
+        pub(crate) fn pop_slowly<const STAYS: bool>(
+            &self,
+            session: SessionOf<'_, T, R, B, STAYS>,
+            mut top: NodePtr<T>,
+            mut step: Step,
+            permit: Permit,
+        ) -> Option<T> {
+            let mut attempt = Attempt::default();
+            let mut found = top.as_ptr();
+            let node = loop {
+                step = match step {
+                    Step::Look => {
+                        let Some(other) = NonNull::new(found) else {
+                            session.release();
+                            session.end();
+                            return None;
+                        };
+                        top = other;
+                        session.protect(top);
+                        Step::Try
+                    }
+                    // SAFETY: the guard has published the hazard.
+                    Step::Try => match unsafe { self.head.try_pop(top) } {
+                        Ok(node) => {
+                            session.release();
+                            break node;
+                        }
+                        Err(other) => {
+                            found = other;
+                            Step::LostRace
+                        }
+                    },
+                    Step::LostRace if permit == Permit::Nothing => {
+                        session.counters().lost_races(1);
+                        Step::Look
+                    }
+                    Step::LostRace => {
+                        let next = self.after_lost_race(*session, &mut attempt);
+                        if FAST_PATHS && next == Step::StayAway {
+                            // Whoever waits needs no node, and others' scans are quick if nobody protects any. tuning.md, "Scans
+                            // and nodes".
+                            // CHEAPER: left as it is, the hazard costs time, but no more nodes than the bound says.
+                            session.unprotect();
+                        }
+                        next
+                    }
+                    Step::StayAway => {
+                        // Whoever begins here leaves the head and its hazard alone, so it takes no cache line from whoever works
+                        // on the list, and what a handle keeps stays kept.
+                        if let Ok(Some(node)) = self.meet(*session, &mut attempt, Some(&Visit::pop())) {
+                            session.counters().eliminated_pops(1);
+                            break node;
+                        }
+                        found = self.head.top_to_change();
+                        Step::Look
+                    }
+                };
+            };
+            Some(self.finish_pop_slowly(session, node, false, permit))
+        }
+    }
+
+    /// The end of a pop that has won `node` from the list, and needs its hazard no more; the node may have been `kept` (GUARD-5).
+    #[inline(always)]
+    fn finish_pop<const STAYS: bool>(&self, session: SessionOf<'_, T, R, B, STAYS>, node: NodePtr<T>, kept: bool) -> T {
+        if session.is_due() {
+            return self.finish_pop_slowly(session, node, kept, Permit::Allocator);
+        }
+        // SAFETY: the node is ours, from this stack, and nothing is due.
+        let value = unsafe { session.take_value(node, kept) };
+        session.end();
+        value
+    }
+
+    slow_path! {
+        /// The same, if something may be due, and wherever the node came from.
+        fn finish_pop_slowly<const STAYS: bool>(
+            &self,
+            session: SessionOf<'_, T, R, B, STAYS>,
+            node: NodePtr<T>,
+            kept: bool,
+            permit: Permit,
+        ) -> T {
+            // SAFETY: the node is ours, from this stack; what is due is settled.
+            let value = unsafe { session.take_value(node, kept) };
+            session.settle(permit);
+            session.end();
+            value
+        }
+    }
+}

@@ -1,0 +1,205 @@
+//! One push: the common way, which calls nothing, and all other ways.
+//!
+//! # Two ways
+//!
+//! The common way is a free home slot, a spare node, a race won, nothing to give back. Whatever else is the case it leaves to a
+//! function out of line as its last step, with the session and what it has won so far. So it keeps nothing in memory for the
+//! return from a call. tuning.md, "Code paths".
+//!
+//! Where [`FAST_PATHS`] is not set, on microcontrollers, all of it is one function, in line.
+//!
+//! A push that may fail is told by its caller what to do then: `refuse` makes an error of why and the value.
+
+use crate::Stack;
+use crate::backoff::exchanger::Visit;
+use crate::backoff::{Attempt, Backoff};
+use crate::error::PushErrorKind;
+use crate::handle::Kept;
+use crate::layout::{FAST_PATHS, slow_path};
+use crate::reclaim::{Guard, Permit, Reclaim, Search};
+use crate::session::{SessionOf, Step};
+use crate::source::Source;
+use crate::stack::GuardOf;
+use crate::treiber::{Node, NodePtr};
+use core::ptr;
+
+impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
+    /// Pushes from within the slot that this context tries first, or from another one.
+    #[inline(always)]
+    pub(crate) fn push_from_any_slot<V: Source<T>, E>(
+        &self,
+        value: V,
+        refuse: impl FnOnce(PushErrorKind, V) -> E,
+    ) -> Result<(), E> {
+        if FAST_PATHS {
+            if let Some(session) = self.enter(Search::Home, None) {
+                return self.push_from(session, value, None, refuse);
+            }
+        }
+        self.push_from_other_slot(value, refuse)
+    }
+
+    slow_path! {
+        fn push_from_other_slot<V: Source<T>, E>(
+            &self,
+            value: V,
+            refuse: impl FnOnce(PushErrorKind, V) -> E,
+        ) -> Result<(), E> {
+            match self.enter(Search::Grow, None) {
+                Some(session) => self.push_with_other_node(session, value, None, refuse),
+                None => Err(refuse(PushErrorKind::NoSlot, value)),
+            }
+        }
+    }
+
+    /// Pushes from within a slot. A handle keeps what it pushes.
+    #[inline(always)]
+    pub(crate) fn push_from<V: Source<T>, E, const STAYS: bool>(
+        &self,
+        session: SessionOf<'_, T, R, B, STAYS>,
+        value: V,
+        kept: Option<&mut Kept<T>>,
+        refuse: impl FnOnce(PushErrorKind, V) -> E,
+    ) -> Result<(), E> {
+        if FAST_PATHS {
+            if let Some(node) = session.spare() {
+                self.push_with(session, node, value, kept);
+                return Ok(());
+            }
+        }
+        self.push_with_other_node(session, value, kept, refuse)
+    }
+
+    slow_path! {
+        /// Pushes from within a slot, with or without a spare node.
+        fn push_with_other_node<V: Source<T>, E, const STAYS: bool>(
+            &self,
+            session: SessionOf<'_, T, R, B, STAYS>,
+            value: V,
+            kept: Option<&mut Kept<T>>,
+            refuse: impl FnOnce(PushErrorKind, V) -> E,
+        ) -> Result<(), E> {
+            let Some(node) = session.node(Permit::Allocator) else {
+                // UNTESTED: leaves the slot before the value may be dropped, which happens if no memory is a panic, as it may be
+                // without `std`. Where the suites run, no memory ends the process.
+                session.end();
+                return Err(refuse(PushErrorKind::OutOfMemory, value));
+            };
+            self.push_with(session, node, value, kept);
+            Ok(())
+        }
+    }
+
+    /// Pushes with a node (GUARD-2).
+    #[inline(always)]
+    fn push_with<const STAYS: bool>(
+        &self,
+        session: SessionOf<'_, T, R, B, STAYS>,
+        node: NodePtr<T>,
+        value: impl Source<T>,
+        kept: Option<&mut Kept<T>>,
+    ) {
+        // SAFETY: GUARD-2: the node is ours and has no value.
+        unsafe { value.put(node) };
+        if !FAST_PATHS {
+            return self.push_slowly(session, node, self.head.top(), Step::Try);
+        }
+        if Self::exchanges_first(*session) {
+            return self.push_slowly(session, node, ptr::null_mut(), Step::StayAway);
+        }
+        // CHEAPER: the slow way does the same, in more instructions.
+        let top = self.head.top();
+        let pushed = match kept {
+            // SAFETY: the node is ours.
+            None => unsafe { self.head.try_push(top, node, node) },
+            // SAFETY: the node is ours.
+            Some(kept) => unsafe { kept.push(&self.head, *session, node, top) },
+        };
+        if let Err(top) = pushed {
+            return self.push_slowly(session, node, top, Step::LostRace);
+        }
+        session.counters().pushes(1);
+        if session.has_surplus() {
+            return session.give_back_and_end();
+        }
+        session.end();
+    }
+
+    slow_path! {
+        /// Pushes a node with a value above `top`, or whatever the top is then.
+        fn push_slowly<const STAYS: bool>(
+            &self,
+            session: SessionOf<'_, T, R, B, STAYS>,
+            node: NodePtr<T>,
+            mut top: *mut Node<T>,
+            mut step: Step,
+        ) {
+            // SAFETY: the node is ours and has a value.
+            let visit = unsafe { Visit::push(node) };
+            let mut attempt = Attempt::default();
+            loop {
+                step = match step {
+                    // SAFETY: the node is ours.
+                    Step::Look | Step::Try => match unsafe { self.head.try_push(top, node, node) } {
+                        Ok(()) => break,
+                        Err(other) => {
+                            top = other;
+                            Step::LostRace
+                        }
+                    },
+                    Step::LostRace => self.after_lost_race(*session, &mut attempt),
+                    Step::StayAway => {
+                        if self.meet(*session, &mut attempt, Some(&visit)).is_ok() {
+                            session.counters().eliminated_pushes(1);
+                            break;
+                        }
+                        top = self.head.top_to_change();
+                        Step::Try
+                    }
+                };
+            }
+            session.counters().pushes(1);
+            session.give_back_and_end();
+        }
+    }
+
+    /// Pushes `node`, which has no value yet, and does not wait after a lost race.
+    pub(crate) fn push_without_waiting(&self, guard: GuardOf<'_, T, R, B>, node: NodePtr<T>, value: impl Source<T>) {
+        // SAFETY: GUARD-2: the node is ours and has no value.
+        unsafe { value.put(node) };
+        // SAFETY: the node is ours.
+        unsafe {
+            self.head.push(node, node, |top| {
+                guard.counters().lost_races(1);
+                top
+            });
+        }
+        guard.counters().pushes(1);
+    }
+
+    /// Pushes a chain of `count` nodes with values, from within a slot.
+    ///
+    /// # Safety
+    ///
+    /// The caller owns the nodes, which hold values.
+    pub(crate) unsafe fn push_chain(
+        &self,
+        guard: GuardOf<'_, T, R, B>,
+        first: NodePtr<T>,
+        last: NodePtr<T>,
+        count: usize,
+    ) {
+        let mut attempt = Attempt::default();
+        let lost = |top| {
+            if self.after_lost_race(guard, &mut attempt) != Step::StayAway {
+                return top;
+            }
+            _ = self.meet(guard, &mut attempt, None);
+            self.head.top_to_change()
+        };
+        // SAFETY: the caller's contract.
+        unsafe { self.head.push(first, last, lost) };
+        guard.counters().pushes(count);
+        guard.give_back();
+    }
+}
