@@ -45,27 +45,33 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
         if Self::exchanges_first(*session) {
             return self.pop_slowly(session, NonNull::dangling(), Step::StayAway, Permit::Allocator);
         }
-        let top = match kept.pop(&self.head, *session) {
-            None => self.head.top(),
-            Some(Err(top)) => top,
+        match kept.pop(&self.head, *session) {
+            None => self.pop_other(session, NonNull::new(self.head.top())?),
             Some(Ok(node)) => {
                 session.release();
-                return Some(self.finish_pop(session, node, true));
+                Some(self.finish_pop(session, node, true))
             }
-        };
-        self.pop_other(session, top)
+            Some(Err(top)) => self.pop_interleaved(session, top),
+        }
     }
 
-    /// Pops through a handle that does not keep the `top`. Out of line, so that a pop is short enough to be in line where pushes
-    /// and pops alternate. tuning.md, "Code paths".
+    /// Pops through a handle that keeps nothing. Out of line, so that a pop is short enough to be in line where pushes and pops
+    /// alternate. tuning.md, "Code paths".
     #[inline(never)]
-    fn pop_other(&self, session: SessionOf<'_, T, R, B, true>, top: *mut Node<T>) -> Option<T> {
-        let Some(top) = NonNull::new(top) else {
-            session.release();
-            return None;
-        };
+    fn pop_other(&self, session: SessionOf<'_, T, R, B, true>, top: NodePtr<T>) -> Option<T> {
         session.protect(top);
         self.pop_from(session, top)
+    }
+
+    slow_path! {
+        /// Pops through a handle, after the exchange has found another `top` than the node that is kept.
+        fn pop_interleaved(&self, session: SessionOf<'_, T, R, B, true>, top: *mut Node<T>) -> Option<T> {
+            if let Some(top) = NonNull::new(top) {
+                return self.pop_other(session, top);
+            }
+            session.release();
+            None
+        }
     }
 
     /// Pops from within a handle's slot, without a look at what is kept.
