@@ -92,12 +92,12 @@ if_cores_share_caches! {
 
         /// Nothing: there are no fast paths.
         #[derive(Clone, Copy)]
-        pub struct IfFast<T>(PhantomData<T>);
+        pub struct IfFast<T>(core::marker::PhantomData<T>);
 
         impl<T> IfFast<T> {
             pub(crate) const fn new(value: T) -> Self {
-                mem::forget(value);
-                Self(PhantomData)
+                core::mem::forget(value);
+                Self(core::marker::PhantomData)
             }
 
             #[inline(always)]

@@ -8,7 +8,7 @@ use crate::layout::{FAST_PATHS, slow_path};
 use crate::reclaim::{Guard, Permit, Reclaim, Search};
 use crate::session::{SessionOf, Step};
 use crate::treiber::{Node, NodePtr};
-use core::ptr::NonNull;
+use core::ptr::{self, NonNull};
 
 impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
     /// Pops from within the slot that this context tries first, or from another one, for which it may wait.
@@ -18,7 +18,7 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
         if FAST_PATHS {
             if let Some(session) = self.enter(Search::Home, Some(top)) {
                 if Self::exchanges_first(*session) {
-                    return self.pop_slowly(session, top, Step::StayAway, Permit::Allocator);
+                    return self.pop_slowly(session, top.as_ptr(), Step::StayAway, Permit::Allocator);
                 }
                 return self.pop_from(session, top);
             }
@@ -30,7 +30,7 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
         fn pop_from_other_slot(&self, mut top: NodePtr<T>) -> Option<T> {
             loop {
                 if let Some(session) = self.enter(Search::Free, Some(top)) {
-                    return self.pop_slowly(session, top, Step::Try, Permit::Allocator);
+                    return self.pop_slowly(session, top.as_ptr(), Step::Try, Permit::Allocator);
                 }
                 B::relax();
                 top = NonNull::new(self.head.top())?;
@@ -43,7 +43,7 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
     #[inline(always)]
     pub(crate) fn pop_kept(&self, session: SessionOf<'_, T, R, B, true>, kept: &Kept<T>) -> Option<T> {
         if Self::exchanges_first(*session) {
-            return self.pop_slowly(session, NonNull::dangling(), Step::StayAway, Permit::Allocator);
+            return self.pop_slowly(session, ptr::null_mut(), Step::StayAway, Permit::Allocator);
         }
         match kept.pop(&self.head, *session) {
             None => self.pop_other(session, NonNull::new(self.head.top())?),
@@ -79,81 +79,74 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
     pub(crate) fn pop_found(&self, session: SessionOf<'_, T, R, B, true>, permit: Permit) -> Option<T> {
         let top = NonNull::new(self.head.top())?;
         session.protect(top);
-        self.pop_slowly(session, top, Step::Try, permit)
+        self.pop_slowly(session, top.as_ptr(), Step::Try, permit)
     }
 
     /// Pops from within a slot, whose hazard is `top`.
     #[inline(always)]
     fn pop_from<const STAYS: bool>(&self, session: SessionOf<'_, T, R, B, STAYS>, top: NodePtr<T>) -> Option<T> {
         // SAFETY: the guard has published the hazard.
-        match unsafe { self.head.try_pop(top) } {
+        match unsafe { self.head.try_pop(top.as_ptr()) } {
             Ok(node) => {
                 session.release();
                 Some(self.finish_pop(session, node, false))
             }
-            Err(_) => self.pop_slowly(session, top, Step::LostRace, Permit::Allocator),
+            Err(top) => self.pop_slowly(session, top, Step::LostRace, Permit::Allocator),
         }
     }
 
     slow_path! {
-        /// Pops from within a slot; one that begins to [`Try`](Step::Try) protects `top`. Backs off if the allocator is permitted.
+        /// Pops from within a slot: what it protects, if it begins with [`Step::Try`], is `top`; after [`Step::LostRace`], `top` is
+        /// what it has found instead. Backs off if the allocator is permitted.
         pub(crate) fn pop_slowly<const STAYS: bool>(
             &self,
             session: SessionOf<'_, T, R, B, STAYS>,
-            mut top: NodePtr<T>,
+            mut top: *mut Node<T>,
             mut step: Step,
             permit: Permit,
         ) -> Option<T> {
             let mut attempt = Attempt::default();
-            let mut found = top.as_ptr();
             let node = loop {
-                step = match step {
-                    Step::Look => {
-                        let Some(other) = NonNull::new(found) else {
-                            session.release();
-                            session.end();
-                            return None;
-                        };
-                        top = other;
-                        session.protect(top);
-                        Step::Try
-                    }
+                if step == Step::Try {
                     // SAFETY: the guard has published the hazard.
-                    Step::Try => match unsafe { self.head.try_pop(top) } {
+                    match unsafe { self.head.try_pop(top) } {
                         Ok(node) => {
                             session.release();
                             break node;
                         }
-                        Err(other) => {
-                            found = other;
-                            Step::LostRace
-                        }
-                    },
-                    Step::LostRace if permit == Permit::Nothing => {
+                        Err(other) => top = other,
+                    }
+                    step = Step::LostRace;
+                }
+                if step == Step::LostRace {
+                    if permit == Permit::Nothing {
                         session.counters().lost_races(1);
-                        Step::Look
+                    } else {
+                        step = self.after_lost_race(*session, &mut attempt);
                     }
-                    Step::LostRace => {
-                        let next = self.after_lost_race(*session, &mut attempt);
-                        if FAST_PATHS && next == Step::StayAway {
-                            // Whoever waits needs no node, and others' scans are quick if nobody protects any. tuning.md, "Scans
-                            // and nodes".
-                            // CHEAPER: left as it is, the hazard costs time, but no more nodes than the bound says.
-                            session.unprotect();
-                        }
-                        next
+                    if FAST_PATHS && step == Step::StayAway {
+                        // Whoever waits needs no node, and others' scans are quick if nobody protects any. tuning.md, "Scans and
+                        // nodes".
+                        // CHEAPER: left as it is, the hazard costs time, but no more nodes than the bound says.
+                        session.unprotect();
                     }
-                    Step::StayAway => {
-                        // Whoever begins here leaves the head and its hazard alone, so it takes no cache line from whoever works
-                        // on the list, and what a handle keeps stays kept.
-                        if let Ok(Some(node)) = self.meet(*session, &mut attempt, Some(&Visit::pop())) {
-                            session.counters().eliminated_pops(1);
-                            break node;
-                        }
-                        found = self.head.top_to_change();
-                        Step::Look
+                }
+                if step == Step::StayAway {
+                    // Whoever begins here leaves the head and its hazard alone, so it takes no cache line from whoever works on
+                    // the list, and what a handle keeps stays kept.
+                    if let Ok(Some(node)) = self.meet(*session, &mut attempt, Some(&Visit::pop())) {
+                        session.counters().eliminated_pops(1);
+                        break node;
                     }
+                    top = self.head.top_to_change();
+                }
+                let Some(found) = NonNull::new(top) else {
+                    session.release();
+                    session.end();
+                    return None;
                 };
+                session.protect(found);
+                step = Step::Try;
             };
             Some(self.finish_pop_slowly(session, node, false, permit))
         }

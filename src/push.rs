@@ -138,25 +138,25 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
             let visit = unsafe { Visit::push(node) };
             let mut attempt = Attempt::default();
             loop {
-                step = match step {
+                if step == Step::Try {
                     // SAFETY: the node is ours.
-                    Step::Look | Step::Try => match unsafe { self.head.try_push(top, node, node) } {
+                    match unsafe { self.head.try_push(top, node, node) } {
                         Ok(()) => break,
-                        Err(other) => {
-                            top = other;
-                            Step::LostRace
-                        }
-                    },
-                    Step::LostRace => self.after_lost_race(*session, &mut attempt),
-                    Step::StayAway => {
-                        if self.meet(*session, &mut attempt, Some(&visit)).is_ok() {
-                            session.counters().eliminated_pushes(1);
-                            break;
-                        }
-                        top = self.head.top_to_change();
-                        Step::Try
+                        Err(other) => top = other,
                     }
-                };
+                    step = Step::LostRace;
+                }
+                if step == Step::LostRace {
+                    step = self.after_lost_race(*session, &mut attempt);
+                }
+                if step == Step::StayAway {
+                    if self.meet(*session, &mut attempt, Some(&visit)).is_ok() {
+                        session.counters().eliminated_pushes(1);
+                        break;
+                    }
+                    top = self.head.top_to_change();
+                    step = Step::Try;
+                }
             }
             session.counters().pushes(1);
             session.give_back_and_end();

@@ -28,8 +28,6 @@ impl<G, const STAYS: bool> Deref for Session<G, STAYS> {
 /// What an operation does next on its slow way.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Step {
-    /// A pop protects the top that it has found.
-    Look,
     /// Tries the exchange.
     Try,
     /// Decides what to do about a lost race.
@@ -126,7 +124,7 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
         guard.counters().lost_races(1);
         let popped = guard.retired();
         let again = guard.with_local(|local| B::lost(&self.exchangers, local, attempt, popped));
-        if again { Step::Look } else { Step::StayAway }
+        if again { Step::Try } else { Step::StayAway }
     }
 
     /// Stays away from the list, and looks for a partner meanwhile, if there is a `visit` to pay (BACKOFF-1).

@@ -208,7 +208,7 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
     pub fn try_pop(&self) -> Result<Option<T>, NoSlot> {
         let Some(top) = NonNull::new(self.head.top()) else { return Ok(None) };
         let session = self.enter(Search::Free, Some(top)).ok_or(NoSlot)?;
-        Ok(self.pop_slowly(session, top, Step::Try, Permit::Nothing))
+        Ok(self.pop_slowly(session, top.as_ptr(), Step::Try, Permit::Nothing))
     }
 
     /// Whether there is no value, at the moment. (There is no `len`, see [`Stack`].) The answer orders nothing: see

@@ -193,10 +193,10 @@ impl<T> Head<T> {
     /// The node that was read before may have been freed, and this be another one at its address. So only what is returned
     /// may be used (LIST-4).
     #[inline(always)]
-    pub(crate) fn confirm(&self, node: NodePtr<T>) -> Result<NodePtr<T>, *mut Node<T>> {
+    pub(crate) fn confirm(&self, node: *mut Node<T>) -> Result<NodePtr<T>, *mut Node<T>> {
         publish_barrier();
         let top = self.0.load(RECHECK);
-        NonNull::new(top).filter(|top| *top == node).ok_or(top)
+        NonNull::new(top).filter(|top| top.as_ptr() == node).ok_or(top)
     }
 
     /// The address of the topmost node, for who is about to change the head: where there are caches, an exchange that changes
@@ -255,7 +255,7 @@ impl<T> Head<T> {
     ///
     /// The caller has published a hazard for `node`, and it still is.
     #[inline(always)]
-    pub(crate) unsafe fn try_pop(&self, node: NodePtr<T>) -> Result<NodePtr<T>, *mut Node<T>> {
+    pub(crate) unsafe fn try_pop(&self, node: *mut Node<T>) -> Result<NodePtr<T>, *mut Node<T>> {
         let node = self.confirm(node)?;
         // SAFETY: GUARD-1: the node was confirmed, so it is not freed. What this reads is what the push wrote, visible since
         // `confirm` (LIST-5); or else the node was unlinked since then, and the exchange fails (LIST-3).

@@ -78,7 +78,7 @@ impl<T> Depot<T> {
             let first = NonNull::new(top)?;
             protect(first);
             // SAFETY: `protect` has published the hazard.
-            match unsafe { self.head.try_pop(first) } {
+            match unsafe { self.head.try_pop(top) } {
                 Ok(first) => return Some((first, self.taken(first, count))),
                 Err(other) => top = other,
             }
