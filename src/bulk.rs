@@ -1,162 +1,13 @@
 //! Many values at once: `push_all`, `take_all`, and the traits of collections.
-//!
-//! # Rules
-//!
-//! * **BULK-1**: No code of the user's runs while one of these calls has claimed a slot for itself, but the allocator's and steps
-//!   of waiting.
-//!   Checked by `in_iterator_while_values_hold_slots` in `tests/panics.rs`.
-//! * **BULK-2**: `push_all` holds no more nodes than the iterator has given or announced values, and a `TakeAll` holds those of
-//!   its values and of those that it has emptied, which are fewer than a batch.
-//!   Checked by `bound_while_pushing`, `bound_while_half_taken` in `tests/bulk.rs`.
-//!
-//! To claim a slot for each value would cost as much as to push or pop them one by one. So both calls get nodes out of a slot, or
-//! give them to one, [`BATCH`](Slots::BATCH) at a time, and keep them meanwhile.
 
 use crate::backoff::{Backoff, Elimination};
-use crate::error::{PushError, PushErrorKind};
-use crate::reclaim::{Guard, Permit, Reclaim, Search, Slots, chain::Chain, chain::List};
-use crate::stack::GuardOf;
-use crate::sync::initial;
-use crate::treiber::{Node, NodePtr};
+use crate::engine::{Engine, drop_all, sealed::Inner};
+use crate::error::PushError;
+use crate::reclaim::{Reclaim, Slots};
 use crate::{Handle, Stack};
 use core::fmt;
 use core::iter::{self, FusedIterator, Once};
-use core::mem;
 use core::panic::{RefUnwindSafe, UnwindSafe};
-use core::ptr::{self, NonNull};
-
-/// A chain of nodes with values that is not in the list yet. Dropping it drops the values.
-struct Pending<'a, T, R: Reclaim, B: Backoff> {
-    stack: &'a Stack<T, R, B>,
-    /// Of the handle; without one, each step claims a slot.
-    handle: Option<GuardOf<'a, T, R, B>>,
-    /// The top of the chain, and its bottom, valid if the top is not null.
-    first: *mut Node<T>,
-    last: *mut Node<T>,
-    count: usize,
-    /// Nodes for values to come.
-    empty: List<T>,
-}
-
-impl<'a, T, R: Reclaim, B: Backoff> Pending<'a, T, R, B> {
-    fn new(stack: &'a Stack<T, R, B>, handle: Option<GuardOf<'a, T, R, B>>) -> Self {
-        let (first, last, empty) = (ptr::null_mut(), ptr::null_mut(), initial!(List<T>));
-        Self { stack, handle, first, last, count: 0, empty }
-    }
-
-    /// Runs `action` in a slot, or returns `None` if there is none and no memory for another.
-    fn enter<O>(&self, action: impl FnOnce(GuardOf<'a, T, R, B>) -> O) -> Option<O> {
-        if let Some(guard) = self.handle {
-            return Some(action(guard));
-        }
-        let session = self.stack.enter(Search::Grow, None)?;
-        let done = action(*session);
-        session.end();
-        Some(done)
-    }
-
-    /// Adds a value, of which at least `more` are still to come; or gives it back.
-    fn add(&mut self, value: T, more: usize) -> Result<(), T> {
-        let Some(node) = self.empty.pop().or_else(|| self.get_nodes(more)) else { return Err(value) };
-        // SAFETY: GUARD-2: the node is ours and has no value.
-        unsafe {
-            Node::put(node, value);
-            node.as_ref().set_below(self.first);
-        }
-        if self.first.is_null() {
-            self.last = node.as_ptr();
-        }
-        self.first = node.as_ptr();
-        self.count += 1;
-        Ok(())
-    }
-
-    /// Returns a node, if there is one, and gets others for `more` values, as far as a batch and the memory go.
-    #[cold]
-    fn get_nodes(&mut self, more: usize) -> Option<NodePtr<T>> {
-        let mut empty = self.empty.take();
-        let node = self.enter(|guard| {
-            let node = guard.node(Permit::Allocator)?;
-            // CHEAPER: to get the nodes one by one takes longer.
-            if more >= R::BATCH {
-                empty = guard.spares();
-            }
-            // CHEAPER: to enter a slot for each value takes longer.
-            if empty.is_empty() {
-                for _ in 0..more.min(R::BATCH - 1) {
-                    let Some(other) = guard.node(Permit::Allocator) else { break };
-                    // SAFETY: the node is ours.
-                    unsafe { empty.push(other) };
-                }
-            }
-            Some(node)
-        });
-        self.empty = empty;
-        node.flatten()
-    }
-
-    /// Adds values until there is no node for one. Then that one and the rest of the iterator are returned.
-    fn add_all<I: Iterator<Item = T>>(&mut self, mut values: I) -> Result<(), (T, I)> {
-        while let Some(value) = values.next() {
-            // CHEAPER: to ask the iterator how many are to come after each value takes time.
-            let more = if self.empty.is_empty() { values.size_hint().0 } else { 0 };
-            if let Err(value) = self.add(value, more) {
-                return Err((value, values));
-            }
-        }
-        Ok(())
-    }
-
-    /// Pushes the chain.
-    fn push(mut self) {
-        if let (Some(first), Some(last)) = (NonNull::new(self.first), NonNull::new(self.last)) {
-            // SAFETY: the chain is ours.
-            while self.enter(|guard| unsafe { self.stack.push_chain(guard, first, last, self.count) }).is_none() {
-                B::relax();
-            }
-            self.first = ptr::null_mut();
-        }
-    }
-
-    /// Adds all values, and pushes them at once.
-    fn push_all(mut self, values: impl IntoIterator<Item = T>) {
-        if let Err(_rest) = self.add_all(values.into_iter()) {
-            Stack::<T, R, B>::give_up(PushErrorKind::OutOfMemory);
-        }
-        self.push();
-    }
-
-    /// Adds the values for which there are nodes, and pushes these at once.
-    fn try_push_all<I: Iterator<Item = T>>(mut self, values: I) -> Result<(), PushError<Rest<I>>> {
-        let added = self.add_all(values);
-        self.push();
-        added.map_err(|(value, rest)| PushError::refuse(PushErrorKind::OutOfMemory, iter::once(value).chain(rest)))
-    }
-}
-
-/// What could not be pushed of an iterator's values.
-type Rest<I> = iter::Chain<Once<<I as Iterator>::Item>, I>;
-
-impl<T, R: Reclaim, B: Backoff> Drop for Pending<'_, T, R, B> {
-    fn drop(&mut self) {
-        while let Some(node) = NonNull::new(self.first) {
-            // SAFETY: the chain is ours and holds values. The node has none afterwards.
-            let value = unsafe {
-                self.first = node.as_ref().below();
-                let value = Node::take(node);
-                self.empty.push(node);
-                value
-            };
-            drop(value);
-        }
-        let mut empty = self.empty.take();
-        // CHEAPER: to retire none does nothing.
-        // SAFETY: the nodes are ours, from this stack, and have no values.
-        while !empty.is_empty() && self.enter(|guard| unsafe { guard.retire_all(empty.take()) }).is_none() {
-            B::relax();
-        }
-    }
-}
 
 impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
     /// Pushes all values at once, with one compare-exchange for the whole chain; the last one is on top.
@@ -179,9 +30,13 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
     /// assert_eq!(stack.pop(), Some(3));
     /// ```
     pub fn push_all<I: IntoIterator<Item = T>>(&self, values: I) {
-        Pending::new(self, None).push_all(values);
+        if let Err((kind, ..)) = self.inner.push_all(None, values.into_iter()) {
+            Self::give_up(kind);
+        }
     }
+}
 
+impl<T, R: Engine, B: Backoff> Stack<T, R, B> {
     /// Pushes as many of the values as there are nodes for, all at once; the last one is on top. Gives the others back.
     ///
     /// As [`Stack::push_all`] otherwise, but that no memory is an error.
@@ -204,7 +59,7 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
         &self,
         values: I,
     ) -> Result<(), PushError<iter::Chain<Once<T>, I::IntoIter>>> {
-        Pending::new(self, None).try_push_all(values.into_iter())
+        self.inner.push_all(None, values.into_iter()).map_err(PushError::of_many)
     }
 
     /// Takes all values at once, with one swap of the head; the iterator goes from the top down.
@@ -222,8 +77,7 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
     /// assert!(stack.is_empty());
     /// ```
     pub fn take_all(&self) -> TakeAll<'_, T, R, B> {
-        let first = self.head.detach();
-        TakeAll { stack: self, first, emptied: first, count: 0 }
+        TakeAll { stack: self, taken: self.inner.detach() }
     }
 }
 
@@ -234,19 +88,24 @@ impl<T, R: Reclaim, B: Backoff> Handle<'_, T, R, B> {
     ///
     /// Without memory it does what `Box::new` does.
     pub fn push_all<I: IntoIterator<Item = T>>(&mut self, values: I) {
-        Pending::new(self.stack, Some(self.guard)).push_all(values);
+        if let Err((kind, ..)) = self.stack.inner.push_all(Some(&mut self.seat), values.into_iter()) {
+            Stack::<T, R, B>::give_up(kind);
+        }
     }
+}
 
+impl<T, R: Engine, B: Backoff> Handle<'_, T, R, B> {
     /// As [`Stack::try_push_all`].
     ///
     /// # Errors
     ///
-    /// [`PushErrorKind::OutOfMemory`]; the values that were not pushed are in the error.
+    /// [`PushErrorKind::OutOfMemory`](crate::PushErrorKind::OutOfMemory); the values that were not pushed are in the error.
     pub fn try_push_all<I: IntoIterator<Item = T>>(
         &mut self,
         values: I,
     ) -> Result<(), PushError<iter::Chain<Once<T>, I::IntoIter>>> {
-        Pending::new(self.stack, Some(self.guard)).try_push_all(values.into_iter())
+        let pushed = self.stack.inner.push_all(Some(&mut self.seat), values.into_iter());
+        pushed.map_err(PushError::of_many)
     }
 }
 
@@ -255,147 +114,73 @@ impl<T, R: Reclaim, B: Backoff> Handle<'_, T, R, B> {
 /// It holds the nodes of the values that it has not given yet, and, until it ends, those of up to
 /// [`BATCH`](Slots::BATCH) - 1 others: so many more values count for [`Stack::IDLE_NODES`] and [`Stack::reserve`].
 /// Leaking it leaks them.
-pub struct TakeAll<'a, T, R: Reclaim = Slots<8>, B: Backoff = Elimination<32>> {
+pub struct TakeAll<'a, T, R: Engine = Slots<8>, B: Backoff = Elimination<32>> {
     stack: &'a Stack<T, R, B>,
-    /// The node whose value is next.
-    first: *mut Node<T>,
-    /// The topmost of the nodes above `first`, which have no values any more and are still linked; and how many they are.
-    emptied: *mut Node<T>,
-    count: usize,
+    taken: <R::Inner<T, B> as Inner<T>>::Taken,
 }
 
 // SAFETY: the iterator owns its values, and hands them to the thread that it was sent to.
-unsafe impl<T: Send, R: Reclaim, B: Backoff> Send for TakeAll<'_, T, R, B> {}
+unsafe impl<T: Send, R: Engine, B: Backoff> Send for TakeAll<'_, T, R, B> {}
 // SAFETY: a shared iterator gives access to nothing.
-unsafe impl<T: Send, R: Reclaim, B: Backoff> Sync for TakeAll<'_, T, R, B> {}
+unsafe impl<T: Send, R: Engine, B: Backoff> Sync for TakeAll<'_, T, R, B> {}
 
 // A panic in the user's code never meets a half-done operation.
-impl<T, R: Reclaim, B: Backoff> UnwindSafe for TakeAll<'_, T, R, B> {}
-impl<T, R: Reclaim, B: Backoff> RefUnwindSafe for TakeAll<'_, T, R, B> {}
+impl<T, R: Engine, B: Backoff> UnwindSafe for TakeAll<'_, T, R, B> {}
+impl<T, R: Engine, B: Backoff> RefUnwindSafe for TakeAll<'_, T, R, B> {}
 
-impl<T, R: Reclaim, B: Backoff> TakeAll<'_, T, R, B> {
-    /// Goes on to the next node.
-    ///
-    /// # Safety
-    ///
-    /// This `node` is the first one, and has no value any more.
-    unsafe fn pass(&mut self, node: NodePtr<T>) {
-        // SAFETY: LIST-2: the nodes are ours since they were detached.
-        self.first = unsafe { node.as_ref() }.below();
-        self.count += 1;
-        // CHEAPER: to let each node go by itself only takes time.
-        if self.count == R::BATCH || self.first.is_null() {
-            self.retire(node);
-        }
-    }
-
-    /// Drops the next value where it is, if there is one.
-    fn drop_next(&mut self) -> bool {
-        struct Emptied<'i, 'a, T, R: Reclaim, B: Backoff>(&'i mut TakeAll<'a, T, R, B>, NodePtr<T>);
-
-        impl<T, R: Reclaim, B: Backoff> Drop for Emptied<'_, '_, T, R, B> {
-            fn drop(&mut self) {
-                // SAFETY: this was made for the first node, whose value is gone, even if its `Drop` has panicked.
-                unsafe { self.0.pass(self.1) };
-            }
-        }
-
-        let Some(node) = NonNull::new(self.first) else { return false };
-        let emptied = Emptied(self, node);
-        // SAFETY: LIST-2: the nodes are ours since they were detached, and this one has a value.
-        unsafe { Node::drop_value(node) };
-        drop(emptied);
-        true
-    }
-
-    /// Lets the emptied nodes go, down to the `last` one.
-    #[cold]
-    fn retire(&mut self, last: NodePtr<T>) {
-        let session = loop {
-            match self.stack.enter(Search::Free, None) {
-                Some(session) => break session,
-                None => B::relax(),
-            }
-        };
-        session.counters().pops(self.count);
-        // SAFETY: LIST-2: the nodes are ours since they were detached; they came from this stack, and have no values.
-        unsafe {
-            let rest = session.retire_whole(Chain::from_linked(self.emptied, last, self.count));
-            session.retire_all(rest);
-        }
-        session.end();
-        (self.emptied, self.count) = (self.first, 0);
+impl<T, R: Engine, B: Backoff> TakeAll<'_, T, R, B> {
+    fn is_empty(&self) -> bool {
+        R::Inner::<T, B>::has_none(&self.taken)
     }
 }
 
-impl<T, R: Reclaim, B: Backoff> Iterator for TakeAll<'_, T, R, B> {
+impl<T, R: Engine, B: Backoff> Iterator for TakeAll<'_, T, R, B> {
     type Item = T;
 
     #[inline]
     fn next(&mut self) -> Option<T> {
-        let node = NonNull::new(self.first)?;
-        // SAFETY: LIST-2: the nodes are ours since they were detached, and this one has a value.
-        let value = unsafe { Node::take(node) };
-        // SAFETY: the node has no value any more.
-        unsafe { self.pass(node) };
-        Some(value)
+        self.stack.inner.next(&mut self.taken)
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        if self.first.is_null() { (0, Some(0)) } else { (1, None) }
+        if self.is_empty() { (0, Some(0)) } else { (1, None) }
     }
 }
 
-impl<T, R: Reclaim, B: Backoff> FusedIterator for TakeAll<'_, T, R, B> {}
+impl<T, R: Engine, B: Backoff> FusedIterator for TakeAll<'_, T, R, B> {}
 
-impl<T, R: Reclaim, B: Backoff> Drop for TakeAll<'_, T, R, B> {
+impl<T, R: Engine, B: Backoff> Drop for TakeAll<'_, T, R, B> {
     fn drop(&mut self) {
-        drop_all(|| self.drop_next());
+        drop_all(|| self.stack.inner.drop_next(&mut self.taken));
     }
 }
 
-impl<T, R: Reclaim, B: Backoff> fmt::Debug for TakeAll<'_, T, R, B> {
+impl<T, R: Engine, B: Backoff> fmt::Debug for TakeAll<'_, T, R, B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TakeAll").field("is_empty", &self.first.is_null()).finish_non_exhaustive()
+        f.debug_struct("TakeAll").field("is_empty", &self.is_empty()).finish_non_exhaustive()
     }
-}
-
-/// Drops values, where they are, until `drop_next` says that there are no more. If a value's `Drop` panics, the other values are
-/// still dropped.
-fn drop_all(drop_next: impl FnMut() -> bool) {
-    struct Rest<F: FnMut() -> bool>(F);
-
-    impl<F: FnMut() -> bool> Drop for Rest<F> {
-        fn drop(&mut self) {
-            while (self.0)() {}
-        }
-    }
-
-    let mut rest = Rest(drop_next);
-    while (rest.0)() {}
-    mem::forget(rest);
 }
 
 /// The values of a stack, from the top down.
-pub struct IntoIter<T, R: Reclaim = Slots<8>, B: Backoff = Elimination<32>>(Stack<T, R, B>);
+pub struct IntoIter<T, R: Engine = Slots<8>, B: Backoff = Elimination<32>>(Stack<T, R, B>);
 
-impl<T, R: Reclaim, B: Backoff> Iterator for IntoIter<T, R, B> {
+impl<T, R: Engine, B: Backoff> Iterator for IntoIter<T, R, B> {
     type Item = T;
 
     fn next(&mut self) -> Option<T> {
-        self.0.pop_mut()
+        self.0.inner.pop_mut()
     }
 }
 
-impl<T, R: Reclaim, B: Backoff> FusedIterator for IntoIter<T, R, B> {}
+impl<T, R: Engine, B: Backoff> FusedIterator for IntoIter<T, R, B> {}
 
-impl<T, R: Reclaim, B: Backoff> fmt::Debug for IntoIter<T, R, B> {
+impl<T, R: Engine, B: Backoff> fmt::Debug for IntoIter<T, R, B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("IntoIter").field(&self.0).finish()
     }
 }
 
-impl<T, R: Reclaim, B: Backoff> IntoIterator for Stack<T, R, B> {
+impl<T, R: Engine, B: Backoff> IntoIterator for Stack<T, R, B> {
     type Item = T;
     type IntoIter = IntoIter<T, R, B>;
 
@@ -432,11 +217,5 @@ impl<T, R: Reclaim, B: Backoff> Extend<T> for Handle<'_, T, R, B> {
     /// As [`Handle::push_all`].
     fn extend<I: IntoIterator<Item = T>>(&mut self, values: I) {
         self.push_all(values);
-    }
-}
-
-impl<T, R: Reclaim, B: Backoff> Drop for Stack<T, R, B> {
-    fn drop(&mut self) {
-        drop_all(|| self.drop_top());
     }
 }

@@ -1,8 +1,10 @@
 //! What can fail, and how it gives back what it was given.
 
+use crate::engine::Rest;
 use crate::source::Source;
 use core::error::Error;
 use core::fmt;
+use core::iter::{self, Once};
 
 /// The value could not be pushed; it is in here.
 pub struct PushError<T> {
@@ -21,6 +23,13 @@ pub enum PushErrorKind {
     NoSpareNode,
     /// All slots are claimed, and there is no memory, or no permission, to make another.
     NoSlot,
+}
+
+impl<I: Iterator> PushError<iter::Chain<Once<I::Item>, I>> {
+    /// A push of many that has failed, with what it has left.
+    pub(crate) fn of_many((kind, value, rest): Rest<I>) -> Self {
+        Self { kind, value: iter::once(value).chain(rest) }
+    }
 }
 
 impl<T> PushError<T> {

@@ -2,17 +2,18 @@
 
 use crate::Stack;
 use crate::backoff::{Backoff, Elimination};
+use crate::engine::Engine;
 use crate::error::{NoSlot, PushError};
-use crate::reclaim::{Reclaim, Slots};
+use crate::reclaim::Slots;
 use core::fmt;
 
 /// A [`Stack`] as an interrupt handler sees it, from [`Stack::interrupt`]: none of its calls allocates, frees or waits, so whoever
 /// holds only this cannot make a wrong one.
 ///
 /// All of it holds for [`Slots`]; for [`Haphazard`](crate::Haphazard) only what [`Stack::push_spare`] and [`Stack::try_pop`] say.
-pub struct Interrupt<'a, T, R: Reclaim = Slots<8>, B: Backoff = Elimination<32>>(&'a Stack<T, R, B>);
+pub struct Interrupt<'a, T, R: Engine = Slots<8>, B: Backoff = Elimination<32>>(&'a Stack<T, R, B>);
 
-impl<'a, T, R: Reclaim, B: Backoff> Interrupt<'a, T, R, B> {
+impl<'a, T, R: Engine, B: Backoff> Interrupt<'a, T, R, B> {
     pub(crate) const fn new(stack: &'a Stack<T, R, B>) -> Self {
         Self(stack)
     }
@@ -45,15 +46,15 @@ impl<'a, T, R: Reclaim, B: Backoff> Interrupt<'a, T, R, B> {
     }
 }
 
-impl<T, R: Reclaim, B: Backoff> Clone for Interrupt<'_, T, R, B> {
+impl<T, R: Engine, B: Backoff> Clone for Interrupt<'_, T, R, B> {
     fn clone(&self) -> Self {
         *self
     }
 }
 
-impl<T, R: Reclaim, B: Backoff> Copy for Interrupt<'_, T, R, B> {}
+impl<T, R: Engine, B: Backoff> Copy for Interrupt<'_, T, R, B> {}
 
-impl<T, R: Reclaim, B: Backoff> fmt::Debug for Interrupt<'_, T, R, B> {
+impl<T, R: Engine, B: Backoff> fmt::Debug for Interrupt<'_, T, R, B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Interrupt").field(self.0).finish()
     }

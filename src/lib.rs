@@ -41,15 +41,14 @@ pub mod docs {
 
 mod backoff;
 mod bulk;
+mod engine;
 mod error;
 mod handle;
 mod interrupt;
 mod layout;
+mod list;
 mod model;
-mod pop;
-mod push;
 mod reclaim;
-mod session;
 mod source;
 mod stack;
 mod stats;
@@ -58,6 +57,7 @@ mod treiber;
 
 pub use backoff::{Backoff, Elimination, Exponential, NoBackoff};
 pub use bulk::{IntoIter, TakeAll};
+pub use engine::Engine;
 pub use error::{NoSlot, OutOfMemory, PushError, PushErrorKind};
 pub use handle::Handle;
 pub use interrupt::Interrupt;

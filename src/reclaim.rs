@@ -4,7 +4,7 @@
 //!
 //! A [`Guard`] is the ownership of a slot by one context. With `node` any node of the stack:
 //!
-//! * **GUARD-1**: After [`Guard::protect`] (or [`Engine::enter`](sealed::Engine::enter)) with `node`, if [`Head::confirm`] then says that it
+//! * **GUARD-1**: After [`Guard::protect`] (or [`Heap::enter`](sealed::Heap::enter)) with `node`, if [`Head::confirm`] then says that it
 //!   is the top, `node` stays allocated, and does not become the top of that list again once it was unlinked, until the guard
 //!   protects something else, unprotects it or ends. The barrier between the two steps is in `confirm`.
 //!   Checked by `pop_against_reuse_of_the_node`, `handle_against_reuse_of_the_node` in `tests/loom/tests/loom.rs`,
@@ -33,6 +33,7 @@ pub(crate) mod pool;
 pub(crate) mod slots;
 
 use crate::OutOfMemory;
+use crate::engine::{Engine, Permit};
 use crate::stats::Counters;
 use crate::treiber::NodePtr;
 use ::alloc::alloc::Layout;
@@ -42,20 +43,11 @@ use chain::{Chain, List};
 pub use haphazard::Haphazard;
 pub use slots::Slots;
 
-/// An engine: a way to reclaim nodes that slower contexts may still read. Implemented by [`Slots`] and, on
-/// targets with compare-exchange, by `Haphazard`; sealed.
-pub trait Reclaim: sealed::Engine {}
+/// An engine whose nodes come from the allocator, and that reclaims those which slower contexts may still read. Implemented by
+/// [`Slots`] and, on targets with compare-exchange, by `Haphazard`; sealed.
+pub trait Reclaim: Engine + sealed::Heap {}
 
-impl<R: sealed::Engine> Reclaim for R {}
-
-/// What a call is allowed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Permit {
-    /// To call the allocator.
-    Allocator,
-    /// Neither to allocate nor to free: the calls meant for interrupt handlers.
-    Nothing,
-}
+impl<R: sealed::Heap> Reclaim for R {}
 
 /// Which slot a context enters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,15 +64,17 @@ pub mod sealed {
     //! The seam itself, out of the users' reach.
 
     use super::{Guard, Layout, NodePtr, OutOfMemory, Search};
-    use crate::backoff::sealed::Local;
+    use crate::backoff::{Backoff, sealed::Local};
+    use crate::engine::sealed::Engine;
+    use crate::list::SharedList;
     use crate::sync::Initial;
 
-    /// An engine, as a name for its part of each stack, and the ways into a slot of it.
+    /// What an engine does for a [`SharedList`]: its part of each, and the ways into a slot of that.
     ///
     /// # Safety
     ///
     /// The implementation keeps the rules GUARD-1 to GUARD-5 of the module.
-    pub unsafe trait Engine: Sized {
+    pub unsafe trait Heap: Engine {
         /// See [`Stack::IDLE_NODES`](crate::Stack::IDLE_NODES).
         const IDLE_NODES: usize;
         /// See [`Stack::SLOT_NODES`](crate::Stack::SLOT_NODES).
@@ -92,6 +86,9 @@ pub mod sealed {
         type Domain<T, L: Local>: Initial;
         /// One context in a slot of it.
         type Guard<'a, T: 'a, L: Local + 'a>: Guard<'a, T, L>;
+
+        /// The list that a stack on this engine is.
+        fn list<T, B: Backoff>(inner: &Self::Inner<T, B>) -> &SharedList<T, Self, B>;
 
         /// What a further slot needs of the allocator.
         fn slot_layout<T, L: Local>() -> Layout;
@@ -129,7 +126,7 @@ pub mod sealed {
 }
 
 /// One context's stay in a slot: two references, to be passed by value. All copies are one stay, which ends with [`Guard::leave`]
-/// or [`Engine::end_stay`](sealed::Engine::end_stay).
+/// or [`Heap::end_stay`](sealed::Heap::end_stay).
 ///
 /// # Safety
 ///
@@ -145,7 +142,7 @@ pub unsafe trait Guard<'a, T, L>: Copy {
     /// A node for a push (GUARD-2): a spare one of the slot.
     fn spare(self) -> Option<NodePtr<T>>;
 
-    /// Nodes for pushes (GUARD-2): all spare ones of the slot, at most [`Engine::BATCH`](sealed::Engine::BATCH).
+    /// Nodes for pushes (GUARD-2): all spare ones of the slot, at most [`Heap::BATCH`](sealed::Heap::BATCH).
     fn spares(self) -> List<T>;
 
     /// A node for a push (GUARD-2), for a slot without a spare one: of the depot, or, if permitted, from the allocator.

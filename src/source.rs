@@ -4,7 +4,7 @@ use crate::treiber::{Node, NodePtr};
 use core::mem;
 
 /// What a push puts into its node, and gives back if there is none.
-pub(crate) trait Source<T>: Sized {
+pub trait Source<T>: Sized {
     /// Puts the value into a node.
     ///
     /// # Safety

@@ -1,23 +1,18 @@
 //! The stack: try the head; lost? back off; try again.
 
 use crate::Handle;
-use crate::backoff::{Backoff, Elimination, sealed::Strategy};
+use crate::backoff::{Backoff, Elimination};
+use crate::engine::{Engine, Permit, sealed::Inner};
 use crate::error::{NoSlot, OutOfMemory, PushError, PushErrorKind};
 use crate::interrupt::Interrupt;
-use crate::layout::Padded;
-use crate::reclaim::{Guard, Permit, Reclaim, Search, Slots, sealed::Engine};
-use crate::session::Step;
-use crate::source::{Source, parked};
+use crate::reclaim::{Reclaim, Slots};
+use crate::source::parked;
 use crate::sync::{const_fn, initial};
-use crate::treiber::{Head, Node, NodePtr};
+use crate::treiber::Node;
 use ::alloc::alloc::handle_alloc_error;
 use core::convert::Infallible;
 use core::fmt;
 use core::panic::{RefUnwindSafe, UnwindSafe};
-use core::ptr::NonNull;
-
-pub(crate) type DomainOf<T, R, B> = <R as Engine>::Domain<T, <B as Strategy>::Local>;
-pub(crate) type GuardOf<'a, T, R, B> = <R as Engine>::Guard<'a, T, <B as Strategy>::Local>;
 
 /// A lock-free last-in first-out stack that many contexts share: threads, cores, interrupt handlers.
 ///
@@ -67,24 +62,20 @@ pub(crate) type GuardOf<'a, T, R, B> = <R as Engine>::Guard<'a, T, <B as Strateg
 ///     stack
 /// }
 /// ```
-// In this order the words that are used most are at the shortest offsets, which saves instructions on microcontrollers.
-#[repr(C)]
-pub struct Stack<T, R: Reclaim = Slots<8>, B: Backoff = Elimination<32>> {
-    // What every operation writes, on a cache line of its own.
-    pub(crate) head: Padded<Head<T>>,
-    pub(crate) domain: DomainOf<T, R, B>,
-    pub(crate) exchangers: B::Shared<T>,
+#[repr(transparent)]
+pub struct Stack<T, R: Engine = Slots<8>, B: Backoff = Elimination<32>> {
+    pub(crate) inner: R::Inner<T, B>,
 }
 
 // SAFETY: a stack hands values from one thread to another, which `T: Send` permits, and never a reference to one. All else that
 // is shared is atomic, or owned by one context at a time (LIST-2, SLOT-2, EXCHANGE-2).
-unsafe impl<T: Send, R: Reclaim, B: Backoff> Send for Stack<T, R, B> {}
+unsafe impl<T: Send, R: Engine, B: Backoff> Send for Stack<T, R, B> {}
 // SAFETY: what is said for `Send` is said of shared stacks.
-unsafe impl<T: Send, R: Reclaim, B: Backoff> Sync for Stack<T, R, B> {}
+unsafe impl<T: Send, R: Engine, B: Backoff> Sync for Stack<T, R, B> {}
 
 // A panic in the user's code never meets a half-done operation.
-impl<T, R: Reclaim, B: Backoff> UnwindSafe for Stack<T, R, B> {}
-impl<T, R: Reclaim, B: Backoff> RefUnwindSafe for Stack<T, R, B> {}
+impl<T, R: Engine, B: Backoff> UnwindSafe for Stack<T, R, B> {}
+impl<T, R: Engine, B: Backoff> RefUnwindSafe for Stack<T, R, B> {}
 
 impl<T> Stack<T> {
     const_fn! {
@@ -113,18 +104,7 @@ impl<T> Stack<T> {
     }
 }
 
-impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
-    /// The most nodes that `N` slots and the depot hold back at once, for [`Stack::reserve`].
-    ///
-    /// A stack never has more nodes than its values, or, after calls for interrupt handlers and until the next push or
-    /// pop of another kind that succeeds, the most values it ever had at once; plus `IDLE_NODES`, plus
-    /// [`SLOT_NODES`](Stack::SLOT_NODES) for each slot beyond `N`, plus the reserved ones. See [`TakeAll`](crate::TakeAll)
-    /// for which values count, and [`Haphazard`](crate::Haphazard) for what it needs more of.
-    pub const IDLE_NODES: usize = R::IDLE_NODES;
-
-    /// The most nodes that each further slot beyond `N` holds back.
-    pub const SLOT_NODES: usize = R::SLOT_NODES;
-
+impl<T, R: Engine, B: Backoff> Stack<T, R, B> {
     const_fn! {
         /// An empty stack of any types. Allocates nothing.
         ///
@@ -136,25 +116,8 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
         /// ```
         #[must_use]
         pub const fn custom() -> Self {
-            Self {
-                head: Padded(Head::new()),
-                domain: initial!(DomainOf<T, R, B>),
-                exchangers: initial!(B::Shared<T>),
-            }
+            Self { inner: initial!(R::Inner<T, B>) }
         }
-    }
-
-    /// Pushes a value.
-    ///
-    /// Allocates: when there is no spare node. Waits: no longer than its back-off. Lock-free: as the allocator.
-    /// From an interrupt handler: only if the allocator permits it, see [`Stack::push_spare`].
-    ///
-    /// # Panics
-    ///
-    /// Without memory it does what `Box::new` does, see [`handle_alloc_error`].
-    #[inline]
-    pub fn push(&self, value: T) {
-        let Ok(()) = parked!(value: T => self.push_from_any_slot(value, Self::never));
     }
 
     /// Pushes a value, or gives it back.
@@ -167,7 +130,7 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
     /// [`PushErrorKind::OutOfMemory`] or [`PushErrorKind::NoSlot`]; the value is in the error.
     #[inline]
     pub fn try_push(&self, value: T) -> Result<(), PushError<T>> {
-        parked!(value: T => self.push_from_any_slot(value, PushError::refuse))
+        parked!(value: T => self.inner.push(None, value, Permit::All, PushError::refuse))
     }
 
     /// Pushes a value without the allocator, or gives it back.
@@ -180,7 +143,7 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
     ///
     /// [`PushErrorKind::NoSpareNode`] or [`PushErrorKind::NoSlot`]; the value is in the error.
     pub fn push_spare(&self, value: T) -> Result<(), PushError<T>> {
-        parked!(value: T => self.push_without_allocator(value))
+        parked!(value: T => self.inner.push(None, value, Permit::Nothing, PushError::refuse))
     }
 
     /// Pops the value on top; `None` if there is none.
@@ -193,7 +156,7 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
     /// slot is free. From an interrupt handler: see [`Stack::try_pop`].
     #[inline]
     pub fn pop(&self) -> Option<T> {
-        self.pop_from_any_slot()
+        self.inner.pop(None, Permit::All).unwrap_or(None)
     }
 
     /// Pops the value on top, if there is one, without the allocator and without waiting.
@@ -206,9 +169,7 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
     /// [`NoSlot`] if all slots are claimed: each was, in four passes over them, or fewer if `N` is at most 2. So if at most `N`
     /// contexts of `Slots<N>` are inside at once, others must have come and gone, or changed their slots, as often meanwhile.
     pub fn try_pop(&self) -> Result<Option<T>, NoSlot> {
-        let Some(top) = NonNull::new(self.head.top()) else { return Ok(None) };
-        let session = self.enter(Search::Free, Some(top)).ok_or(NoSlot)?;
-        Ok(self.pop_slowly(session, top.as_ptr(), Step::Try, Permit::Nothing))
+        self.inner.pop(None, Permit::Nothing)
     }
 
     /// Whether there is no value, at the moment. (There is no `len`, see [`Stack`].) The answer orders nothing: see
@@ -216,7 +177,66 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
     ///
     /// Allocates: never. Waits: never. Lock-free: yes. From an interrupt handler: yes.
     pub fn is_empty(&self) -> bool {
-        self.head.top().is_null()
+        self.inner.is_empty()
+    }
+
+    /// As [`Stack::handle`], but fails when there is no slot, and no memory for another. Without memory it may take the
+    /// last slot; then [`Stack::pop`] waits until a slot is free again.
+    ///
+    /// # Errors
+    ///
+    /// [`NoSlot`].
+    pub fn try_handle(&self) -> Result<Handle<'_, T, R, B>, NoSlot> {
+        self.inner.sit().map(|seat| Handle::new(self, seat)).ok_or(NoSlot)
+    }
+
+    /// The calls that an interrupt handler may make, and no others.
+    ///
+    /// ```
+    /// use elimination_stack::{NoBackoff, Slots, Stack};
+    ///
+    /// static EVENTS: Stack<u16, Slots<2>, NoBackoff> = Stack::custom();
+    ///
+    /// fn handler() {
+    ///     let events = EVENTS.interrupt();
+    ///     if let Err(refused) = events.push(1) {
+    ///         let _lost = refused.into_value();
+    ///     }
+    /// }
+    /// # EVENTS.reserve_for(1).unwrap();
+    /// # handler();
+    /// # assert_eq!(EVENTS.interrupt().pop(), Ok(Some(1)));
+    /// ```
+    #[must_use]
+    pub const fn interrupt(&self) -> Interrupt<'_, T, R, B> {
+        Interrupt::new(self)
+    }
+}
+
+/// What needs an allocator.
+impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
+    /// The most nodes that `N` slots and the depot hold back at once, for [`Stack::reserve`].
+    ///
+    /// A stack never has more nodes than its values, or, after calls for interrupt handlers and until the next push or
+    /// pop of another kind that succeeds, the most values it ever had at once; plus `IDLE_NODES`, plus
+    /// [`SLOT_NODES`](Stack::SLOT_NODES) for each slot beyond `N`, plus the reserved ones. See [`TakeAll`](crate::TakeAll)
+    /// for which values count, and [`Haphazard`](crate::Haphazard) for what it needs more of.
+    pub const IDLE_NODES: usize = R::IDLE_NODES;
+
+    /// The most nodes that each further slot beyond `N` holds back.
+    pub const SLOT_NODES: usize = R::SLOT_NODES;
+
+    /// Pushes a value.
+    ///
+    /// Allocates: when there is no spare node. Waits: no longer than its back-off. Lock-free: as the allocator.
+    /// From an interrupt handler: only if the allocator permits it, see [`Stack::push_spare`].
+    ///
+    /// # Panics
+    ///
+    /// Without memory it does what `Box::new` does, see [`handle_alloc_error`].
+    #[inline]
+    pub fn push(&self, value: T) {
+        let Ok(()) = parked!(value: T => self.inner.push(None, value, Permit::All, Self::never));
     }
 
     /// A handle: keeps a slot claimed, so that its operations need not claim one. The fast path of a worker. There may be any
@@ -233,16 +253,6 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
             Ok(handle) => handle,
             Err(NoSlot) => Self::give_up(PushErrorKind::NoSlot),
         }
-    }
-
-    /// As [`Stack::handle`], but fails when there is no slot, and no memory for another. Without memory it may take the
-    /// last slot; then [`Stack::pop`] waits until a slot is free again.
-    ///
-    /// # Errors
-    ///
-    /// [`NoSlot`].
-    pub fn try_handle(&self) -> Result<Handle<'_, T, R, B>, NoSlot> {
-        R::enter_to_stay(&self.domain).map(|guard| Handle::new(self, guard)).ok_or(NoSlot)
     }
 
     /// Makes `nodes` spare nodes ahead of time, and keeps so many more in circulation instead of giving them back.
@@ -269,7 +279,7 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
     /// # Ok::<(), OutOfMemory>(())
     /// ```
     pub fn reserve(&self, nodes: usize) -> Result<(), OutOfMemory> {
-        R::reserve(&self.domain, nodes)
+        R::reserve(&R::list(&self.inner).domain, nodes)
     }
 
     /// Reserves nodes for so many values: [`Stack::reserve`] of these and of [`Stack::IDLE_NODES`], which are held back meanwhile.
@@ -295,28 +305,6 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
         self.reserve(values.checked_add(Self::IDLE_NODES).ok_or(OutOfMemory)?)
     }
 
-    /// The calls that an interrupt handler may make, and no others.
-    ///
-    /// ```
-    /// use elimination_stack::{NoBackoff, Slots, Stack};
-    ///
-    /// static EVENTS: Stack<u16, Slots<2>, NoBackoff> = Stack::custom();
-    ///
-    /// fn handler() {
-    ///     let events = EVENTS.interrupt();
-    ///     if let Err(refused) = events.push(1) {
-    ///         let _lost = refused.into_value();
-    ///     }
-    /// }
-    /// # EVENTS.reserve_for(1).unwrap();
-    /// # handler();
-    /// # assert_eq!(EVENTS.interrupt().pop(), Ok(Some(1)));
-    /// ```
-    #[must_use]
-    pub const fn interrupt(&self) -> Interrupt<'_, T, R, B> {
-        Interrupt::new(self)
-    }
-
     /// Gives all spare nodes back to the allocator, reserved ones too, and all retired ones that nobody protects.
     /// Returns how many. Leaves alone what belongs to slots that are claimed, or to a [`TakeAll`](crate::TakeAll); and, if
     /// all slots are, the spare nodes that they share.
@@ -324,7 +312,7 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
     /// Allocates: never on [`Slots`]. Frees: yes. Waits: never. Lock-free: as the allocator. From an interrupt
     /// handler: no.
     pub fn reclaim(&self) -> usize {
-        R::reclaim(&self.domain)
+        R::reclaim(&R::list(&self.inner).domain)
     }
 
     /// What the stack's counters say now.
@@ -333,28 +321,7 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
     #[cfg(feature = "stats")]
     #[cfg_attr(docsrs, doc(cfg(feature = "stats")))]
     pub fn stats(&self) -> crate::Stats {
-        R::stats(&self.domain)
-    }
-
-    fn push_without_allocator<V: Source<T>>(&self, value: V) -> Result<(), PushError<T>> {
-        let Some(session) = self.enter(Search::Free, None) else {
-            return Err(PushError::refuse(PushErrorKind::NoSlot, value));
-        };
-        if let Some(node) = session.node(Permit::Nothing) {
-            self.push_without_waiting(*session, node, value);
-            session.end();
-            return Ok(());
-        }
-        // Leaves the slot first, so that this context never has two.
-        // UNTESTED: with two slots, it would leave one less to others who come at that moment, and may find none then.
-        session.end();
-        let Some((guard, node)) = R::enter_with_spare(&self.domain) else {
-            return Err(PushError::refuse(PushErrorKind::NoSpareNode, value));
-        };
-        self.push_without_waiting(guard, node, value);
-        // SAFETY: it is not used any more.
-        unsafe { guard.leave() };
-        Ok(())
+        R::stats(&R::list(&self.inner).domain)
     }
 
     /// Where a push that must not fail does.
@@ -371,48 +338,16 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
             _ => Node::<T>::LAYOUT,
         })
     }
-
-    /// Pops the value on top, when nobody else uses the stack.
-    pub(crate) fn pop_mut(&mut self) -> Option<T> {
-        let node = self.unlink_mut()?;
-        // SAFETY: the node is ours and holds a value.
-        Some(unsafe { Node::take(node.0) })
-    }
-
-    /// Drops the value on top where it is, when nobody else uses the stack. Returns whether there was one.
-    pub(crate) fn drop_top(&mut self) -> bool {
-        let Some(node) = self.unlink_mut() else { return false };
-        // SAFETY: the node is ours and holds a value.
-        unsafe { Node::drop_value(node.0) };
-        true
-    }
-
-    fn unlink_mut(&mut self) -> Option<Unlinked<T>> {
-        let node = NonNull::new(self.head.top())?;
-        // SAFETY: `&mut self`: nobody else has access to the list.
-        unsafe { self.head.0.unlink_mut(node) };
-        Some(Unlinked(node))
-    }
 }
 
-/// A node of a stack that nobody else uses, out of the list. Dropping it frees it, and no value.
-struct Unlinked<T>(NodePtr<T>);
-
-impl<T> Drop for Unlinked<T> {
-    fn drop(&mut self) {
-        // SAFETY: nobody else is inside, so nobody protects the node.
-        unsafe { Node::free(self.0) };
-    }
-}
-
-impl<T, R: Reclaim, B: Backoff> Default for Stack<T, R, B> {
+impl<T, R: Engine, B: Backoff> Default for Stack<T, R, B> {
     fn default() -> Self {
         Self::custom()
     }
 }
 
 // Shows no values: nobody can read them while the stack is shared.
-impl<T, R: Reclaim, B: Backoff> fmt::Debug for Stack<T, R, B> {
+impl<T, R: Engine, B: Backoff> fmt::Debug for Stack<T, R, B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Stack").field("is_empty", &self.is_empty()).finish_non_exhaustive()
     }

@@ -22,9 +22,11 @@ mod shared;
 use self::shared::{Empty, Family, Recycle, Shared};
 use super::chain::{Chain, List};
 use super::pool::{Owner, Pool};
-use super::{Guard, Permit, Search, sealed};
+use super::{Guard, Search, sealed};
 use crate::OutOfMemory;
-use crate::backoff::sealed::Local;
+use crate::backoff::{Backoff, sealed::Local};
+use crate::engine::{self, Permit};
+use crate::list::SharedList;
 use crate::model::{self, limit};
 use crate::stats::Counters;
 use crate::sync::{AcqRel, Acquire, AtomicPtr, Relaxed, Release, alloc, dealloc, foreign_publish_barrier, initial};
@@ -169,10 +171,14 @@ unsafe fn free_shared<T>(shared: NonNull<Shared<T>>) {
     }
 }
 
+impl<const RECLAIM_AT: usize> engine::sealed::Engine for Haphazard<RECLAIM_AT> {
+    type Inner<T, B: Backoff> = SharedList<T, Self, B>;
+}
+
 // SAFETY: GUARD-1 is haphazard's: its hazard is published before the barrier in `protect`, and its domain has a full barrier
 // before it reads the hazards. GUARD-2: DOMAIN-3. GUARD-3: `retire_ptr` takes any node that is not reachable. GUARD-4: nothing
 // here calls a closure of the user's. GUARD-5: no node is ever kept.
-unsafe impl<const RECLAIM_AT: usize> sealed::Engine for Haphazard<RECLAIM_AT> {
+unsafe impl<const RECLAIM_AT: usize> sealed::Heap for Haphazard<RECLAIM_AT> {
     const SLOT_NODES: usize = RECLAIM_AT + Self::SPARE_LIMIT + 1;
     const BATCH: usize = Self::SPARE_LIMIT;
     // The spare list keeps what one slot's turn of reclaiming gives.
@@ -180,6 +186,11 @@ unsafe impl<const RECLAIM_AT: usize> sealed::Engine for Haphazard<RECLAIM_AT> {
 
     type Domain<T, L: Local> = HaphazardDomain<T, L, RECLAIM_AT>;
     type Guard<'a, T: 'a, L: Local + 'a> = HaphazardGuard<'a, T, L, RECLAIM_AT>;
+
+    #[inline(always)]
+    fn list<T, B: Backoff>(inner: &Self::Inner<T, B>) -> &SharedList<T, Self, B> {
+        inner
+    }
 
     fn slot_layout<T, L: Local>() -> Layout {
         Pool::<T, Private<T, L>, SLOTS>::LAYOUT
@@ -282,14 +293,14 @@ unsafe impl<'a, T, L: Local, const RECLAIM_AT: usize> Guard<'a, T, L> for Haphaz
 
     fn refill(self, permit: Permit) -> Option<NodePtr<T>> {
         let shared = match permit {
-            Permit::Allocator => self.domain.make_shared(),
+            Permit::All => self.domain.make_shared(),
             Permit::Nothing => self.domain.shared(),
         };
         let (chain, _) = shared?.spares.take(Haphazard::<RECLAIM_AT>::SPARE_LIMIT, usize::MAX);
         let mut spare = chain.into_list();
         let node = spare.pop_exclusive();
         self.owner.private().spare = spare;
-        if node.is_none() && permit == Permit::Allocator {
+        if node.is_none() && permit == Permit::All {
             self.counters().allocator_calls(1);
             return Node::allocate();
         }
@@ -370,7 +381,7 @@ unsafe impl<'a, T, L: Local, const RECLAIM_AT: usize> Guard<'a, T, L> for Haphaz
             self.counters().scans(1);
             self.counters().set_retired(0);
         }
-        if permit == Permit::Allocator {
+        if permit == Permit::All {
             self.give_back();
         }
     }

@@ -2,7 +2,7 @@
 
 use super::{Private, Slots, SlotsDomain, SlotsGuard};
 use crate::backoff::sealed::Local;
-use crate::reclaim::Permit;
+use crate::engine::Permit;
 use crate::reclaim::chain::Retired;
 use crate::reclaim::pool::{FEW, InUse};
 use crate::sync::{hash, scan_barrier};
@@ -24,7 +24,7 @@ impl<T, L: Local, const N: usize> SlotsGuard<'_, T, L, N> {
         if let Some(node) = self.take_batch() {
             return Some(node);
         }
-        if permit == Permit::Allocator {
+        if permit == Permit::All {
             self.owner.counters().allocator_calls(1);
             if let Some(node) = Node::allocate() {
                 return Some(node);

@@ -1,20 +1,20 @@
 //! One context in its slot, for one operation: what pushes and pops have in common.
 
-use crate::Stack;
+use super::GuardOf;
+use super::SharedList;
 use crate::backoff::exchanger::{Alone, Visit};
 use crate::backoff::{Attempt, Backoff};
 use crate::layout::{FAST_PATHS, slow_path};
 use crate::reclaim::{Guard, Reclaim, Search};
-use crate::stack::GuardOf;
 use crate::treiber::{Node, NodePtr};
 use core::ops::Deref;
 
-pub(crate) type SessionOf<'a, T, R, B, const STAYS: bool> = Session<GuardOf<'a, T, R, B>, STAYS>;
+pub(super) type SessionOf<'a, T, R, B, const STAYS: bool> = Session<GuardOf<'a, T, R, B>, STAYS>;
 
 /// A context in its slot: claimed for one operation, which ends with [`Session::end`]; or, if it `STAYS`, lent by the handle that
 /// keeps it. It is passed by value, and whether it stays is part of its type, so it is two references in registers. tuning.md,
 /// "Code paths".
-pub(crate) struct Session<G, const STAYS: bool>(G);
+pub(super) struct Session<G, const STAYS: bool>(G);
 
 impl<G, const STAYS: bool> Deref for Session<G, STAYS> {
     type Target = G;
@@ -27,7 +27,7 @@ impl<G, const STAYS: bool> Deref for Session<G, STAYS> {
 
 /// What an operation does next on its slow way.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Step {
+pub(super) enum Step {
     /// Tries the exchange.
     Try,
     /// Decides what to do about a lost race.
@@ -43,13 +43,13 @@ impl<G, const STAYS: bool> Session<G, STAYS> {
     ///
     /// The slot was claimed for it. No copy of the guard is used after the session, unless it stays.
     #[inline(always)]
-    pub(crate) unsafe fn new(guard: G) -> Self {
+    pub(super) unsafe fn new(guard: G) -> Self {
         Self(guard)
     }
 
     /// What the operation protects is not needed any more.
     #[inline(always)]
-    pub(crate) fn release<'a, T, L>(&self)
+    pub(super) fn release<'a, T, L>(&self)
     where
         G: Guard<'a, T, L>,
     {
@@ -62,7 +62,7 @@ impl<G, const STAYS: bool> Session<G, STAYS> {
 
     /// Ends the operation.
     #[inline(always)]
-    pub(crate) fn end<'a, T, L>(self)
+    pub(super) fn end<'a, T, L>(self)
     where
         G: Guard<'a, T, L>,
     {
@@ -74,7 +74,7 @@ impl<G, const STAYS: bool> Session<G, STAYS> {
 
     slow_path! {
         /// The end of a push that may have something to give back.
-        pub(crate) fn give_back_and_end<'a, T, L>(self)
+        pub(super) fn give_back_and_end<'a, T, L>(self)
         where
             G: Guard<'a, T, L>,
         {
@@ -90,7 +90,7 @@ impl<G, const STAYS: bool> Session<G, STAYS> {
     /// The caller owns the node, which holds a value and came from the guard's stack. If it was `kept`, the guard has pushed it
     /// and kept it until the caller popped it (GUARD-5). [`Guard::settle`] has to follow, if something is due.
     #[inline(always)]
-    pub(crate) unsafe fn take_value<'a, T, L>(&self, node: NodePtr<T>, kept: bool) -> T
+    pub(super) unsafe fn take_value<'a, T, L>(&self, node: NodePtr<T>, kept: bool) -> T
     where
         G: Guard<'a, T, L>,
     {
@@ -103,24 +103,24 @@ impl<G, const STAYS: bool> Session<G, STAYS> {
     }
 }
 
-impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
+impl<T, R: Reclaim, B: Backoff> SharedList<T, R, B> {
     /// Claims a slot for one operation; and protects `node` with it, if there is one (GUARD-1).
     #[inline(always)]
-    pub(crate) fn enter(&self, search: Search, node: Option<NodePtr<T>>) -> Option<SessionOf<'_, T, R, B, false>> {
+    pub(super) fn enter(&self, search: Search, node: Option<NodePtr<T>>) -> Option<SessionOf<'_, T, R, B, false>> {
         // SAFETY: the slot is claimed for this, and its guard is nowhere else.
         R::enter(&self.domain, search, node).map(|guard| unsafe { Session::new(guard) })
     }
 
     /// Whether the next operation from within a slot begins with an exchange, and leaves the list alone at first.
     #[inline(always)]
-    pub(crate) fn exchanges_first(guard: GuardOf<'_, T, R, B>) -> bool {
+    pub(super) fn exchanges_first(guard: GuardOf<'_, T, R, B>) -> bool {
         // CHEAPER: it only decides what is tried first.
         FAST_PATHS && guard.with_local(|local| B::exchanges_first(local))
     }
 
     /// After one more lost race: what the operation does about it.
     #[inline(always)]
-    pub(crate) fn after_lost_race(&self, guard: GuardOf<'_, T, R, B>, attempt: &mut Attempt) -> Step {
+    pub(super) fn after_lost_race(&self, guard: GuardOf<'_, T, R, B>, attempt: &mut Attempt) -> Step {
         guard.counters().lost_races(1);
         let popped = guard.retired();
         let again = guard.with_local(|local| B::lost(&self.exchangers, local, attempt, popped));
@@ -129,7 +129,7 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
 
     /// Stays away from the list, and looks for a partner meanwhile, if there is a `visit` to pay (BACKOFF-1).
     #[inline(always)]
-    pub(crate) fn meet(
+    pub(super) fn meet(
         &self,
         guard: GuardOf<'_, T, R, B>,
         attempt: &mut Attempt,

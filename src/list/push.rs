@@ -10,23 +10,24 @@
 //!
 //! A push that may fail is told by its caller what to do then: `refuse` makes an error of why and the value.
 
-use crate::Stack;
+use super::GuardOf;
+use super::SharedList;
+use super::seat::{Kept, Seat};
+use super::session::{SessionOf, Step};
 use crate::backoff::exchanger::Visit;
 use crate::backoff::{Attempt, Backoff};
+use crate::engine::Permit;
 use crate::error::PushErrorKind;
-use crate::handle::Kept;
 use crate::layout::{FAST_PATHS, slow_path};
-use crate::reclaim::{Guard, Permit, Reclaim, Search};
-use crate::session::{SessionOf, Step};
+use crate::reclaim::{Guard, Reclaim, Search};
 use crate::source::Source;
-use crate::stack::GuardOf;
 use crate::treiber::{Node, NodePtr};
 use core::ptr;
 
-impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
+impl<T, R: Reclaim, B: Backoff> SharedList<T, R, B> {
     /// Pushes from within the slot that this context tries first, or from another one.
     #[inline(always)]
-    pub(crate) fn push_from_any_slot<V: Source<T>, E>(
+    pub(super) fn push_from_any_slot<V: Source<T>, E>(
         &self,
         value: V,
         refuse: impl FnOnce(PushErrorKind, V) -> E,
@@ -54,7 +55,7 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
 
     /// Pushes from within a slot. A handle keeps what it pushes.
     #[inline(always)]
-    pub(crate) fn push_from<V: Source<T>, E, const STAYS: bool>(
+    pub(super) fn push_from<V: Source<T>, E, const STAYS: bool>(
         &self,
         session: SessionOf<'_, T, R, B, STAYS>,
         value: V,
@@ -79,7 +80,7 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
             kept: Option<&mut Kept<T>>,
             refuse: impl FnOnce(PushErrorKind, V) -> E,
         ) -> Result<(), E> {
-            let Some(node) = session.node(Permit::Allocator) else {
+            let Some(node) = session.node(Permit::All) else {
                 // UNTESTED: leaves the slot before the value may be dropped, which happens if no memory is a panic, as it may be
                 // without `std`. Where the suites run, no memory ends the process.
                 session.end();
@@ -163,8 +164,50 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
         }
     }
 
+    /// Pushes without the allocator.
+    pub(super) fn push_without_waiting<V: Source<T>, E>(
+        &self,
+        value: V,
+        refuse: impl FnOnce(PushErrorKind, V) -> E,
+    ) -> Result<(), E> {
+        let Some(session) = self.enter(Search::Free, None) else {
+            return Err(refuse(PushErrorKind::NoSlot, value));
+        };
+        if let Some(node) = session.node(Permit::Nothing) {
+            self.push_at_once(*session, node, value);
+            session.end();
+            return Ok(());
+        }
+        // Leaves the slot first, so that this context never has two.
+        // UNTESTED: with two slots, it would leave one less to others who come at that moment, and may find none then.
+        session.end();
+        let Some((guard, node)) = R::enter_with_spare(&self.domain) else {
+            return Err(refuse(PushErrorKind::NoSpareNode, value));
+        };
+        self.push_at_once(guard, node, value);
+        // SAFETY: it is not used any more.
+        unsafe { guard.leave() };
+        Ok(())
+    }
+
+    /// The same, through a handle.
+    pub(super) fn push_from_seat_without_waiting<'a, V: Source<T>, E>(
+        &'a self,
+        seat: &mut Seat<'a, T, R, B>,
+        value: V,
+        refuse: impl FnOnce(PushErrorKind, V) -> E,
+    ) -> Result<(), E> {
+        match seat.guard.node(Permit::Nothing).or_else(|| seat.move_to_spare(self)) {
+            Some(node) => {
+                self.push_at_once(seat.guard, node, value);
+                Ok(())
+            }
+            None => Err(refuse(PushErrorKind::NoSpareNode, value)),
+        }
+    }
+
     /// Pushes `node`, which has no value yet, and does not wait after a lost race.
-    pub(crate) fn push_without_waiting(&self, guard: GuardOf<'_, T, R, B>, node: NodePtr<T>, value: impl Source<T>) {
+    fn push_at_once(&self, guard: GuardOf<'_, T, R, B>, node: NodePtr<T>, value: impl Source<T>) {
         // SAFETY: GUARD-2: the node is ours and has no value.
         unsafe { value.put(node) };
         // SAFETY: the node is ours.
@@ -182,7 +225,7 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
     /// # Safety
     ///
     /// The caller owns the nodes, which hold values.
-    pub(crate) unsafe fn push_chain(
+    pub(super) unsafe fn push_chain(
         &self,
         guard: GuardOf<'_, T, R, B>,
         first: NodePtr<T>,

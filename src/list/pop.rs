@@ -1,24 +1,26 @@
-//! One pop: the common way, which calls nothing, and all other ways; see "Two ways" in [`push`](crate::push).
+//! One pop: the common way, which calls nothing, and all other ways; see "Two ways" in [`push`](super::push).
 
-use crate::Stack;
+use super::SharedList;
+use super::seat::Seat;
+use super::session::{SessionOf, Step};
 use crate::backoff::exchanger::Visit;
 use crate::backoff::{Attempt, Backoff};
-use crate::handle::Kept;
+use crate::engine::Permit;
+use crate::error::NoSlot;
 use crate::layout::{FAST_PATHS, slow_path};
-use crate::reclaim::{Guard, Permit, Reclaim, Search};
-use crate::session::{SessionOf, Step};
+use crate::reclaim::{Guard, Reclaim, Search};
 use crate::treiber::{Node, NodePtr};
 use core::ptr::{self, NonNull};
 
-impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
+impl<T, R: Reclaim, B: Backoff> SharedList<T, R, B> {
     /// Pops from within the slot that this context tries first, or from another one, for which it may wait.
     #[inline(always)]
-    pub(crate) fn pop_from_any_slot(&self) -> Option<T> {
+    pub(super) fn pop_from_any_slot(&self) -> Option<T> {
         let top = NonNull::new(self.head.top())?;
         if FAST_PATHS {
             if let Some(session) = self.enter(Search::Home, Some(top)) {
                 if Self::exchanges_first(*session) {
-                    return self.pop_slowly(session, top.as_ptr(), Step::StayAway, Permit::Allocator);
+                    return self.pop_slowly(session, top.as_ptr(), Step::StayAway, Permit::All);
                 }
                 return self.pop_from(session, top);
             }
@@ -26,11 +28,18 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
         self.pop_from_other_slot(top)
     }
 
+    /// Pops without the allocator.
+    pub(super) fn pop_without_waiting(&self) -> Result<Option<T>, NoSlot> {
+        let Some(top) = NonNull::new(self.head.top()) else { return Ok(None) };
+        let session = self.enter(Search::Free, Some(top)).ok_or(NoSlot)?;
+        Ok(self.pop_slowly(session, top.as_ptr(), Step::Try, Permit::Nothing))
+    }
+
     slow_path! {
         fn pop_from_other_slot(&self, mut top: NodePtr<T>) -> Option<T> {
             loop {
                 if let Some(session) = self.enter(Search::Free, Some(top)) {
-                    return self.pop_slowly(session, top.as_ptr(), Step::Try, Permit::Allocator);
+                    return self.pop_slowly(session, top.as_ptr(), Step::Try, Permit::All);
                 }
                 B::relax();
                 top = NonNull::new(self.head.top())?;
@@ -39,11 +48,13 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
     }
 
     /// Pops through a handle. It takes what it keeps for the top, without a look: the hazard is shown already, and if the guess
-    /// is wrong, the exchange still brings the head's cache line for writing.
+    /// is wrong, the exchange still brings the head's cache line for writing. Where code is short it keeps nothing.
     #[inline(always)]
-    pub(crate) fn pop_kept(&self, session: SessionOf<'_, T, R, B, true>, kept: &Kept<T>) -> Option<T> {
+    pub(super) fn pop_from_seat<'a>(&'a self, seat: &mut Seat<'a, T, R, B>) -> Option<T> {
+        let session = seat.session();
+        let Some(kept) = seat.kept.get() else { return self.pop_protecting(session, Permit::All) };
         if Self::exchanges_first(*session) {
-            return self.pop_slowly(session, ptr::null_mut(), Step::StayAway, Permit::Allocator);
+            return self.pop_slowly(session, ptr::null_mut(), Step::StayAway, Permit::All);
         }
         match kept.pop(&self.head, *session) {
             None => self.pop_other(session, NonNull::new(self.head.top())?),
@@ -76,7 +87,7 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
 
     /// Pops from within a handle's slot, without a look at what is kept.
     #[inline(always)]
-    pub(crate) fn pop_found(&self, session: SessionOf<'_, T, R, B, true>, permit: Permit) -> Option<T> {
+    pub(super) fn pop_protecting(&self, session: SessionOf<'_, T, R, B, true>, permit: Permit) -> Option<T> {
         let top = NonNull::new(self.head.top())?;
         session.protect(top);
         self.pop_slowly(session, top.as_ptr(), Step::Try, permit)
@@ -91,14 +102,14 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
                 session.release();
                 Some(self.finish_pop(session, node, false))
             }
-            Err(top) => self.pop_slowly(session, top, Step::LostRace, Permit::Allocator),
+            Err(top) => self.pop_slowly(session, top, Step::LostRace, Permit::All),
         }
     }
 
     slow_path! {
         /// Pops from within a slot: what it protects, if it begins with [`Step::Try`], is `top`; after [`Step::LostRace`], `top` is
         /// what it has found instead. Backs off if the allocator is permitted.
-        pub(crate) fn pop_slowly<const STAYS: bool>(
+        pub(super) fn pop_slowly<const STAYS: bool>(
             &self,
             session: SessionOf<'_, T, R, B, STAYS>,
             mut top: *mut Node<T>,
@@ -156,7 +167,7 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
     #[inline(always)]
     fn finish_pop<const STAYS: bool>(&self, session: SessionOf<'_, T, R, B, STAYS>, node: NodePtr<T>, kept: bool) -> T {
         if session.is_due() {
-            return self.finish_pop_slowly(session, node, kept, Permit::Allocator);
+            return self.finish_pop_slowly(session, node, kept, Permit::All);
         }
         // SAFETY: the node is ours, from this stack, and nothing is due.
         let value = unsafe { session.take_value(node, kept) };

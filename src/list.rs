@@ -1,0 +1,148 @@
+//! A stack whose nodes come from the allocator: a lock-free list, an engine that reclaims its nodes, and a back-off.
+
+mod many;
+mod pop;
+mod push;
+mod seat;
+mod session;
+
+use self::many::Taken;
+use self::seat::Seat;
+use crate::backoff::{Backoff, sealed::Strategy};
+use crate::engine::{Permit, Rest, drop_all, sealed::Inner};
+use crate::error::{NoSlot, PushErrorKind};
+use crate::layout::Padded;
+use crate::reclaim::{Reclaim, sealed::Heap};
+use crate::source::Source;
+use crate::sync::initial;
+use crate::treiber::{Head, Node, NodePtr};
+use core::ptr::NonNull;
+
+type DomainOf<T, R, B> = <R as Heap>::Domain<T, <B as Strategy>::Local>;
+type GuardOf<'a, T, R, B> = <R as Heap>::Guard<'a, T, <B as Strategy>::Local>;
+
+/// The list, and what its operations share.
+// In this order the words that are used most are at the shortest offsets, which saves instructions on microcontrollers.
+#[repr(C)]
+pub struct SharedList<T, R: Reclaim, B: Backoff> {
+    // What every operation writes, on a cache line of its own.
+    head: Padded<Head<T>>,
+    pub(crate) domain: DomainOf<T, R, B>,
+    exchangers: B::Shared<T>,
+}
+
+initial! { impl[T, R: Reclaim, B: Backoff] SharedList<T, R, B> = SharedList {
+    head: Padded(Head::new()),
+    domain: initial!(DomainOf<T, R, B>),
+    exchangers: initial!(B::Shared<T>),
+} }
+
+impl<T, R: Reclaim, B: Backoff> Inner<T> for SharedList<T, R, B> {
+    type Seat<'a>
+        = Seat<'a, T, R, B>
+    where
+        Self: 'a;
+    type Taken = Taken<T>;
+
+    #[inline(always)]
+    fn is_empty(&self) -> bool {
+        self.head.top().is_null()
+    }
+
+    #[inline(always)]
+    fn push<'a, V: Source<T>, E>(
+        &'a self,
+        seat: Option<&mut Seat<'a, T, R, B>>,
+        value: V,
+        permit: Permit,
+        refuse: impl FnOnce(PushErrorKind, V) -> E,
+    ) -> Result<(), E> {
+        match (seat, permit) {
+            (None, Permit::All) => self.push_from_any_slot(value, refuse),
+            (None, Permit::Nothing) => self.push_without_waiting(value, refuse),
+            (Some(seat), Permit::All) => self.push_from(seat.session(), value, seat.kept.get_mut(), refuse),
+            (Some(seat), Permit::Nothing) => self.push_from_seat_without_waiting(seat, value, refuse),
+        }
+    }
+
+    #[inline(always)]
+    fn pop<'a>(&'a self, seat: Option<&mut Seat<'a, T, R, B>>, permit: Permit) -> Result<Option<T>, NoSlot> {
+        match (seat, permit) {
+            (None, Permit::All) => Ok(self.pop_from_any_slot()),
+            (None, Permit::Nothing) => self.pop_without_waiting(),
+            (Some(seat), Permit::All) => Ok(self.pop_from_seat(seat)),
+            (Some(seat), Permit::Nothing) => Ok(self.pop_protecting(seat.session(), Permit::Nothing)),
+        }
+    }
+
+    fn pop_mut(&mut self) -> Option<T> {
+        let node = self.unlink_mut()?;
+        // SAFETY: the node is ours and holds a value.
+        Some(unsafe { Node::take(node.0) })
+    }
+
+    fn push_all<'a, I: Iterator<Item = T>>(
+        &'a self,
+        seat: Option<&mut Seat<'a, T, R, B>>,
+        values: I,
+    ) -> Result<(), Rest<I>> {
+        self.push_many(seat.map(|seat| seat.guard), values)
+    }
+
+    fn detach(&self) -> Taken<T> {
+        Taken::new(self.head.detach())
+    }
+
+    fn has_none(taken: &Taken<T>) -> bool {
+        taken.is_empty()
+    }
+
+    #[inline]
+    fn next(&self, taken: &mut Taken<T>) -> Option<T> {
+        self.next_taken(taken)
+    }
+
+    fn drop_next(&self, taken: &mut Taken<T>) -> bool {
+        self.drop_next_taken(taken)
+    }
+
+    fn sit(&self) -> Option<Seat<'_, T, R, B>> {
+        R::enter_to_stay(&self.domain).map(Seat::new)
+    }
+
+    unsafe fn stand<'a>(&'a self, seat: &mut Seat<'a, T, R, B>) {
+        // SAFETY: the seat is not used any more, and with it its guard.
+        unsafe { R::end_stay(seat.guard) };
+    }
+}
+
+impl<T, R: Reclaim, B: Backoff> SharedList<T, R, B> {
+    /// Takes the topmost node out, when nobody else uses the list.
+    fn unlink_mut(&mut self) -> Option<Unlinked<T>> {
+        let node = NonNull::new(self.head.top())?;
+        // SAFETY: `&mut self`: nobody else has access to the list.
+        unsafe { self.head.0.unlink_mut(node) };
+        Some(Unlinked(node))
+    }
+}
+
+/// A node of a list that nobody else uses, out of the list. Dropping it frees it, and no value.
+struct Unlinked<T>(NodePtr<T>);
+
+impl<T> Drop for Unlinked<T> {
+    fn drop(&mut self) {
+        // SAFETY: nobody else is inside, so nobody protects the node.
+        unsafe { Node::free(self.0) };
+    }
+}
+
+impl<T, R: Reclaim, B: Backoff> Drop for SharedList<T, R, B> {
+    fn drop(&mut self) {
+        drop_all(|| {
+            let Some(node) = self.unlink_mut() else { return false };
+            // SAFETY: the node is ours and holds a value.
+            unsafe { Node::drop_value(node.0) };
+            true
+        });
+    }
+}

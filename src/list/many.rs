@@ -1,0 +1,233 @@
+//! Many values at once: `push_all` and `take_all`.
+//!
+//! # Rules
+//!
+//! * **BULK-1**: No code of the user's runs while one of these calls has claimed a slot for itself, but the allocator's and steps
+//!   of waiting.
+//!   Checked by `in_iterator_while_values_hold_slots` in `tests/panics.rs`.
+//! * **BULK-2**: `push_all` holds no more nodes than the iterator has given or announced values, and a `TakeAll` holds those of
+//!   its values and of those that it has emptied, which are fewer than a batch.
+//!   Checked by `bound_while_pushing`, `bound_while_half_taken` in `tests/bulk.rs`.
+//!
+//! To claim a slot for each value would cost as much as to push or pop them one by one. So both calls get nodes out of a slot, or
+//! give them to one, [`BATCH`](Slots::BATCH) at a time, and keep them meanwhile.
+
+use super::{GuardOf, SharedList};
+use crate::backoff::Backoff;
+use crate::engine::{Permit, Rest};
+use crate::error::PushErrorKind;
+use crate::reclaim::chain::{self, Chain};
+use crate::reclaim::{Guard, Reclaim, Search};
+use crate::sync::initial;
+use crate::treiber::{Node, NodePtr};
+use core::ptr::{self, NonNull};
+
+/// A chain of nodes with values that is not in the list yet. Dropping it drops the values.
+struct Pending<'a, T, R: Reclaim, B: Backoff> {
+    list: &'a SharedList<T, R, B>,
+    /// Of the handle; without one, each step claims a slot.
+    handle: Option<GuardOf<'a, T, R, B>>,
+    /// The top of the chain, and its bottom, valid if the top is not null.
+    first: *mut Node<T>,
+    last: *mut Node<T>,
+    count: usize,
+    /// Nodes for values to come.
+    empty: chain::List<T>,
+}
+
+impl<'a, T, R: Reclaim, B: Backoff> Pending<'a, T, R, B> {
+    fn new(list: &'a SharedList<T, R, B>, handle: Option<GuardOf<'a, T, R, B>>) -> Self {
+        let (first, last, empty) = (ptr::null_mut(), ptr::null_mut(), initial!(chain::List<T>));
+        Self { list, handle, first, last, count: 0, empty }
+    }
+
+    /// Runs `action` in a slot, or returns `None` if there is none and no memory for another.
+    fn enter<O>(&self, action: impl FnOnce(GuardOf<'a, T, R, B>) -> O) -> Option<O> {
+        if let Some(guard) = self.handle {
+            return Some(action(guard));
+        }
+        let session = self.list.enter(Search::Grow, None)?;
+        let done = action(*session);
+        session.end();
+        Some(done)
+    }
+
+    /// Adds a value, of which at least `more` are still to come; or gives it back.
+    fn add(&mut self, value: T, more: usize) -> Result<(), T> {
+        let Some(node) = self.empty.pop().or_else(|| self.get_nodes(more)) else { return Err(value) };
+        // SAFETY: GUARD-2: the node is ours and has no value.
+        unsafe {
+            Node::put(node, value);
+            node.as_ref().set_below(self.first);
+        }
+        if self.first.is_null() {
+            self.last = node.as_ptr();
+        }
+        self.first = node.as_ptr();
+        self.count += 1;
+        Ok(())
+    }
+
+    /// Returns a node, if there is one, and gets others for `more` values, as far as a batch and the memory go.
+    #[cold]
+    fn get_nodes(&mut self, more: usize) -> Option<NodePtr<T>> {
+        let mut empty = self.empty.take();
+        let node = self.enter(|guard| {
+            let node = guard.node(Permit::All)?;
+            // CHEAPER: to get the nodes one by one takes longer.
+            if more >= R::BATCH {
+                empty = guard.spares();
+            }
+            // CHEAPER: to enter a slot for each value takes longer.
+            if empty.is_empty() {
+                for _ in 0..more.min(R::BATCH - 1) {
+                    let Some(other) = guard.node(Permit::All) else { break };
+                    // SAFETY: the node is ours.
+                    unsafe { empty.push(other) };
+                }
+            }
+            Some(node)
+        });
+        self.empty = empty;
+        node.flatten()
+    }
+
+    /// Adds values until there is no node for one. Then that one and the rest of the iterator are returned.
+    fn add_all<I: Iterator<Item = T>>(&mut self, mut values: I) -> Result<(), Rest<I>> {
+        while let Some(value) = values.next() {
+            // CHEAPER: to ask the iterator how many are to come after each value takes time.
+            let more = if self.empty.is_empty() { values.size_hint().0 } else { 0 };
+            if let Err(value) = self.add(value, more) {
+                return Err((PushErrorKind::OutOfMemory, value, values));
+            }
+        }
+        Ok(())
+    }
+
+    /// Pushes the chain.
+    fn push(mut self) {
+        if let (Some(first), Some(last)) = (NonNull::new(self.first), NonNull::new(self.last)) {
+            // SAFETY: the chain is ours.
+            while self.enter(|guard| unsafe { self.list.push_chain(guard, first, last, self.count) }).is_none() {
+                B::relax();
+            }
+            self.first = ptr::null_mut();
+        }
+    }
+}
+
+impl<T, R: Reclaim, B: Backoff> Drop for Pending<'_, T, R, B> {
+    fn drop(&mut self) {
+        while let Some(node) = NonNull::new(self.first) {
+            // SAFETY: the chain is ours and holds values. The node has none afterwards.
+            let value = unsafe {
+                self.first = node.as_ref().below();
+                let value = Node::take(node);
+                self.empty.push(node);
+                value
+            };
+            drop(value);
+        }
+        let mut empty = self.empty.take();
+        // CHEAPER: to retire none does nothing.
+        // SAFETY: the nodes are ours, from this stack, and have no values.
+        while !empty.is_empty() && self.enter(|guard| unsafe { guard.retire_all(empty.take()) }).is_none() {
+            B::relax();
+        }
+    }
+}
+
+/// The nodes that a `take_all` has taken.
+pub struct Taken<T> {
+    /// The node whose value is next.
+    first: *mut Node<T>,
+    /// The topmost of the nodes above `first`, which have no values any more and are still linked; and how many they are.
+    emptied: *mut Node<T>,
+    count: usize,
+}
+
+impl<T> Taken<T> {
+    pub(super) fn new(first: *mut Node<T>) -> Self {
+        Self { first, emptied: first, count: 0 }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.first.is_null()
+    }
+}
+
+impl<T, R: Reclaim, B: Backoff> SharedList<T, R, B> {
+    /// Pushes as many values as there are nodes for, all at once, and returns the others.
+    pub(super) fn push_many<'a, I: Iterator<Item = T>>(
+        &'a self,
+        handle: Option<GuardOf<'a, T, R, B>>,
+        values: I,
+    ) -> Result<(), Rest<I>> {
+        let mut pending = Pending::new(self, handle);
+        let added = pending.add_all(values);
+        pending.push();
+        added
+    }
+
+    #[inline]
+    pub(super) fn next_taken(&self, taken: &mut Taken<T>) -> Option<T> {
+        let node = NonNull::new(taken.first)?;
+        // SAFETY: LIST-2: the nodes are ours since they were detached, and this one has a value.
+        let value = unsafe { Node::take(node) };
+        // SAFETY: the node has no value any more.
+        unsafe { self.pass(taken, node) };
+        Some(value)
+    }
+
+    pub(super) fn drop_next_taken(&self, taken: &mut Taken<T>) -> bool {
+        struct Emptied<'a, T, R: Reclaim, B: Backoff>(&'a SharedList<T, R, B>, &'a mut Taken<T>, NodePtr<T>);
+
+        impl<T, R: Reclaim, B: Backoff> Drop for Emptied<'_, T, R, B> {
+            fn drop(&mut self) {
+                // SAFETY: this was made for the first node, whose value is gone, even if its `Drop` has panicked.
+                unsafe { self.0.pass(self.1, self.2) };
+            }
+        }
+
+        let Some(node) = NonNull::new(taken.first) else { return false };
+        let emptied = Emptied(self, taken, node);
+        // SAFETY: LIST-2: the nodes are ours since they were detached, and this one has a value.
+        unsafe { Node::drop_value(node) };
+        drop(emptied);
+        true
+    }
+
+    /// Goes on to the next node.
+    ///
+    /// # Safety
+    ///
+    /// This `node` is the first one, was taken from this list, and has no value any more.
+    unsafe fn pass(&self, taken: &mut Taken<T>, node: NodePtr<T>) {
+        // SAFETY: LIST-2: the nodes are ours since they were detached.
+        taken.first = unsafe { node.as_ref() }.below();
+        taken.count += 1;
+        // CHEAPER: to let each node go by itself only takes time.
+        if taken.count == R::BATCH || taken.is_empty() {
+            self.retire_emptied(taken, node);
+        }
+    }
+
+    /// Lets the emptied nodes go, down to the `last` one.
+    #[cold]
+    fn retire_emptied(&self, taken: &mut Taken<T>, last: NodePtr<T>) {
+        let session = loop {
+            match self.enter(Search::Free, None) {
+                Some(session) => break session,
+                None => B::relax(),
+            }
+        };
+        session.counters().pops(taken.count);
+        // SAFETY: LIST-2: the nodes are ours since they were detached; they came from this list, and have no values.
+        unsafe {
+            let rest = session.retire_whole(Chain::from_linked(taken.emptied, last, taken.count));
+            session.retire_all(rest);
+        }
+        session.end();
+        *taken = Taken::new(taken.first);
+    }
+}

@@ -1,0 +1,118 @@
+//! What a handle keeps.
+
+use super::session::{Session, SessionOf};
+use super::{GuardOf, SharedList};
+use crate::backoff::Backoff;
+use crate::layout::IfFast;
+use crate::reclaim::{Guard, Reclaim, Search};
+use crate::treiber::{Head, Node, NodePtr};
+use core::mem;
+use core::ptr;
+
+/// A slot that stays claimed, and what its owner has pushed last.
+pub struct Seat<'a, T: 'a, R: Reclaim + 'a, B: Backoff + 'a> {
+    pub(super) guard: GuardOf<'a, T, R, B>,
+    pub(super) kept: IfFast<Kept<T>>,
+}
+
+impl<'a, T, R: Reclaim, B: Backoff> Seat<'a, T, R, B> {
+    pub(super) fn new(guard: GuardOf<'a, T, R, B>) -> Self {
+        Self { guard, kept: IfFast::new(Kept::NOTHING) }
+    }
+
+    /// The slot, for one operation.
+    #[inline(always)]
+    pub(super) fn session(&mut self) -> SessionOf<'a, T, R, B, true> {
+        // SAFETY: the slot is claimed, and stays.
+        unsafe { Session::new(self.guard) }
+    }
+
+    /// Moves to a slot that has a spare node, if there is one, and takes the node. At no time has the handle two
+    /// slots, so it stays one context.
+    #[cold]
+    pub(super) fn move_to_spare(&mut self, list: &'a SharedList<T, R, B>) -> Option<NodePtr<T>> {
+        let homeless = Homeless;
+        // SAFETY: another one takes its place below. Until then nothing looks at it, since whatever unwinds ends the program.
+        unsafe { self.guard.leave() };
+        let (guard, node) = match R::enter_with_spare(&list.domain) {
+            Some((guard, node)) => (guard, Some(node)),
+            None => loop {
+                // Unless there are more contexts than slots, one is free.
+                match R::enter(&list.domain, Search::Free, None) {
+                    Some(guard) => break (guard, None),
+                    None => B::relax(),
+                }
+            },
+        };
+        self.guard = guard;
+        mem::forget(homeless);
+        node
+    }
+}
+
+/// Stands for a handle's slot while it has none. If it is dropped, something unwinds, and a second panic ends the program.
+struct Homeless;
+
+impl Drop for Homeless {
+    fn drop(&mut self) {
+        panic!("a handle that changes its slot must not unwind");
+    }
+}
+
+/// What lies below the node that a handle has pushed last and keeps protected; so a pop that finds the node on top has nothing to
+/// publish, and need not read its link. The node itself is in the word of the handle's slot, which is its hazard.
+///
+/// * **KEPT-1**: While the handle's guard keeps a node (GUARD-5), `below` is the address above which the node was pushed. For
+///   only [`Kept::push`] keeps nodes and writes `below`, and it keeps none if its exchange fails; and whatever protects something
+///   else in that slot, or nothing, ends the keeping.
+///   Checked by `histories_are_linearizable` in `tests/simulation/library/tests/schedules.rs`.
+pub(super) struct Kept<T> {
+    /// The address in the link of the node that is kept; without meaning if none is.
+    below: *mut Node<T>,
+}
+
+impl<T> Kept<T> {
+    pub(super) const NOTHING: Self = Self { below: ptr::null_mut() };
+
+    /// Pushes a node with a value above `top`, if that is the top, and keeps it. Else returns the address of the top, and keeps
+    /// none.
+    ///
+    /// # Safety
+    ///
+    /// The caller owns the node; if this succeeds, the list does.
+    #[inline(always)]
+    pub(super) unsafe fn push<'g, L>(
+        &mut self,
+        head: &Head<T>,
+        guard: impl Guard<'g, T, L>,
+        node: NodePtr<T>,
+        top: *mut Node<T>,
+    ) -> Result<(), *mut Node<T>> {
+        // Before the exchange, since after it the compiler would read this once more.
+        if self.below != top {
+            self.below = top;
+        }
+        guard.keep(node);
+        // SAFETY: the caller's contract.
+        let pushed = unsafe { head.try_push(top, node, node) };
+        if pushed.is_err() {
+            // KEPT-1: the node will be pushed above another top.
+            guard.unprotect();
+        }
+        pushed
+    }
+
+    /// Pops the node that is kept, if it is the top: the caller owns it then. Else returns the address of the top. `None` if no
+    /// node is kept.
+    #[inline(always)]
+    pub(super) fn pop<'g, L>(
+        &self,
+        head: &Head<T>,
+        guard: impl Guard<'g, T, L>,
+    ) -> Option<Result<NodePtr<T>, *mut Node<T>>> {
+        // CHEAPER: if no node is kept, a pop has a hazard to publish, which only takes longer.
+        let node = guard.kept()?;
+        // SAFETY: GUARD-5: the node is protected, and if it is the top, then as it was pushed, which was above `below` (KEPT-1).
+        Some(unsafe { head.try_pop_above(self.below, node) }.map(|()| node))
+    }
+}
