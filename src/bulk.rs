@@ -2,11 +2,11 @@
 
 use crate::backoff::{Backoff, Elimination};
 use crate::engine::{Engine, drop_all, sealed::Inner};
-use crate::error::PushError;
+use crate::error::{PushError, Rest};
 use crate::reclaim::{Reclaim, Slots};
 use crate::{Handle, Stack};
 use core::fmt;
-use core::iter::{self, FusedIterator, Once};
+use core::iter::FusedIterator;
 use core::panic::{RefUnwindSafe, UnwindSafe};
 
 impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
@@ -55,10 +55,7 @@ impl<T, R: Engine, B: Backoff> Stack<T, R, B> {
     /// }
     /// assert_eq!(stack.pop(), Some(3));
     /// ```
-    pub fn try_push_all<I: IntoIterator<Item = T>>(
-        &self,
-        values: I,
-    ) -> Result<(), PushError<iter::Chain<Once<T>, I::IntoIter>>> {
+    pub fn try_push_all<I: IntoIterator<Item = T>>(&self, values: I) -> Result<(), PushError<Rest<I::IntoIter>>> {
         self.inner.push_all(None, values.into_iter()).map_err(PushError::of_many)
     }
 
@@ -100,10 +97,7 @@ impl<T, R: Engine, B: Backoff> Handle<'_, T, R, B> {
     /// # Errors
     ///
     /// [`PushErrorKind::OutOfMemory`](crate::PushErrorKind::OutOfMemory); the values that were not pushed are in the error.
-    pub fn try_push_all<I: IntoIterator<Item = T>>(
-        &mut self,
-        values: I,
-    ) -> Result<(), PushError<iter::Chain<Once<T>, I::IntoIter>>> {
+    pub fn try_push_all<I: IntoIterator<Item = T>>(&mut self, values: I) -> Result<(), PushError<Rest<I::IntoIter>>> {
         let pushed = self.stack.inner.push_all(Some(&mut self.seat), values.into_iter());
         pushed.map_err(PushError::of_many)
     }

@@ -23,20 +23,20 @@ pub enum Permit {
 }
 
 /// The values that could not be pushed of many: the one for which there was no node, and the rest of the iterator.
-pub type Rest<I> = (PushErrorKind, <I as Iterator>::Item, I);
+pub type Left<I> = (PushErrorKind, <I as Iterator>::Item, I);
 
 /// Drops values, where they are, until `drop_next` says that there are no more. If a value's `Drop` panics, the other values are
 /// still dropped.
 pub(crate) fn drop_all(drop_next: impl FnMut() -> bool) {
-    struct Rest<F: FnMut() -> bool>(F);
+    struct Left<F: FnMut() -> bool>(F);
 
-    impl<F: FnMut() -> bool> Drop for Rest<F> {
+    impl<F: FnMut() -> bool> Drop for Left<F> {
         fn drop(&mut self) {
             while (self.0)() {}
         }
     }
 
-    let mut rest = Rest(drop_next);
+    let mut rest = Left(drop_next);
     while (rest.0)() {}
     mem::forget(rest);
 }
@@ -44,7 +44,7 @@ pub(crate) fn drop_all(drop_next: impl FnMut() -> bool) {
 pub mod sealed {
     //! The seam itself, out of the users' reach.
 
-    use super::{Backoff, Initial, NoSlot, Permit, PushErrorKind, Rest, Source};
+    use super::{Backoff, Initial, Left, NoSlot, Permit, PushErrorKind, Source};
 
     /// An engine, as a name for what a stack is on it.
     pub trait Engine: Sized {
@@ -85,7 +85,7 @@ pub mod sealed {
             &'a self,
             seat: Option<&mut Self::Seat<'a>>,
             values: I,
-        ) -> Result<(), Rest<I>>;
+        ) -> Result<(), Left<I>>;
 
         /// Takes all values at once.
         fn detach(&self) -> Self::Taken;

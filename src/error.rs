@@ -1,6 +1,6 @@
 //! What can fail, and how it gives back what it was given.
 
-use crate::engine::Rest;
+use crate::engine::Left;
 use crate::source::Source;
 use core::error::Error;
 use core::fmt;
@@ -25,9 +25,12 @@ pub enum PushErrorKind {
     NoSlot,
 }
 
-impl<I: Iterator> PushError<iter::Chain<Once<I::Item>, I>> {
+/// What could not be pushed of an iterator's values: the one for which there was no node, and those that it has not given yet.
+pub type Rest<I> = iter::Chain<Once<<I as Iterator>::Item>, I>;
+
+impl<I: Iterator> PushError<Rest<I>> {
     /// A push of many that has failed, with what it has left.
-    pub(crate) fn of_many((kind, value, rest): Rest<I>) -> Self {
+    pub(crate) fn of_many((kind, value, rest): Left<I>) -> Self {
         Self { kind, value: iter::once(value).chain(rest) }
     }
 }

@@ -62,11 +62,13 @@ if_cores_share_caches! {
                 Self(value)
             }
 
+            #[expect(clippy::unnecessary_wraps, reason = "elsewhere there is nothing")]
             #[inline(always)]
             pub(crate) const fn get(&self) -> Option<&T> {
                 Some(&self.0)
             }
 
+            #[expect(clippy::unnecessary_wraps, reason = "elsewhere there is nothing")]
             #[inline(always)]
             pub(crate) fn get_mut(&mut self) -> Option<&mut T> {
                 Some(&mut self.0)

@@ -58,7 +58,7 @@ mod treiber;
 pub use backoff::{Backoff, Elimination, Exponential, NoBackoff};
 pub use bulk::{IntoIter, TakeAll};
 pub use engine::Engine;
-pub use error::{NoSlot, OutOfMemory, PushError, PushErrorKind};
+pub use error::{NoSlot, OutOfMemory, PushError, PushErrorKind, Rest};
 pub use handle::Handle;
 pub use interrupt::Interrupt;
 #[cfg(all(feature = "haphazard", target_has_atomic = "ptr"))]

@@ -9,7 +9,7 @@ mod session;
 use self::many::Taken;
 use self::seat::Seat;
 use crate::backoff::{Backoff, sealed::Strategy};
-use crate::engine::{Permit, Rest, drop_all, sealed::Inner};
+use crate::engine::{Left, Permit, drop_all, sealed::Inner};
 use crate::error::{NoSlot, PushErrorKind};
 use crate::layout::Padded;
 use crate::reclaim::{Reclaim, sealed::Heap};
@@ -85,7 +85,7 @@ impl<T, R: Reclaim, B: Backoff> Inner<T> for SharedList<T, R, B> {
         &'a self,
         seat: Option<&mut Seat<'a, T, R, B>>,
         values: I,
-    ) -> Result<(), Rest<I>> {
+    ) -> Result<(), Left<I>> {
         self.push_many(seat.map(|seat| seat.guard), values)
     }
 

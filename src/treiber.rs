@@ -229,7 +229,7 @@ impl<T> Head<T> {
         self.0.compare_exchange_weak(below, first.as_ptr(), Release, Relaxed).map(|_| ())
     }
 
-    /// Links the chain from `first` down to `last` above whatever the top is then. After each lost race `lost` gets the address of
+    /// Links the chain from `first` down to `last` above whatever the top is then. After each lost race `next` gets the address of
     /// the top, and returns that of the top to try next.
     ///
     /// # Safety
@@ -240,12 +240,12 @@ impl<T> Head<T> {
         &self,
         first: NodePtr<T>,
         last: NodePtr<T>,
-        mut lost: impl FnMut(*mut Node<T>) -> *mut Node<T>,
+        mut next: impl FnMut(*mut Node<T>) -> *mut Node<T>,
     ) {
         let mut top = self.top();
         // SAFETY: the caller's contract, as long as this fails.
         while let Err(other) = unsafe { self.try_push(top, first, last) } {
-            top = lost(other);
+            top = next(other);
         }
     }
 

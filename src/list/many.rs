@@ -14,7 +14,7 @@
 
 use super::{GuardOf, SharedList};
 use crate::backoff::Backoff;
-use crate::engine::{Permit, Rest};
+use crate::engine::{Left, Permit};
 use crate::error::PushErrorKind;
 use crate::reclaim::chain::{self, Chain};
 use crate::reclaim::{Guard, Reclaim, Search};
@@ -37,8 +37,8 @@ struct Pending<'a, T, R: Reclaim, B: Backoff> {
 
 impl<'a, T, R: Reclaim, B: Backoff> Pending<'a, T, R, B> {
     fn new(list: &'a SharedList<T, R, B>, handle: Option<GuardOf<'a, T, R, B>>) -> Self {
-        let (first, last, empty) = (ptr::null_mut(), ptr::null_mut(), initial!(chain::List<T>));
-        Self { list, handle, first, last, count: 0, empty }
+        let none = ptr::null_mut();
+        Self { list, handle, first: none, last: none, count: 0, empty: initial!(chain::List<T>) }
     }
 
     /// Runs `action` in a slot, or returns `None` if there is none and no memory for another.
@@ -93,7 +93,7 @@ impl<'a, T, R: Reclaim, B: Backoff> Pending<'a, T, R, B> {
     }
 
     /// Adds values until there is no node for one. Then that one and the rest of the iterator are returned.
-    fn add_all<I: Iterator<Item = T>>(&mut self, mut values: I) -> Result<(), Rest<I>> {
+    fn add_all<I: Iterator<Item = T>>(&mut self, mut values: I) -> Result<(), Left<I>> {
         while let Some(value) = values.next() {
             // CHEAPER: to ask the iterator how many are to come after each value takes time.
             let more = if self.empty.is_empty() { values.size_hint().0 } else { 0 };
@@ -162,7 +162,7 @@ impl<T, R: Reclaim, B: Backoff> SharedList<T, R, B> {
         &'a self,
         handle: Option<GuardOf<'a, T, R, B>>,
         values: I,
-    ) -> Result<(), Rest<I>> {
+    ) -> Result<(), Left<I>> {
         let mut pending = Pending::new(self, handle);
         let added = pending.add_all(values);
         pending.push();

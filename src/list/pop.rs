@@ -60,7 +60,7 @@ impl<T, R: Reclaim, B: Backoff> SharedList<T, R, B> {
             None => self.pop_other(session, NonNull::new(self.head.top())?),
             Some(Ok(node)) => {
                 session.release();
-                Some(self.finish_pop(session, node, true))
+                Some(Self::finish_pop(session, node, true))
             }
             Some(Err(top)) => self.pop_interleaved(session, top),
         }
@@ -100,7 +100,7 @@ impl<T, R: Reclaim, B: Backoff> SharedList<T, R, B> {
         match unsafe { self.head.try_pop(top.as_ptr()) } {
             Ok(node) => {
                 session.release();
-                Some(self.finish_pop(session, node, false))
+                Some(Self::finish_pop(session, node, false))
             }
             Err(top) => self.pop_slowly(session, top, Step::LostRace, Permit::All),
         }
@@ -159,15 +159,15 @@ impl<T, R: Reclaim, B: Backoff> SharedList<T, R, B> {
                 session.protect(found);
                 step = Step::Try;
             };
-            Some(self.finish_pop_slowly(session, node, false, permit))
+            Some(Self::finish_pop_slowly(session, node, false, permit))
         }
     }
 
     /// The end of a pop that has won `node` from the list, and needs its hazard no more; the node may have been `kept` (GUARD-5).
     #[inline(always)]
-    fn finish_pop<const STAYS: bool>(&self, session: SessionOf<'_, T, R, B, STAYS>, node: NodePtr<T>, kept: bool) -> T {
+    fn finish_pop<const STAYS: bool>(session: SessionOf<'_, T, R, B, STAYS>, node: NodePtr<T>, kept: bool) -> T {
         if session.is_due() {
-            return self.finish_pop_slowly(session, node, kept, Permit::All);
+            return Self::finish_pop_slowly(session, node, kept, Permit::All);
         }
         // SAFETY: the node is ours, from this stack, and nothing is due.
         let value = unsafe { session.take_value(node, kept) };
@@ -178,7 +178,6 @@ impl<T, R: Reclaim, B: Backoff> SharedList<T, R, B> {
     slow_path! {
         /// The same, if something may be due, and wherever the node came from.
         fn finish_pop_slowly<const STAYS: bool>(
-            &self,
             session: SessionOf<'_, T, R, B, STAYS>,
             node: NodePtr<T>,
             kept: bool,

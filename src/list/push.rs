@@ -233,7 +233,7 @@ impl<T, R: Reclaim, B: Backoff> SharedList<T, R, B> {
         count: usize,
     ) {
         let mut attempt = Attempt::default();
-        let lost = |top| {
+        let wait = |top| {
             if self.after_lost_race(guard, &mut attempt) != Step::StayAway {
                 return top;
             }
@@ -241,7 +241,7 @@ impl<T, R: Reclaim, B: Backoff> SharedList<T, R, B> {
             self.head.top_to_change()
         };
         // SAFETY: the caller's contract.
-        unsafe { self.head.push(first, last, lost) };
+        unsafe { self.head.push(first, last, wait) };
         guard.counters().pushes(count);
         guard.give_back();
     }
