@@ -9,7 +9,7 @@ mod session;
 use self::many::Taken;
 use self::seat::Seat;
 use crate::backoff::{Backoff, sealed::Strategy};
-use crate::engine::{Left, Permit, drop_all, sealed::Inner};
+use crate::engine::{self, Left, Permit, drop_all, sealed::Inner};
 use crate::error::{NoSlot, PushErrorKind};
 use crate::layout::Padded;
 use crate::reclaim::{Reclaim, sealed::Heap};
@@ -20,6 +20,10 @@ use core::ptr::NonNull;
 
 type DomainOf<T, R, B> = <R as Heap>::Domain<T, <B as Strategy>::Local>;
 type GuardOf<'a, T, R, B> = <R as Heap>::Guard<'a, T, <B as Strategy>::Local>;
+
+impl<R: Heap> engine::sealed::Engine for R {
+    type Inner<T, B: Backoff> = SharedList<T, R, B>;
+}
 
 /// The list, and what its operations share.
 // In this order the words that are used most are at the shortest offsets, which saves instructions on microcontrollers.

@@ -33,7 +33,7 @@ pub(crate) mod pool;
 pub(crate) mod slots;
 
 use crate::OutOfMemory;
-use crate::engine::{Engine, Permit};
+use crate::engine::Permit;
 use crate::stats::Counters;
 use crate::treiber::NodePtr;
 use ::alloc::alloc::Layout;
@@ -45,7 +45,7 @@ pub use slots::Slots;
 
 /// An engine whose nodes come from the allocator, and that reclaims those which slower contexts may still read. Implemented by
 /// [`Slots`] and, on targets with compare-exchange, by `Haphazard`; sealed.
-pub trait Reclaim: Engine + sealed::Heap {}
+pub trait Reclaim: sealed::Heap {}
 
 impl<R: sealed::Heap> Reclaim for R {}
 
@@ -64,17 +64,15 @@ pub mod sealed {
     //! The seam itself, out of the users' reach.
 
     use super::{Guard, Layout, NodePtr, OutOfMemory, Search};
-    use crate::backoff::{Backoff, sealed::Local};
-    use crate::engine::sealed::Engine;
-    use crate::list::SharedList;
+    use crate::backoff::sealed::Local;
     use crate::sync::Initial;
 
-    /// What an engine does for a [`SharedList`]: its part of each, and the ways into a slot of that.
+    /// What an engine does for a [`SharedList`](crate::list::SharedList): its part of each, and the ways into a slot of that.
     ///
     /// # Safety
     ///
     /// The implementation keeps the rules GUARD-1 to GUARD-5 of the module.
-    pub unsafe trait Heap: Engine {
+    pub unsafe trait Heap: Sized {
         /// See [`Stack::IDLE_NODES`](crate::Stack::IDLE_NODES).
         const IDLE_NODES: usize;
         /// See [`Stack::SLOT_NODES`](crate::Stack::SLOT_NODES).
@@ -86,9 +84,6 @@ pub mod sealed {
         type Domain<T, L: Local>: Initial;
         /// One context in a slot of it.
         type Guard<'a, T: 'a, L: Local + 'a>: Guard<'a, T, L>;
-
-        /// The list that a stack on this engine is.
-        fn list<T, B: Backoff>(inner: &Self::Inner<T, B>) -> &SharedList<T, Self, B>;
 
         /// What a further slot needs of the allocator.
         fn slot_layout<T, L: Local>() -> Layout;

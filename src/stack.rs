@@ -279,7 +279,7 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
     /// # Ok::<(), OutOfMemory>(())
     /// ```
     pub fn reserve(&self, nodes: usize) -> Result<(), OutOfMemory> {
-        R::reserve(&R::list(&self.inner).domain, nodes)
+        R::reserve(&self.inner.domain, nodes)
     }
 
     /// Reserves nodes for so many values: [`Stack::reserve`] of these and of [`Stack::IDLE_NODES`], which are held back meanwhile.
@@ -312,7 +312,7 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
     /// Allocates: never on [`Slots`]. Frees: yes. Waits: never. Lock-free: as the allocator. From an interrupt
     /// handler: no.
     pub fn reclaim(&self) -> usize {
-        R::reclaim(&R::list(&self.inner).domain)
+        R::reclaim(&self.inner.domain)
     }
 
     /// What the stack's counters say now.
@@ -321,7 +321,7 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
     #[cfg(feature = "stats")]
     #[cfg_attr(docsrs, doc(cfg(feature = "stats")))]
     pub fn stats(&self) -> crate::Stats {
-        R::stats(&R::list(&self.inner).domain)
+        R::stats(&self.inner.domain)
     }
 
     /// Where a push that must not fail does.

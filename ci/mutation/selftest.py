@@ -51,7 +51,7 @@ def run(trial, real, stages):
         trial.measure(build)
     result = trial.run(barrier, next(iter(stages)))
     check(result.verdict == KILLED and result.how.startswith("loom:"), f"sees that {barrier.name} is noticed")
-    kept = one(real, "kept.rs push: step: guard.unprotect")
+    kept = one(real, "seat.rs push: step: guard.unprotect")
     check(trial.run(kept, STRESS).verdict == KILLED, f"sees that {kept.name} is noticed by the stress")
     for stage in stages:
         result = trial.run(without_effect(barrier.source), stage)

@@ -24,9 +24,8 @@ use super::chain::{Chain, List};
 use super::pool::{Owner, Pool};
 use super::{Guard, Search, sealed};
 use crate::OutOfMemory;
-use crate::backoff::{Backoff, sealed::Local};
-use crate::engine::{self, Permit};
-use crate::list::SharedList;
+use crate::backoff::sealed::Local;
+use crate::engine::Permit;
 use crate::model::{self, limit};
 use crate::stats::Counters;
 use crate::sync::{AcqRel, Acquire, AtomicPtr, Relaxed, Release, alloc, dealloc, foreign_publish_barrier, initial};
@@ -171,10 +170,6 @@ unsafe fn free_shared<T>(shared: NonNull<Shared<T>>) {
     }
 }
 
-impl<const RECLAIM_AT: usize> engine::sealed::Engine for Haphazard<RECLAIM_AT> {
-    type Inner<T, B: Backoff> = SharedList<T, Self, B>;
-}
-
 // SAFETY: GUARD-1 is haphazard's: its hazard is published before the barrier in `protect`, and its domain has a full barrier
 // before it reads the hazards. GUARD-2: DOMAIN-3. GUARD-3: `retire_ptr` takes any node that is not reachable. GUARD-4: nothing
 // here calls a closure of the user's. GUARD-5: no node is ever kept.
@@ -186,11 +181,6 @@ unsafe impl<const RECLAIM_AT: usize> sealed::Heap for Haphazard<RECLAIM_AT> {
 
     type Domain<T, L: Local> = HaphazardDomain<T, L, RECLAIM_AT>;
     type Guard<'a, T: 'a, L: Local + 'a> = HaphazardGuard<'a, T, L, RECLAIM_AT>;
-
-    #[inline(always)]
-    fn list<T, B: Backoff>(inner: &Self::Inner<T, B>) -> &SharedList<T, Self, B> {
-        inner
-    }
 
     fn slot_layout<T, L: Local>() -> Layout {
         Pool::<T, Private<T, L>, SLOTS>::LAYOUT

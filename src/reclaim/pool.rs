@@ -125,7 +125,7 @@ impl<T, P: Initial, const N: usize> Pool<T, P, N> {
     pub(crate) fn claim(&self, search: Search, node: Option<NodePtr<T>>) -> Option<Owner<'_, T, P>> {
         let word = node.map_or(claimed(), found);
         match self.slots[Self::home()].try_claim(word) {
-            None if search != Search::Home => self.claim_from(Self::home(), word, search),
+            None if search != Search::Home => self.claim_from(Self::home(), word, search == Search::Grow),
             owner => owner,
         }
     }
@@ -160,7 +160,7 @@ impl<T, P: Initial, const N: usize> Pool<T, P, N> {
     /// Claims a free slot; looks at that one in place first.
     #[cold]
     #[inline(never)]
-    fn claim_from(&self, start: usize, word: *mut Node<T>, search: Search) -> Option<Owner<'_, T, P>> {
+    fn claim_from(&self, start: usize, word: *mut Node<T>, grow: bool) -> Option<Owner<'_, T, P>> {
         for pass in 1..=Self::PASSES {
             // Whoever finds a slot and loses it starts this pass anew: somebody else has claimed it, and so has not waited in
             // vain.
@@ -170,7 +170,7 @@ impl<T, P: Initial, const N: usize> Pool<T, P, N> {
                 }
             }
         }
-        if search != Search::Grow {
+        if !grow {
             return None;
         }
         // It is added with a word that says that this context has claimed it.
@@ -189,7 +189,7 @@ impl<T, P: Initial, const N: usize> Pool<T, P, N> {
         let stays = self.stays.fetch_add(1, Relaxed) + 1;
         while !self.has_more_than(stays) && self.add(free()).is_some() {}
         // In order, so that those who come one after the other are neighbours.
-        let owner = self.claim_from(0, claimed(), Search::Grow);
+        let owner = self.claim_from(0, claimed(), true);
         if owner.is_none() {
             self.stays.fetch_sub(1, Relaxed);
         }

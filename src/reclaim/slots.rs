@@ -46,9 +46,8 @@ use super::depot::Depot;
 use super::pool::{FEW, Owner, Pool, PrivateRef};
 use super::{Guard, Search, sealed};
 use crate::OutOfMemory;
-use crate::backoff::{Backoff, sealed::Local};
-use crate::engine::{self, Permit};
-use crate::list::SharedList;
+use crate::backoff::sealed::Local;
+use crate::engine::Permit;
 use crate::model::{self, limit};
 use crate::stats::Counters;
 use crate::sync::initial;
@@ -167,10 +166,6 @@ impl<T, L, const N: usize> Clone for SlotsGuard<'_, T, L, N> {
 
 impl<T, L, const N: usize> Copy for SlotsGuard<'_, T, L, N> {}
 
-impl<const N: usize> engine::sealed::Engine for Slots<N> {
-    type Inner<T, B: Backoff> = SharedList<T, Self, B>;
-}
-
 // SAFETY: GUARD-1: nothing but a scan makes retired nodes spare, and `SlotsGuard::scan` says why that spares protected ones.
 // GUARD-2: what is given is a spare node (NODES-1), a new one, or the first one of a batch (DEPOT-1). GUARD-3: what comes is
 // retired (NODES-2). GUARD-4: nothing here calls a closure of the user's or panics. GUARD-5: BARRIER-2, and scans leave out only
@@ -184,11 +179,6 @@ unsafe impl<const N: usize> sealed::Heap for Slots<N> {
 
     type Domain<T, L: Local> = SlotsDomain<T, L, N>;
     type Guard<'a, T: 'a, L: Local + 'a> = SlotsGuard<'a, T, L, N>;
-
-    #[inline(always)]
-    fn list<T, B: Backoff>(inner: &Self::Inner<T, B>) -> &SharedList<T, Self, B> {
-        inner
-    }
 
     fn slot_layout<T, L: Local>() -> Layout {
         Pool::<T, Private<T, L>, N>::LAYOUT
