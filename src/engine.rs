@@ -1,7 +1,7 @@
 //! The seam between a stack and its engine: what every stack does, whatever it is made of.
 
 use crate::backoff::Backoff;
-use crate::error::{NoSlot, PushErrorKind};
+use crate::error::{Left, NoSlot, PushErrorKind};
 use crate::source::Source;
 use crate::sync::Initial;
 use core::mem;
@@ -21,9 +21,6 @@ pub enum Permit {
     /// Neither to allocate nor to free nor to wait: the calls meant for interrupt handlers.
     Nothing,
 }
-
-/// The values that could not be pushed of many: the one for which there was no node, and the rest of the iterator.
-pub type Left<I> = (PushErrorKind, <I as Iterator>::Item, I);
 
 /// Drops values, where they are, until `drop_next` says that there are no more. If a value's `Drop` panics, the other values are
 /// still dropped.

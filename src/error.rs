@@ -1,6 +1,5 @@
 //! What can fail, and how it gives back what it was given.
 
-use crate::engine::Left;
 use crate::source::Source;
 use core::error::Error;
 use core::fmt;
@@ -27,6 +26,9 @@ pub enum PushErrorKind {
 
 /// What could not be pushed of an iterator's values: the one for which there was no node, and those that it has not given yet.
 pub type Rest<I> = iter::Chain<Once<<I as Iterator>::Item>, I>;
+
+/// The same, and why.
+pub type Left<I> = (PushErrorKind, <I as Iterator>::Item, I);
 
 impl<I: Iterator> PushError<Rest<I>> {
     /// A push of many that has failed, with what it has left.

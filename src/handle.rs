@@ -3,7 +3,7 @@
 use crate::Stack;
 use crate::backoff::{Backoff, Elimination};
 use crate::engine::{Engine, Permit, sealed::Inner};
-use crate::error::{NoSlot, PushError};
+use crate::error::{NoSlot, PushError, PushErrorKind};
 use crate::reclaim::{Reclaim, Slots};
 use crate::source::parked;
 use core::fmt;
@@ -52,6 +52,37 @@ unsafe impl<T: Send, R: Engine, B: Backoff> Send for Handle<'_, T, R, B> {}
 impl<T, R: Engine, B: Backoff> UnwindSafe for Handle<'_, T, R, B> {}
 impl<T, R: Engine, B: Backoff> RefUnwindSafe for Handle<'_, T, R, B> {}
 
+impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
+    /// A handle: keeps a slot claimed, so that its operations need not claim one. The fast path of a worker. There may be any
+    /// number, but each makes scans longer while it lives: they look at every slot up to the newest in use.
+    ///
+    /// Allocates: when no slot is free, or handles would leave none to others. Waits: never. Lock-free: as the allocator.
+    /// From an interrupt handler: no.
+    ///
+    /// # Panics
+    ///
+    /// Without memory for a slot it does what `Box::new` does, see [`handle_alloc_error`].
+    pub fn handle(&self) -> Handle<'_, T, R, B> {
+        match self.try_handle() {
+            Ok(handle) => handle,
+            Err(NoSlot) => Self::give_up(PushErrorKind::NoSlot),
+        }
+    }
+}
+
+impl<T, R: Engine, B: Backoff> Stack<T, R, B> {
+    /// As [`Stack::handle`], but fails when there is no slot, and no memory for another. Without memory it may take the
+    /// last slot; then [`Stack::pop`] waits until a slot is free again.
+    ///
+    /// # Errors
+    ///
+    /// [`NoSlot`].
+    pub fn try_handle(&self) -> Result<Handle<'_, T, R, B>, NoSlot> {
+        let seat = self.inner.sit().ok_or(NoSlot)?;
+        Ok(Handle { stack: self, seat })
+    }
+}
+
 impl<T, R: Reclaim, B: Backoff> Handle<'_, T, R, B> {
     /// As [`Stack::push`].
     ///
@@ -66,10 +97,6 @@ impl<T, R: Reclaim, B: Backoff> Handle<'_, T, R, B> {
 }
 
 impl<'a, T, R: Engine, B: Backoff> Handle<'a, T, R, B> {
-    pub(crate) fn new(stack: &'a Stack<T, R, B>, seat: SeatOf<'a, T, R, B>) -> Self {
-        Self { stack, seat }
-    }
-
     /// The stack.
     #[must_use]
     pub fn stack(&self) -> &'a Stack<T, R, B> {

@@ -13,11 +13,31 @@ use core::fmt;
 /// All of it holds for [`Slots`]; for [`Haphazard`](crate::Haphazard) only what [`Stack::push_spare`] and [`Stack::try_pop`] say.
 pub struct Interrupt<'a, T, R: Engine = Slots<8>, B: Backoff = Elimination<32>>(&'a Stack<T, R, B>);
 
-impl<'a, T, R: Engine, B: Backoff> Interrupt<'a, T, R, B> {
-    pub(crate) const fn new(stack: &'a Stack<T, R, B>) -> Self {
-        Self(stack)
+impl<T, R: Engine, B: Backoff> Stack<T, R, B> {
+    /// The calls that an interrupt handler may make, and no others.
+    ///
+    /// ```
+    /// use elimination_stack::{NoBackoff, Slots, Stack};
+    ///
+    /// static EVENTS: Stack<u16, Slots<2>, NoBackoff> = Stack::custom();
+    ///
+    /// fn handler() {
+    ///     let events = EVENTS.interrupt();
+    ///     if let Err(refused) = events.push(1) {
+    ///         let _lost = refused.into_value();
+    ///     }
+    /// }
+    /// # EVENTS.reserve_for(1).unwrap();
+    /// # handler();
+    /// # assert_eq!(EVENTS.interrupt().pop(), Ok(Some(1)));
+    /// ```
+    #[must_use]
+    pub const fn interrupt(&self) -> Interrupt<'_, T, R, B> {
+        Interrupt(self)
     }
+}
 
+impl<T, R: Engine, B: Backoff> Interrupt<'_, T, R, B> {
     /// As [`Stack::push_spare`].
     ///
     /// # Errors

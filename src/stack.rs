@@ -1,10 +1,8 @@
 //! The stack: try the head; lost? back off; try again.
 
-use crate::Handle;
 use crate::backoff::{Backoff, Elimination};
 use crate::engine::{Engine, Permit, sealed::Inner};
 use crate::error::{NoSlot, OutOfMemory, PushError, PushErrorKind};
-use crate::interrupt::Interrupt;
 use crate::reclaim::{Reclaim, Slots};
 use crate::source::parked;
 use crate::sync::{const_fn, initial};
@@ -179,38 +177,6 @@ impl<T, R: Engine, B: Backoff> Stack<T, R, B> {
     pub fn is_empty(&self) -> bool {
         self.inner.is_empty()
     }
-
-    /// As [`Stack::handle`], but fails when there is no slot, and no memory for another. Without memory it may take the
-    /// last slot; then [`Stack::pop`] waits until a slot is free again.
-    ///
-    /// # Errors
-    ///
-    /// [`NoSlot`].
-    pub fn try_handle(&self) -> Result<Handle<'_, T, R, B>, NoSlot> {
-        self.inner.sit().map(|seat| Handle::new(self, seat)).ok_or(NoSlot)
-    }
-
-    /// The calls that an interrupt handler may make, and no others.
-    ///
-    /// ```
-    /// use elimination_stack::{NoBackoff, Slots, Stack};
-    ///
-    /// static EVENTS: Stack<u16, Slots<2>, NoBackoff> = Stack::custom();
-    ///
-    /// fn handler() {
-    ///     let events = EVENTS.interrupt();
-    ///     if let Err(refused) = events.push(1) {
-    ///         let _lost = refused.into_value();
-    ///     }
-    /// }
-    /// # EVENTS.reserve_for(1).unwrap();
-    /// # handler();
-    /// # assert_eq!(EVENTS.interrupt().pop(), Ok(Some(1)));
-    /// ```
-    #[must_use]
-    pub const fn interrupt(&self) -> Interrupt<'_, T, R, B> {
-        Interrupt::new(self)
-    }
 }
 
 /// What needs an allocator.
@@ -237,22 +203,6 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
     #[inline]
     pub fn push(&self, value: T) {
         let Ok(()) = parked!(value: T => self.inner.push(None, value, Permit::All, Self::never));
-    }
-
-    /// A handle: keeps a slot claimed, so that its operations need not claim one. The fast path of a worker. There may be any
-    /// number, but each makes scans longer while it lives: they look at every slot up to the newest in use.
-    ///
-    /// Allocates: when no slot is free, or handles would leave none to others. Waits: never. Lock-free: as the allocator.
-    /// From an interrupt handler: no.
-    ///
-    /// # Panics
-    ///
-    /// Without memory for a slot it does what `Box::new` does, see [`handle_alloc_error`].
-    pub fn handle(&self) -> Handle<'_, T, R, B> {
-        match self.try_handle() {
-            Ok(handle) => handle,
-            Err(NoSlot) => Self::give_up(PushErrorKind::NoSlot),
-        }
     }
 
     /// Makes `nodes` spare nodes ahead of time, and keeps so many more in circulation instead of giving them back.

@@ -14,8 +14,8 @@
 
 use super::{GuardOf, SharedList};
 use crate::backoff::Backoff;
-use crate::engine::{Left, Permit};
-use crate::error::PushErrorKind;
+use crate::engine::Permit;
+use crate::error::{Left, PushErrorKind};
 use crate::reclaim::chain::{self, Chain};
 use crate::reclaim::{Guard, Reclaim, Search};
 use crate::sync::initial;
