@@ -18,7 +18,7 @@ use std::thread;
 
 for_each_stack! {
     surplus_is_given_back, nothing_left_after_drop, bound_with_one_thread, bound_with_idle_handles, bound_with_64_threads,
-    new_allocates_nothing, reservation_lasts_until_reclaim, reserve_without_memory, try_push_without_memory,
+    new_allocates_nothing, reservation_lasts_until_reclaim, reserve_without_memory, try_push_without_memory, try_push_all_without_memory,
 }
 
 for_each_slots_stack! {
@@ -273,11 +273,14 @@ fn interrupt_calls_keep_off<R: Engine, B: Backoff>() {
                     // Drifts from full to empty and back.
                     if random.below(1000) < if id % 4000 < 2000 { 400 } else { 600 } {
                         drop(match random.below(held + 1) {
-                            0 => stack.push_spare(block(id)),
+                            0 => stack.interrupt().push(block(id)),
                             nth => handles[nth - 1].push_spare(block(id)),
                         });
                     } else {
-                        drop(stack.try_pop());
+                        drop(match random.below(held + 1) {
+                            0 => stack.interrupt().pop(),
+                            nth => handles[nth - 1].try_pop(),
+                        });
                     }
                 }
                 while stack.try_pop().unwrap().is_some() {}
@@ -615,9 +618,9 @@ fn reserve_keeps_its_promise<R: Engine, B: Backoff>() {
         let ledger = ledger();
         let stack = Stack::<Block, R, B>::custom();
         ledger.during(|| {
-            stack.reserve(idle::<R, B>()).unwrap();
             // Reservations add up.
-            stack.reserve(most).unwrap();
+            stack.reserve_for(most - most / 2).unwrap();
+            stack.reserve(most / 2).unwrap();
         });
         // One handle, and the stack's own calls in the other slots, if there are.
         let mut handle = (R::SLOTS > 1).then(|| ledger.during(|| stack.handle()));
@@ -803,6 +806,41 @@ fn try_push_without_memory<R: Engine, B: Backoff>() {
     ledger.nothing_after(stack);
 }
 
+/// `try_push_all` pushes as many values as there is memory for, in order, and gives the others back.
+fn try_push_all_without_memory<R: Engine, B: Backoff>() {
+    for through_handle in [false, true] {
+        let ledger = ledger();
+        let stack = Stack::<Block, R, B>::custom();
+        // What an engine and a handle need once.
+        let mut handle = through_handle.then(|| ledger.during(|| stack.handle()));
+        ledger.during(|| {
+            stack.push(block(0));
+            drop(stack.pop());
+            stack.reclaim();
+        });
+        let spare = ledger.nodes();
+        for memory in [0, 1, 2, 30, 100] {
+            ledger.fail(memory, usize::MAX);
+            let refused = ledger.during(|| match &mut handle {
+                Some(handle) => handle.try_push_all((0..200).map(block)),
+                None => stack.try_push_all((0..200).map(block)),
+            });
+            let refused = refused.unwrap_err();
+            assert_eq!(refused.kind(), PushErrorKind::OutOfMemory);
+            ledger.fail(usize::MAX, 0);
+            let left: Vec<_> = refused.into_value().collect();
+            let pushed = 200 - left.len();
+            assert!((memory..=memory + spare).contains(&pushed), "{pushed} with memory for {memory} and {spare} spare");
+            assert!(left.into_iter().eq((pushed..200).map(block)));
+            ledger.during(|| assert!(stack.take_all().eq((0..pushed).rev().map(block))));
+            ledger.during(|| stack.reclaim());
+        }
+        ledger.during(|| stack.try_push_all((0..200).map(block)).map_err(PushErrorKind::from)).unwrap();
+        drop(handle);
+        ledger.nothing_after(stack);
+    }
+}
+
 /// `reserve` makes all of its nodes or none.
 fn reserve_without_memory<R: Engine, B: Backoff>() {
     let ledger = ledger();
@@ -946,7 +984,7 @@ fn handles_without_memory<R: Engine, B: Backoff>() {
         let error = stack.push_spare(block(2)).unwrap_err();
         assert_eq!((error.kind(), error.into_value()), (PushErrorKind::NoSlot, block(2)));
         assert!(stack.try_pop().is_err());
-        assert_eq!(stack.reserve(5), Err(OutOfMemory));
+        assert_eq!((stack.reserve(5), stack.reserve_for(usize::MAX)), (Err(OutOfMemory), Err(OutOfMemory)));
         // All nodes belong to slots that are claimed, or to values.
         assert_eq!(stack.reclaim(), 0);
         assert!(!stack.is_empty());

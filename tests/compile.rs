@@ -7,7 +7,7 @@
 mod common;
 
 use common::*;
-use elimination_stack::{IntoIter, TakeAll};
+use elimination_stack::{Interrupt, IntoIter, TakeAll};
 use std::cell::Cell;
 use std::error::Error;
 use std::fmt::{Debug, Display};
@@ -107,6 +107,9 @@ macro_rules! concrete {
             assert!(implements!(Stack<Opaque, $reclaim, $backoff>: Extend<Opaque> + FromIterator<Opaque>));
             assert!(implements!(&'static Stack<Opaque, $reclaim, $backoff>: Extend<Opaque>));
             assert!(implements!(Handle<'static, Opaque, $reclaim, $backoff>: Extend<Opaque> + Debug));
+            assert!(implements!(Handle<'static, Opaque, $reclaim, $backoff>: UnwindSafe + RefUnwindSafe));
+            assert!(implements!(TakeAll<'static, Opaque, $reclaim, $backoff>: UnwindSafe + RefUnwindSafe));
+            assert!(implements!(Interrupt<'static, Opaque, $reclaim, $backoff>: Copy + Debug));
             assert!(implements!(TakeAll<'static, Opaque, $reclaim, $backoff>: FusedIterator<Item = Opaque> + Debug));
             assert!(implements!(IntoIter<Opaque, $reclaim, $backoff>: FusedIterator<Item = Opaque> + Debug));
 
@@ -227,6 +230,7 @@ fn errors() {
         let stack = Stack::new();
         stack.reserve(1)?;
         stack.push_spare(1)?;
+        stack.try_push_all([])?;
         drop(stack.try_handle()?);
         assert_eq!(stack.try_pop()?, Some(1));
         Ok(())

@@ -11,7 +11,7 @@ use std::rc::Rc;
 for_each_stack! {
     order_of_push_all, order_of_collections, extend_exclusive, default_and_debug, handle_keeps_its_stack,
     take_all_while_others_push, many_handles, push_spare_takes_from_everywhere, reclaim_counts,
-    not_send_values, forgotten_handle,
+    not_send_values, forgotten_handle, handle_looks_and_pops, interrupt_is_the_stack,
 }
 
 /// A value that shows by the count of an `Rc` whether it was dropped, once.
@@ -114,6 +114,37 @@ fn handle_keeps_its_stack<R: Engine, B: Backoff>() {
     }
     assert_eq!((left_handle.pop(), right_handle.pop()), (None, None));
     assert!(left.is_empty() && right.is_empty());
+}
+
+/// What a handle says of its stack, and that it pops what is there, whoever has pushed it.
+fn handle_looks_and_pops<R: Engine, B: Backoff>() {
+    let stack = Stack::<u32, R, B>::custom();
+    let mut handle = stack.handle();
+    assert!(std::ptr::eq(handle.stack(), &raw const stack));
+    assert_eq!((handle.is_empty(), handle.try_pop()), (true, Ok(None)));
+    handle.push(1);
+    stack.push(2);
+    assert_eq!((handle.is_empty(), handle.try_pop(), handle.try_pop()), (false, Ok(Some(2)), Ok(Some(1))));
+    // What was popped so is not kept, wherever it comes back from.
+    handle.push(3);
+    assert_eq!((handle.try_pop(), handle.pop()), (Ok(Some(3)), None));
+    stack.push(4);
+    assert_eq!(handle.pop(), Some(4));
+    assert!(handle.is_empty() && stack.is_empty());
+}
+
+fn interrupt_is_the_stack<R: Engine, B: Backoff>() {
+    let stack = Stack::<u32, R, B>::custom();
+    let interrupt = stack.interrupt();
+    assert_eq!(
+        interrupt.push(1).map_err(|refused| (refused.kind(), refused.into_value())),
+        Err((PushErrorKind::NoSpareNode, 1))
+    );
+    stack.reserve_for(1).unwrap();
+    interrupt.push(2).unwrap();
+    assert!(!interrupt.is_empty() && !stack.is_empty());
+    assert_eq!((interrupt.pop(), interrupt.pop()), (Ok(Some(2)), Ok(None)));
+    assert!(interrupt.is_empty() && stack.is_empty());
 }
 
 fn take_all_while_others_push<R: Engine, B: Backoff>() {
