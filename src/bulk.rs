@@ -1,40 +1,12 @@
 //! Many values at once: `push_all`, `take_all`, and the traits of collections.
 
 use crate::backoff::{Backoff, Elimination};
-use crate::engine::{Engine, drop_all, sealed::Inner};
+use crate::engine::{DefaultEngine, Engine, drop_all, sealed::Inner};
 use crate::error::{PushError, Rest};
-use crate::reclaim::{Reclaim, Slots};
 use crate::{Handle, Stack};
 use core::fmt;
 use core::iter::FusedIterator;
 use core::panic::{RefUnwindSafe, UnwindSafe};
-
-impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
-    /// Pushes all values at once, with one compare-exchange for the whole chain; the last one is on top.
-    ///
-    /// If the iterator panics, no value has been pushed, and those that it has given are dropped. Nodes are got for as
-    /// many values at a time as its `size_hint` says are to come, up to [`BATCH`](Slots::BATCH).
-    ///
-    /// Allocates: for each value for which there is no spare node. Waits: no longer than its back-off; but if all slots are
-    /// claimed at its end and there is no memory for another, until one is free: where that may be for ever, as in
-    /// [`Stack::pop`], call [`Stack::push_spare`] for each value. Lock-free: as
-    /// the allocator and the iterator. From an interrupt handler: only if the allocator permits it.
-    ///
-    /// # Panics
-    ///
-    /// Without memory it does what `Box::new` does, see [`handle_alloc_error`](alloc::alloc::handle_alloc_error).
-    ///
-    /// ```
-    /// let stack = elimination_stack::Stack::new();
-    /// stack.push_all([1, 2, 3]);
-    /// assert_eq!(stack.pop(), Some(3));
-    /// ```
-    pub fn push_all<I: IntoIterator<Item = T>>(&self, values: I) {
-        if let Err((kind, ..)) = self.inner.push_all(None, values.into_iter()) {
-            Self::give_up(kind);
-        }
-    }
-}
 
 impl<T, R: Engine, B: Backoff> Stack<T, R, B> {
     /// Pushes as many of the values as there are nodes for, all at once; the last one is on top. Gives the others back.
@@ -63,8 +35,8 @@ impl<T, R: Engine, B: Backoff> Stack<T, R, B> {
     ///
     /// Values that the iterator is not asked for are dropped with it.
     ///
-    /// Allocates: never on [`Slots`]. Frees: the iterator may give surplus nodes back. Waits: the iterator needs a slot after
-    /// each [`BATCH`](Slots::BATCH) values, after the last one and when it is dropped, and waits for one as [`Stack::pop`] does:
+    /// Allocates: never on [`Slots`](crate::Slots). Frees: the iterator may give surplus nodes back. Waits: the iterator needs a slot after
+    /// each [`BATCH`](crate::Slots::BATCH) values, after the last one and when it is dropped, and waits for one as [`Stack::pop`] does:
     /// where that may be for ever, call [`Stack::try_pop`] until there is nothing. Lock-free: yes, while a slot is free. From an
     /// interrupt handler: no.
     ///
@@ -75,19 +47,6 @@ impl<T, R: Engine, B: Backoff> Stack<T, R, B> {
     /// ```
     pub fn take_all(&self) -> TakeAll<'_, T, R, B> {
         TakeAll { stack: self, taken: self.inner.detach() }
-    }
-}
-
-impl<T, R: Reclaim, B: Backoff> Handle<'_, T, R, B> {
-    /// As [`Stack::push_all`].
-    ///
-    /// # Panics
-    ///
-    /// Without memory it does what `Box::new` does.
-    pub fn push_all<I: IntoIterator<Item = T>>(&mut self, values: I) {
-        if let Err((kind, ..)) = self.stack.inner.push_all(Some(&mut self.seat), values.into_iter()) {
-            Stack::<T, R, B>::give_up(kind);
-        }
     }
 }
 
@@ -106,9 +65,9 @@ impl<T, R: Engine, B: Backoff> Handle<'_, T, R, B> {
 /// The values that [`Stack::take_all`] took, from the top down.
 ///
 /// It holds the nodes of the values that it has not given yet, and, until it ends, those of up to
-/// [`BATCH`](Slots::BATCH) - 1 others: so many more values count for [`Stack::IDLE_NODES`] and [`Stack::reserve`].
+/// [`BATCH`](crate::Slots::BATCH) - 1 others: so many more values count for [`Stack::IDLE_NODES`] and [`Stack::reserve`].
 /// Leaking it leaks them.
-pub struct TakeAll<'a, T, R: Engine = Slots<8>, B: Backoff = Elimination<32>> {
+pub struct TakeAll<'a, T, R: Engine = DefaultEngine, B: Backoff = Elimination<32>> {
     stack: &'a Stack<T, R, B>,
     taken: <R::Inner<T, B> as Inner<T>>::Taken,
 }
@@ -156,7 +115,7 @@ impl<T, R: Engine, B: Backoff> fmt::Debug for TakeAll<'_, T, R, B> {
 }
 
 /// The values of a stack, from the top down.
-pub struct IntoIter<T, R: Engine = Slots<8>, B: Backoff = Elimination<32>>(Stack<T, R, B>);
+pub struct IntoIter<T, R: Engine = DefaultEngine, B: Backoff = Elimination<32>>(Stack<T, R, B>);
 
 impl<T, R: Engine, B: Backoff> Iterator for IntoIter<T, R, B> {
     type Item = T;
@@ -181,35 +140,5 @@ impl<T, R: Engine, B: Backoff> IntoIterator for Stack<T, R, B> {
     /// From the top down.
     fn into_iter(self) -> IntoIter<T, R, B> {
         IntoIter(self)
-    }
-}
-
-impl<T, R: Reclaim, B: Backoff> FromIterator<T> for Stack<T, R, B> {
-    /// The last item is on top.
-    fn from_iter<I: IntoIterator<Item = T>>(values: I) -> Self {
-        let stack = Self::custom();
-        stack.push_all(values);
-        stack
-    }
-}
-
-impl<T, R: Reclaim, B: Backoff> Extend<T> for Stack<T, R, B> {
-    /// As [`Stack::push_all`].
-    fn extend<I: IntoIterator<Item = T>>(&mut self, values: I) {
-        self.push_all(values);
-    }
-}
-
-impl<T, R: Reclaim, B: Backoff> Extend<T> for &Stack<T, R, B> {
-    /// As [`Stack::push_all`].
-    fn extend<I: IntoIterator<Item = T>>(&mut self, values: I) {
-        self.push_all(values);
-    }
-}
-
-impl<T, R: Reclaim, B: Backoff> Extend<T> for Handle<'_, T, R, B> {
-    /// As [`Handle::push_all`].
-    fn extend<I: IntoIterator<Item = T>>(&mut self, values: I) {
-        self.push_all(values);
     }
 }

@@ -13,6 +13,14 @@ pub trait Engine: sealed::Engine {}
 
 impl<R: sealed::Engine> Engine for R {}
 
+/// The engine of a [`Stack`](crate::Stack) whose type names none. Without the feature `alloc` it is `Fixed<64>`.
+#[cfg(feature = "alloc")]
+pub type DefaultEngine = crate::Slots<8>;
+
+/// The engine of a [`Stack`](crate::Stack) whose type names none. With the feature `alloc` it is `Slots<8>`.
+#[cfg(not(feature = "alloc"))]
+pub type DefaultEngine = crate::Fixed<64>;
+
 /// What a call is allowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Permit {

@@ -2,9 +2,8 @@
 
 use crate::Stack;
 use crate::backoff::{Backoff, Elimination};
-use crate::engine::{Engine, Permit, sealed::Inner};
-use crate::error::{NoSlot, PushError, PushErrorKind};
-use crate::reclaim::{Reclaim, Slots};
+use crate::engine::{DefaultEngine, Engine, Permit, sealed::Inner};
+use crate::error::{NoSlot, PushError};
 use crate::source::parked;
 use core::fmt;
 use core::panic::{RefUnwindSafe, UnwindSafe};
@@ -12,7 +11,7 @@ use core::panic::{RefUnwindSafe, UnwindSafe};
 /// One context's access to a [`Stack`], which keeps a slot claimed: the fast path of a worker.
 ///
 /// Its methods do what those of the stack do, without claiming a slot each time. It counts as a context that is
-/// inside all the time, see [`Slots`]. It can be sent to another thread, but not shared.
+/// inside all the time, see [`Slots`](crate::Slots). It can be sent to another thread, but not shared.
 ///
 /// Where others' operations fit in between its own, because there is other work in between, it does not wait after a race lost
 /// now and then.
@@ -37,7 +36,7 @@ use core::panic::{RefUnwindSafe, UnwindSafe};
 /// });
 /// assert_eq!(sum, 499_500);
 /// ```
-pub struct Handle<'a, T, R: Engine = Slots<8>, B: Backoff = Elimination<32>> {
+pub struct Handle<'a, T, R: Engine = DefaultEngine, B: Backoff = Elimination<32>> {
     pub(crate) stack: &'a Stack<T, R, B>,
     pub(crate) seat: SeatOf<'a, T, R, B>,
 }
@@ -52,24 +51,6 @@ unsafe impl<T: Send, R: Engine, B: Backoff> Send for Handle<'_, T, R, B> {}
 impl<T, R: Engine, B: Backoff> UnwindSafe for Handle<'_, T, R, B> {}
 impl<T, R: Engine, B: Backoff> RefUnwindSafe for Handle<'_, T, R, B> {}
 
-impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
-    /// A handle: keeps a slot claimed, so that its operations need not claim one. The fast path of a worker. There may be any
-    /// number, but each makes scans longer while it lives: they look at every slot up to the newest in use.
-    ///
-    /// Allocates: when no slot is free, or handles would leave none to others. Waits: never. Lock-free: as the allocator.
-    /// From an interrupt handler: no.
-    ///
-    /// # Panics
-    ///
-    /// Without memory for a slot it does what `Box::new` does, see [`handle_alloc_error`].
-    pub fn handle(&self) -> Handle<'_, T, R, B> {
-        match self.try_handle() {
-            Ok(handle) => handle,
-            Err(NoSlot) => Self::give_up(PushErrorKind::NoSlot),
-        }
-    }
-}
-
 impl<T, R: Engine, B: Backoff> Stack<T, R, B> {
     /// As [`Stack::handle`], but fails when there is no slot, and no memory for another. Without memory it may take the
     /// last slot; then [`Stack::pop`] waits until a slot is free again.
@@ -80,19 +61,6 @@ impl<T, R: Engine, B: Backoff> Stack<T, R, B> {
     pub fn try_handle(&self) -> Result<Handle<'_, T, R, B>, NoSlot> {
         let seat = self.inner.sit().ok_or(NoSlot)?;
         Ok(Handle { stack: self, seat })
-    }
-}
-
-impl<T, R: Reclaim, B: Backoff> Handle<'_, T, R, B> {
-    /// As [`Stack::push`].
-    ///
-    /// # Panics
-    ///
-    /// Without memory it does what `Box::new` does.
-    #[inline]
-    pub fn push(&mut self, value: T) {
-        let (inner, seat) = (&self.stack.inner, &mut self.seat);
-        let Ok(()) = parked!(value: T => inner.push(Some(seat), value, Permit::All, Stack::<T, R, B>::never));
     }
 }
 

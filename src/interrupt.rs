@@ -2,16 +2,15 @@
 
 use crate::Stack;
 use crate::backoff::{Backoff, Elimination};
-use crate::engine::Engine;
+use crate::engine::{DefaultEngine, Engine};
 use crate::error::{NoSlot, PushError};
-use crate::reclaim::Slots;
 use core::fmt;
 
 /// A [`Stack`] as an interrupt handler sees it, from [`Stack::interrupt`]: none of its calls allocates, frees or waits, so whoever
 /// holds only this cannot make a wrong one.
 ///
-/// All of it holds for [`Slots`]; for [`Haphazard`](crate::Haphazard) only what [`Stack::push_spare`] and [`Stack::try_pop`] say.
-pub struct Interrupt<'a, T, R: Engine = Slots<8>, B: Backoff = Elimination<32>>(&'a Stack<T, R, B>);
+/// All of it holds for [`Slots`](crate::Slots); for [`Haphazard`](crate::Haphazard) only what [`Stack::push_spare`] and [`Stack::try_pop`] say.
+pub struct Interrupt<'a, T, R: Engine = DefaultEngine, B: Backoff = Elimination<32>>(&'a Stack<T, R, B>);
 
 impl<T, R: Engine, B: Backoff> Stack<T, R, B> {
     /// The calls that an interrupt handler may make, and no others.

@@ -13,7 +13,10 @@
 //              stands there. tests/README.md lists them.
 #![no_std]
 #![cfg_attr(docsrs, feature(doc_cfg))]
+// The nodes and the back-offs are there all the same.
+#![cfg_attr(not(feature = "alloc"), allow(dead_code, unused_imports, unused_macros))]
 
+#[cfg(feature = "alloc")]
 extern crate alloc;
 
 /// Guides: the files of the folder `docs`. This module is in the documentation only.
@@ -44,10 +47,14 @@ mod bulk;
 mod engine;
 mod error;
 mod handle;
+#[cfg(feature = "alloc")]
+mod heap;
 mod interrupt;
 mod layout;
+#[cfg(feature = "alloc")]
 mod list;
 mod model;
+#[cfg(feature = "alloc")]
 mod reclaim;
 mod source;
 mod stack;
@@ -57,12 +64,13 @@ mod treiber;
 
 pub use backoff::{Backoff, Elimination, Exponential, NoBackoff};
 pub use bulk::{IntoIter, TakeAll};
-pub use engine::Engine;
+pub use engine::{DefaultEngine, Engine};
 pub use error::{NoSlot, OutOfMemory, PushError, PushErrorKind, Rest};
 pub use handle::Handle;
 pub use interrupt::Interrupt;
 #[cfg(all(feature = "haphazard", target_has_atomic = "ptr"))]
 pub use reclaim::Haphazard;
+#[cfg(feature = "alloc")]
 pub use reclaim::{Reclaim, Slots};
 #[doc(no_inline)]
 pub use spin::RelaxStrategy;

@@ -1,16 +1,15 @@
 //! Where a push finds its value: in its hands, or, if it is large, where the caller has it.
 
-use crate::treiber::{Node, NodePtr};
 use core::mem;
 
 /// What a push puts into its node, and gives back if there is none.
 pub trait Source<T>: Sized {
-    /// Puts the value into a node.
+    /// Writes the value to a place.
     ///
     /// # Safety
     ///
-    /// As [`Node::put`].
-    unsafe fn put(self, node: NodePtr<T>);
+    /// The pointer is valid for a write.
+    unsafe fn write_to(self, place: *mut T);
 
     /// Gives the value back.
     fn into_value(self) -> T;
@@ -19,9 +18,9 @@ pub trait Source<T>: Sized {
 /// The value itself: in registers, where the compiler can have it there.
 impl<T> Source<T> for T {
     #[inline(always)]
-    unsafe fn put(self, node: NodePtr<T>) {
+    unsafe fn write_to(self, place: *mut T) {
         // SAFETY: the caller's contract.
-        unsafe { Node::put(node, self) };
+        unsafe { place.write(self) };
     }
 
     fn into_value(self) -> T {
@@ -53,9 +52,9 @@ impl<T> Parked<T> {
 
 impl<T> Source<T> for Parked<T> {
     #[inline(always)]
-    unsafe fn put(self, node: NodePtr<T>) {
-        // SAFETY: the caller's contract for the node, and that of `new` for the value.
-        unsafe { Node::put_copy(node, self.0) };
+    unsafe fn write_to(self, place: *mut T) {
+        // SAFETY: the caller's contract for the place, and that of `new` for the value.
+        unsafe { place.copy_from_nonoverlapping(self.0, 1) };
     }
 
     fn into_value(self) -> T {

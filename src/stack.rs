@@ -1,20 +1,16 @@
 //! The stack: try the head; lost? back off; try again.
 
 use crate::backoff::{Backoff, Elimination};
-use crate::engine::{Engine, Permit, sealed::Inner};
-use crate::error::{NoSlot, OutOfMemory, PushError, PushErrorKind};
-use crate::reclaim::{Reclaim, Slots};
+use crate::engine::{DefaultEngine, Engine, Permit, sealed::Inner};
+use crate::error::{NoSlot, PushError};
 use crate::source::parked;
 use crate::sync::{const_fn, initial};
-use crate::treiber::Node;
-use ::alloc::alloc::handle_alloc_error;
-use core::convert::Infallible;
 use core::fmt;
 use core::panic::{RefUnwindSafe, UnwindSafe};
 
 /// A lock-free last-in first-out stack that many contexts share: threads, cores, interrupt handlers.
 ///
-/// `R` is the engine that reclaims memory ([`Slots`], [`Haphazard`](crate::Haphazard)), `B` what an operation
+/// `R` is the engine that reclaims memory ([`Slots`](crate::Slots), [`Haphazard`](crate::Haphazard)), `B` what an operation
 /// does after it lost a race ([`Elimination`], [`Exponential`](crate::Exponential),
 /// [`NoBackoff`](crate::NoBackoff)). `T` need be neither `'static` nor `Sync` nor `Clone`.
 ///
@@ -61,7 +57,7 @@ use core::panic::{RefUnwindSafe, UnwindSafe};
 /// }
 /// ```
 #[repr(transparent)]
-pub struct Stack<T, R: Engine = Slots<8>, B: Backoff = Elimination<32>> {
+pub struct Stack<T, R: Engine = DefaultEngine, B: Backoff = Elimination<32>> {
     pub(crate) inner: R::Inner<T, B>,
 }
 
@@ -148,7 +144,7 @@ impl<T, R: Engine, B: Backoff> Stack<T, R, B> {
     ///
     /// The push of the value happens before this. `None` orders nothing: see [Ordering](crate#ordering) before you sleep on it.
     ///
-    /// Allocates: never on [`Slots`], but see [`Haphazard`](crate::Haphazard). Frees: may give surplus nodes back.
+    /// Allocates: never on [`Slots`](crate::Slots), but see [`Haphazard`](crate::Haphazard). Frees: may give surplus nodes back.
     /// Waits: no longer than its back-off; but if all slots are claimed, until one is free, which is for ever if this context
     /// has preempted their owners: call [`Stack::try_pop`] there. Lock-free: yes, while a
     /// slot is free. From an interrupt handler: see [`Stack::try_pop`].
@@ -159,8 +155,8 @@ impl<T, R: Engine, B: Backoff> Stack<T, R, B> {
 
     /// Pops the value on top, if there is one, without the allocator and without waiting.
     ///
-    /// Allocates: never on [`Slots`]. Frees: never. Waits: never. Lock-free: yes. From an interrupt handler: yes, on
-    /// [`Slots`].
+    /// Allocates: never on [`Slots`](crate::Slots). Frees: never. Waits: never. Lock-free: yes. From an interrupt handler: yes, on
+    /// [`Slots`](crate::Slots).
     ///
     /// # Errors
     ///
@@ -176,117 +172,6 @@ impl<T, R: Engine, B: Backoff> Stack<T, R, B> {
     /// Allocates: never. Waits: never. Lock-free: yes. From an interrupt handler: yes.
     pub fn is_empty(&self) -> bool {
         self.inner.is_empty()
-    }
-}
-
-/// What needs an allocator.
-impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
-    /// The most nodes that `N` slots and the depot hold back at once, for [`Stack::reserve`].
-    ///
-    /// A stack never has more nodes than its values, or, after calls for interrupt handlers and until the next push or
-    /// pop of another kind that succeeds, the most values it ever had at once; plus `IDLE_NODES`, plus
-    /// [`SLOT_NODES`](Stack::SLOT_NODES) for each slot beyond `N`, plus the reserved ones. See [`TakeAll`](crate::TakeAll)
-    /// for which values count, and [`Haphazard`](crate::Haphazard) for what it needs more of.
-    pub const IDLE_NODES: usize = R::IDLE_NODES;
-
-    /// The most nodes that each further slot beyond `N` holds back.
-    pub const SLOT_NODES: usize = R::SLOT_NODES;
-
-    /// Pushes a value.
-    ///
-    /// Allocates: when there is no spare node. Waits: no longer than its back-off. Lock-free: as the allocator.
-    /// From an interrupt handler: only if the allocator permits it, see [`Stack::push_spare`].
-    ///
-    /// # Panics
-    ///
-    /// Without memory it does what `Box::new` does, see [`handle_alloc_error`].
-    #[inline]
-    pub fn push(&self, value: T) {
-        let Ok(()) = parked!(value: T => self.inner.push(None, value, Permit::All, Self::never));
-    }
-
-    /// Makes `nodes` spare nodes ahead of time, and keeps so many more in circulation instead of giving them back.
-    ///
-    /// After `reserve(n)`, a system whose values never exceed `n - Stack::IDLE_NODES` never allocates again (nor frees, if there
-    /// was nothing in the stack before), and its [`push_spare`](Stack::push_spare) never refuses; on [`Slots<N>`](Slots), with at
-    /// most `N` contexts inside at once. Reservations add up; [`Stack::reclaim`] ends them.
-    ///
-    /// Allocates: yes, `nodes` nodes. Waits: never. Lock-free: as the allocator. From an interrupt handler: no.
-    ///
-    /// # Errors
-    ///
-    /// [`OutOfMemory`]; then nothing was reserved.
-    ///
-    /// ```
-    /// use elimination_stack::{OutOfMemory, Stack};
-    ///
-    /// let stack = Stack::<u32>::new();
-    /// stack.reserve(10 + Stack::<u32>::IDLE_NODES)?;
-    /// for value in 0..10 {
-    ///     stack.push_spare(value).expect("a node is reserved for it");
-    /// }
-    /// assert_eq!(stack.reserve(usize::MAX), Err(OutOfMemory));
-    /// # Ok::<(), OutOfMemory>(())
-    /// ```
-    pub fn reserve(&self, nodes: usize) -> Result<(), OutOfMemory> {
-        R::reserve(&self.inner.domain, nodes)
-    }
-
-    /// Reserves nodes for so many values: [`Stack::reserve`] of these and of [`Stack::IDLE_NODES`], which are held back meanwhile.
-    ///
-    /// Allocates: yes. Waits: never. Lock-free: as the allocator. From an interrupt handler: no.
-    ///
-    /// # Errors
-    ///
-    /// [`OutOfMemory`]; then nothing was reserved.
-    ///
-    /// ```
-    /// use elimination_stack::{NoBackoff, OutOfMemory, Slots, Stack};
-    ///
-    /// static EVENTS: Stack<u16, Slots<2>, NoBackoff> = Stack::custom();
-    ///
-    /// EVENTS.reserve_for(100)?;
-    /// for event in 0..100 {
-    ///     EVENTS.push_spare(event).expect("a node is reserved for it");
-    /// }
-    /// # Ok::<(), OutOfMemory>(())
-    /// ```
-    pub fn reserve_for(&self, values: usize) -> Result<(), OutOfMemory> {
-        self.reserve(values.checked_add(Self::IDLE_NODES).ok_or(OutOfMemory)?)
-    }
-
-    /// Gives all spare nodes back to the allocator, reserved ones too, and all retired ones that nobody protects.
-    /// Returns how many. Leaves alone what belongs to slots that are claimed, or to a [`TakeAll`](crate::TakeAll); and, if
-    /// all slots are, the spare nodes that they share.
-    ///
-    /// Allocates: never on [`Slots`]. Frees: yes. Waits: never. Lock-free: as the allocator. From an interrupt
-    /// handler: no.
-    pub fn reclaim(&self) -> usize {
-        R::reclaim(&self.inner.domain)
-    }
-
-    /// What the stack's counters say now.
-    ///
-    /// Allocates: never. Waits: never. Lock-free: yes. From an interrupt handler: yes.
-    #[cfg(feature = "stats")]
-    #[cfg_attr(docsrs, doc(cfg(feature = "stats")))]
-    pub fn stats(&self) -> crate::Stats {
-        R::stats(&self.inner.domain)
-    }
-
-    /// Where a push that must not fail does.
-    #[cold]
-    pub(crate) fn never<V>(kind: PushErrorKind, _: V) -> Infallible {
-        Self::give_up(kind)
-    }
-
-    /// Does what `Box::new` does without memory.
-    #[cold]
-    pub(crate) fn give_up(kind: PushErrorKind) -> ! {
-        handle_alloc_error(match kind {
-            PushErrorKind::NoSlot => R::slot_layout::<T, B::Local>(),
-            _ => Node::<T>::LAYOUT,
-        })
     }
 }
 

@@ -25,6 +25,7 @@
 //!   Checked by `push_against_pop` in `tests/loom/tests/loom.rs`, `list` in `tests/litmus/aarch64/list.litmus`.
 
 use crate::layout::FAST_PATHS;
+use crate::source::Source;
 use crate::sync::{
     self, AtomicPtr, DETACH, RECHECK, Relaxed, Release, UNLINK, UnsafeCell, alloc, const_fn, dealloc, publish_barrier,
 };
@@ -113,18 +114,9 @@ impl<T> Node<T> {
     ///
     /// The caller owns the node, and it holds no value.
     #[inline(always)]
-    pub(crate) unsafe fn put(node: NodePtr<T>, value: T) {
+    pub(crate) unsafe fn put(node: NodePtr<T>, value: impl Source<T>) {
         // SAFETY: the caller owns the body. Not by an assignment, which without optimisation moves the value once more.
-        unsafe { (&raw mut node.as_ref().body.get_mut().deref().value).cast::<T>().write(value) };
-    }
-
-    /// # Safety
-    ///
-    /// As [`Node::put`]. `value` is valid for a read, and not used afterwards.
-    #[inline(always)]
-    pub(crate) unsafe fn put_copy(node: NodePtr<T>, value: *const T) {
-        // SAFETY: the caller owns the body.
-        unsafe { (&raw mut node.as_ref().body.get_mut().deref().value).cast::<T>().copy_from_nonoverlapping(value, 1) };
+        unsafe { value.write_to((&raw mut node.as_ref().body.get_mut().deref().value).cast::<T>()) };
     }
 
     /// # Safety

@@ -101,7 +101,7 @@ impl<T, R: Reclaim, B: Backoff> SharedList<T, R, B> {
         kept: Option<&mut Kept<T>>,
     ) {
         // SAFETY: GUARD-2: the node is ours and has no value.
-        unsafe { value.put(node) };
+        unsafe { Node::put(node, value) };
         if !FAST_PATHS {
             return self.push_slowly(session, node, self.head.top(), Step::Try);
         }
@@ -209,7 +209,7 @@ impl<T, R: Reclaim, B: Backoff> SharedList<T, R, B> {
     /// Pushes `node`, which has no value yet, and does not wait after a lost race.
     fn push_at_once(&self, guard: GuardOf<'_, T, R, B>, node: NodePtr<T>, value: impl Source<T>) {
         // SAFETY: GUARD-2: the node is ours and has no value.
-        unsafe { value.put(node) };
+        unsafe { Node::put(node, value) };
         // SAFETY: the node is ours.
         unsafe {
             self.head.push(node, node, |top| {
