@@ -322,7 +322,7 @@ impl<T, R: Reclaim, B: Backoff> fmt::Debug for TakeAll<'_, T, R, B> {
 
 /// Drops values, where they are, until `drop_next` says that there are no more. If a value's `Drop` panics, the other values are
 /// still dropped.
-fn drop_all(drop_next: impl FnMut() -> bool) {
+pub(crate) fn drop_all(drop_next: impl FnMut() -> bool) {
     struct Rest<F: FnMut() -> bool>(F);
 
     impl<F: FnMut() -> bool> Drop for Rest<F> {

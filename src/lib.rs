@@ -47,6 +47,8 @@ mod layout;
 mod model;
 mod operation;
 mod reclaim;
+#[allow(dead_code, reason = "only its tests use it")]
+mod small;
 mod stack;
 mod stats;
 mod sync;

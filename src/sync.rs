@@ -36,7 +36,7 @@ pub(crate) use core::sync::atomic::Ordering::{self, AcqRel, Acquire, Relaxed, Re
 /// What the processor's and the simulated machine's atomics go with.
 #[cfg(not(elimination_stack_loom))]
 mod plain {
-    use super::{AtomicPtr, AtomicUsize};
+    use super::{AtomicPtr, AtomicU16, AtomicUsize};
 
     /// `core`'s cell behind the interface of loom's.
     #[derive(Debug)]
@@ -98,6 +98,10 @@ mod plain {
     #[inline(always)]
     pub(crate) fn assert_exclusive<T>(_: *mut AtomicPtr<T>) {}
 
+    /// The same of a number.
+    #[inline(always)]
+    pub(crate) fn assert_exclusive_number(_: *mut AtomicU16) {}
+
     /// States that whoever finds `atomic` has to see that it was made; only loom checks it.
     #[inline(always)]
     #[allow(dead_code, reason = "for the engine `Haphazard`, which not every target has")]
@@ -108,10 +112,10 @@ mod plain {
 mod imp {
     #[allow(unused_imports, reason = "the engine `Haphazard` uses it, which not every target has")]
     pub(crate) use super::plain::assert_new;
-    pub(crate) use super::plain::{MutPtr, UnsafeCell, assert_exclusive, hash, write_cell};
+    pub(crate) use super::plain::{MutPtr, UnsafeCell, assert_exclusive, assert_exclusive_number, hash, write_cell};
     pub(crate) use alloc::alloc::{alloc, dealloc};
     pub(crate) use core::hint::spin_loop;
-    pub(crate) use portable_atomic::{AtomicIsize, AtomicPtr, AtomicUsize};
+    pub(crate) use portable_atomic::{AtomicIsize, AtomicPtr, AtomicU16, AtomicUsize};
     use spin::RelaxStrategy;
 
     /// One step of waiting.
@@ -167,7 +171,7 @@ mod imp {
 mod imp {
     pub(crate) use loom::alloc::{alloc, dealloc};
     pub(crate) use loom::cell::{MutPtr, UnsafeCell};
-    pub(crate) use loom::sync::atomic::{AtomicIsize, AtomicPtr, AtomicUsize};
+    pub(crate) use loom::sync::atomic::{AtomicIsize, AtomicPtr, AtomicU16, AtomicUsize};
     pub(crate) use loom::thread::yield_now as spin_loop;
 
     /// Waits until others have run, whatever the program would do.
@@ -196,6 +200,11 @@ mod imp {
         unsafe { (*atomic).with_mut(|_| ()) }
     }
 
+    pub(crate) fn assert_exclusive_number(atomic: *mut AtomicU16) {
+        // SAFETY: as above.
+        unsafe { (*atomic).with_mut(|_| ()) }
+    }
+
     pub(crate) fn assert_new(atomic: &mut AtomicUsize) {
         // To loom all that a thread does between two accesses happens at one time. This access makes what follows later.
         atomic.load(super::Relaxed);
@@ -205,7 +214,11 @@ mod imp {
 
 #[cfg(elimination_stack_simulate)]
 mod imp {
-    pub(crate) use super::plain::{MutPtr, UnsafeCell, assert_exclusive, assert_new, write_cell};
+    pub(crate) use super::plain::{
+        MutPtr, UnsafeCell, assert_exclusive, assert_exclusive_number, assert_new, write_cell,
+    };
+    // The engines that use it are not part of what is simulated.
+    pub(crate) use core::sync::atomic::AtomicU16;
     // The counters are not part of what is simulated: without the feature `stats` there are none.
     pub(crate) use machine::{AtomicIsize, AtomicPtr, Uncounted as AtomicUsize, alloc, dealloc, spin_loop};
 
@@ -236,7 +249,7 @@ pub(crate) use imp::*;
     not(any(target_arch = "x86", target_arch = "x86_64", elimination_stack_sanitize, elimination_stack_simulate))
 ))]
 mod barrier {
-    use super::{AtomicPtr, Ordering};
+    use super::{AtomicPtr, AtomicU16, Ordering};
 
     #[cfg(elimination_stack_loom)]
     use loom::sync::atomic::fence;
@@ -246,6 +259,13 @@ mod barrier {
     /// Publishes `hazard` in a slot's word that the caller owns.
     #[inline(always)]
     pub(crate) fn publish<T>(word: &AtomicPtr<T>, hazard: *mut T) {
+        // Release pairs with `READ_HAZARD` (BARRIER-3).
+        word.store(hazard, Ordering::Release);
+    }
+
+    /// [`publish`], where the hazard is a node's number.
+    #[inline(always)]
+    pub(crate) fn publish_number(word: &AtomicU16, hazard: u16) {
         // Release pairs with `READ_HAZARD` (BARRIER-3).
         word.store(hazard, Ordering::Release);
     }
@@ -289,11 +309,17 @@ mod barrier {
     any(target_arch = "x86", target_arch = "x86_64", elimination_stack_sanitize, elimination_stack_simulate)
 ))]
 mod barrier {
-    use super::{AtomicPtr, Ordering};
+    use super::{AtomicPtr, AtomicU16, Ordering};
 
     /// Publishes `hazard` in a slot's word that the caller owns.
     #[inline(always)]
     pub(crate) fn publish<T>(word: &AtomicPtr<T>, hazard: *mut T) {
+        word.swap(hazard, Ordering::SeqCst);
+    }
+
+    /// [`publish`], where the hazard is a node's number.
+    #[inline(always)]
+    pub(crate) fn publish_number(word: &AtomicU16, hazard: u16) {
         word.swap(hazard, Ordering::SeqCst);
     }
 

@@ -12,6 +12,13 @@ pub(crate) trait Source<T>: Sized {
     /// As [`Node::put`].
     unsafe fn put(self, node: NodePtr<T>);
 
+    /// Writes the value to a place.
+    ///
+    /// # Safety
+    ///
+    /// The pointer is valid for a write.
+    unsafe fn write_to(self, place: *mut T);
+
     /// Gives the value back.
     fn into_value(self) -> T;
 }
@@ -22,6 +29,12 @@ impl<T> Source<T> for T {
     unsafe fn put(self, node: NodePtr<T>) {
         // SAFETY: the caller's contract.
         unsafe { Node::put(node, self) };
+    }
+
+    #[inline(always)]
+    unsafe fn write_to(self, place: *mut T) {
+        // SAFETY: the caller's contract.
+        unsafe { place.write(self) };
     }
 
     fn into_value(self) -> T {
@@ -56,6 +69,12 @@ impl<T> Source<T> for Parked<T> {
     unsafe fn put(self, node: NodePtr<T>) {
         // SAFETY: the caller's contract for the node, and that of `new` for the value.
         unsafe { Node::put_copy(node, self.0) };
+    }
+
+    #[inline(always)]
+    unsafe fn write_to(self, place: *mut T) {
+        // SAFETY: the caller's contract for the place, and that of `new` for the value.
+        unsafe { place.copy_from_nonoverlapping(self.0, 1) };
     }
 
     fn into_value(self) -> T {

@@ -1,0 +1,435 @@
+//! A lock-free stack in place: hazard pointers in claimed slots, as in the engine `Slots`, but no allocator.
+//!
+//! There are two lists: the values, and the free nodes. A push takes a node out of the second and links it into the first, a pop
+//! the other way round. Either claims one of `N` slots for that time, and protects by it the node that it takes out.
+//!
+//! ```text
+//!               push                    push                    pop
+//!     free ------------> in hand -------------> on `top` ------------> in hand
+//!      ^ ^                  |                                            |  |
+//!      | |                  +------- nobody protects it -----------------+  |
+//!      | +---------------------------------+-----------------------------+  | slot `j` protects it
+//!      |                                   |                                v
+//!      +-- nobody protects it -- was there before <--------- kept in the slot, for slot `j`
+//! ```
+//!
+//! # Slots
+//!
+//! A slot's word is `FREE`; or `CLAIMED`; or the number of the node that its owner protects, on whichever list the owner found it.
+//! Only the owner touches the kept nodes. The slot of index `i` keeps at most one for each other slot `j`: it is
+//! a node that `j` protected when `i` looked. When `i` has another one that `j` protects, then `j` protects the one before no
+//! longer, as it protects one node at a time.
+//!
+//! # Rules
+//!
+//! * **FIXED-1**: A node belongs to one of the lists, to the owner of a slot, who has it in hand, to a slot, which keeps it, or to the
+//!   holder of an [`Empty`], a [`Chain`] or a [`Taken`]. Only a compare-exchange or a swap of a list's head that succeeds, a claim
+//!   or the leaving of a slot changes that.
+//!   Checked by `pop_against_pop`, `push_against_push` in `src/small/fixed/models.rs`.
+//! * **FIXED-2**: A node comes into the list of free ones by [`FixedStack::let_go`] alone, and that finds, after a full barrier that
+//!   comes after the node was taken out of its list, that no other slot protects it (BARRIER-1).
+//!   Checked by `pop_against_reuse`, `push_against_reuse` in `src/small/fixed/models.rs`.
+//! * **FIXED-3**: A node that a context protects and then, after a full barrier, found at the head of a list, does not become
+//!   that head again once it was taken out of the list: it would have to be free in between (FIXED-2). So
+//!   the compare-exchange that expects it succeeds only if the link that the context has read is the node's link (no
+//!   ABA), in both lists; and the link of a protected node is not written.
+//!   Checked by `pop_against_reuse`, `push_against_reuse` in `src/small/fixed/models.rs`.
+//! * **FIXED-4**: Linking is a Release, in both lists, and whoever takes a node out of one has read the head with Acquire. So link and value
+//!   are visible, and what the last owner has done with the node happens before what the next does, all the way down the
+//!   list: every change of a head is a read-modify-write, which continues the release sequences of the ones before.
+//!   Checked by `push_against_pop` in `src/small/fixed/models.rs`.
+//! * **FIXED-5**: A slot has at most `N` nodes: one for each other slot, and one in hand of its owner. So where
+//!   there is no free node, `CAP` nodes have values or are held in an [`Empty`], a [`Chain`] or a [`Taken`].
+//!   Checked by `holds_cap_values_while_slots_keep_the_most` in `src/small/fixed/tests.rs`.
+//! * **FIXED-6**: No code of the user's runs between claiming a slot and leaving it: values are moved there, and never dropped.
+//!   Checked by `drops_run_outside_of_slots` in `src/small/fixed/tests.rs`.
+
+#[cfg(all(test, elimination_stack_loom))]
+mod models;
+#[cfg(all(test, not(elimination_stack_loom)))]
+mod tests;
+
+use super::nodes::{Chain, Empty, NONE, Node, Nodes, Number, Taken, free_link};
+use crate::bulk::drop_all;
+use crate::error::{NoSlot, PushErrorKind};
+use crate::operation::Source;
+use crate::sync::{
+    AtomicU16, CLAIM, DETACH, READ_HAZARD, RECHECK, Relaxed, Release, UNLINK, UnsafeCell, array_of,
+    assert_exclusive_number, initial, publish_barrier, publish_number, scan_barrier,
+};
+use core::mem;
+
+/// A slot's word: nobody owns it.
+const FREE: u16 = NONE;
+/// A slot's word: somebody owns it, and protects nothing. No node has this number.
+const CLAIMED: u16 = u16::MAX;
+
+initial! { impl[] AtomicU16 = AtomicU16::new(0) }
+
+struct Slot<const N: usize> {
+    word: AtomicU16,
+    /// The node that is kept for each other slot, or [`NONE`].
+    kept: UnsafeCell<[Number; N]>,
+}
+
+initial! { impl[const N: usize] Slot<N> = Slot { word: AtomicU16::new(FREE), kept: UnsafeCell::new([NONE; N]) } }
+
+/// The list of values.
+const VALUES: bool = true;
+/// The list of free nodes.
+const FREE_NODES: bool = false;
+
+/// Room for `CAP` values of `T`, and `N` slots.
+#[repr(C)]
+pub(crate) struct FixedStack<T, const CAP: usize, const N: usize> {
+    top: AtomicU16,
+    free: AtomicU16,
+    slots: [Slot<N>; N],
+    nodes: Nodes<T, AtomicU16, CAP, N>,
+}
+
+initial! { impl[T, const CAP: usize, const N: usize] FixedStack<T, CAP, N> = {
+    assert!(N >= 1, "a lock-free stack in place has one slot at least: N is at least 1");
+    FixedStack {
+        top: AtomicU16::new(NONE),
+        free: AtomicU16::new(0),
+        slots: array_of!(initial!(Slot<N>); N),
+        nodes: initial!(Nodes<T, AtomicU16, CAP, N>),
+    }
+} }
+
+// SAFETY: it hands values from one thread to another, which `T: Send` permits, and never a reference to one. All else that is
+// shared is atomic, or owned by one context at a time (FIXED-1).
+unsafe impl<T: Send, const CAP: usize, const N: usize> Send for FixedStack<T, CAP, N> {}
+// SAFETY: what is said for `Send` is said of shared stacks.
+unsafe impl<T: Send, const CAP: usize, const N: usize> Sync for FixedStack<T, CAP, N> {}
+
+impl<T, const CAP: usize, const N: usize> FixedStack<T, CAP, N> {
+    const LEN: u16 = Nodes::<T, AtomicU16, CAP, N>::LEN;
+
+    /// How often a claim has to find all slots claimed before it says so: while others come and go, it may find each slot claimed
+    /// in turn although one was always free. With two contexts, who both look at the first slot first, that cannot be.
+    const PASSES: usize = if N > 2 { 4 } else { 1 };
+
+    /// Pushes a value, or gives it back: if there are `CAP` already, or all slots are claimed.
+    #[inline]
+    pub(crate) fn try_push<V: Source<T>>(&self, value: V) -> Result<(), (PushErrorKind, V)> {
+        let (slot, number) = match self.take_first::<FREE_NODES>() {
+            Ok(Some(taken)) => taken,
+            Ok(None) => return Err((PushErrorKind::NoSpareNode, value)),
+            Err(NoSlot) => return Err((PushErrorKind::NoSlot, value)),
+        };
+        let node = self.node(number);
+        // SAFETY: FIXED-1: the node is ours. No free node has a value.
+        unsafe { node.put(value) };
+        self.link(number, number);
+        // After the node is linked, so that each node in hand is a slot's (FIXED-5).
+        self.leave(slot);
+        Ok(())
+    }
+
+    /// Pops the value on top, if there is one.
+    #[inline]
+    pub(crate) fn try_pop(&self) -> Result<Option<T>, NoSlot> {
+        let Some((slot, number)) = self.take_first::<VALUES>()? else { return Ok(None) };
+        // SAFETY: FIXED-1: the node is ours, and it had a value on `top`.
+        let value = unsafe { self.node(number).take() };
+        self.let_go(slot, number);
+        self.leave(slot);
+        Ok(Some(value))
+    }
+
+    /// Whether there is no value, at the moment.
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        // Relaxed: the answer orders nothing.
+        self.top.load(Relaxed) == NONE
+    }
+
+    /// Takes all values at once.
+    pub(crate) fn detach(&self) -> Taken {
+        Taken::from_first(self.top.swap(NONE, DETACH))
+    }
+
+    /// The next value of those that were taken.
+    ///
+    /// Each one's node needs a slot to go. If there was none at that time, the next call needs one.
+    ///
+    /// # Safety
+    ///
+    /// They were taken from this stack.
+    pub(crate) unsafe fn next(&self, taken: &mut Taken) -> Result<Option<T>, NoSlot> {
+        self.settle(taken)?;
+        let value = self.pass(taken).map(|number| {
+            // SAFETY: FIXED-1: the node is ours, and has a value.
+            unsafe { self.node(number).take() }
+        });
+        // If the node cannot go now, it does next time: the value can go now.
+        let _ = self.settle(taken);
+        Ok(value)
+    }
+
+    /// Drops the next value of those that were taken, where it is; says whether there was one. As [`FixedStack::next`] else.
+    ///
+    /// # Safety
+    ///
+    /// They were taken from this stack.
+    pub(crate) unsafe fn drop_next(&self, taken: &mut Taken) -> Result<bool, NoSlot> {
+        self.settle(taken)?;
+        let number = self.pass(taken);
+        if let Some(number) = number {
+            // SAFETY: FIXED-1: the node is ours, and has a value; it is noted as one without, in case this unwinds.
+            unsafe { self.node(number).drop_value() };
+        }
+        let _ = self.settle(taken);
+        Ok(number.is_some())
+    }
+
+    /// Goes on to the next node, and notes that this one is to go.
+    fn pass(&self, taken: &mut Taken) -> Option<Number> {
+        let number = taken.first;
+        if number == NONE {
+            return None;
+        }
+        // Relaxed: the node is ours since it was detached, by which its link is visible (FIXED-4).
+        taken.first = self.node(number).link.load(Relaxed);
+        taken.emptied = number;
+        Some(number)
+    }
+
+    /// Lets the node without a value go, if there is one, and a slot.
+    fn settle(&self, taken: &mut Taken) -> Result<(), NoSlot> {
+        if taken.emptied != NONE {
+            let slot = self.claim(CLAIMED).ok_or(NoSlot)?;
+            self.let_go(slot, mem::replace(&mut taken.emptied, NONE));
+            self.leave(slot);
+        }
+        Ok(())
+    }
+
+    /// Takes a node for a value to come.
+    pub(crate) fn take_node(&self) -> Result<Empty, PushErrorKind> {
+        match self.take_first::<FREE_NODES>() {
+            Ok(Some((slot, number))) => {
+                self.leave(slot);
+                Ok(Empty(number))
+            }
+            Ok(None) => Err(PushErrorKind::NoSpareNode),
+            Err(NoSlot) => Err(PushErrorKind::NoSlot),
+        }
+    }
+
+    /// Gives a node back; or returns it, if all slots are claimed.
+    ///
+    /// # Safety
+    ///
+    /// The node is one of this stack's.
+    pub(crate) unsafe fn give_node(&self, node: Empty) -> Result<(), Empty> {
+        let Some(slot) = self.claim(CLAIMED) else { return Err(node) };
+        self.let_go(slot, node.0);
+        self.leave(slot);
+        Ok(())
+    }
+
+    /// Adds a value, in a node, on top of a chain of others.
+    ///
+    /// # Safety
+    ///
+    /// The nodes are this stack's.
+    pub(crate) unsafe fn add<V: Source<T>>(&self, chain: &mut Chain, node: Empty, value: V) {
+        let Empty(number) = node;
+        // SAFETY: FIXED-1: the node is ours, and has no value.
+        unsafe { self.node(number).put(value) };
+        // Relaxed: `link` publishes it.
+        self.node(number).link.store(chain.first, Relaxed);
+        chain.grow(number);
+    }
+
+    /// Pushes all values of a chain at once.
+    ///
+    /// # Safety
+    ///
+    /// The nodes are this stack's.
+    pub(crate) unsafe fn link_chain(&self, chain: Chain) {
+        let Chain { first, last } = chain;
+        if first != NONE {
+            self.link(first, last);
+        }
+    }
+
+    #[inline(always)]
+    fn list<const WHICH: bool>(&self) -> &AtomicU16 {
+        if WHICH == VALUES { &self.top } else { &self.free }
+    }
+
+    /// The number of the node that a list's head says; `None` if that is the list's end.
+    #[inline(always)]
+    fn first<const WHICH: bool>(head: u16) -> Option<Number> {
+        let (end, number) = if WHICH == VALUES { (NONE, head) } else { (Self::LEN, head.wrapping_add(1)) };
+        (head != end).then_some(number)
+    }
+
+    /// Claims a slot by protecting the first node of a list, and takes that node out: it is ours then. `None`, and no slot, if there
+    /// is none.
+    #[inline(always)]
+    fn take_first<const WHICH: bool>(&self) -> Result<Option<(usize, Number)>, NoSlot> {
+        let list = self.list::<WHICH>();
+        // Relaxed: it is only protected, and looked at again.
+        let mut head = list.load(Relaxed);
+        let Some(mut number) = Self::first::<WHICH>(head) else { return Ok(None) };
+        let slot = self.claim(number).ok_or(NoSlot)?;
+        loop {
+            publish_barrier();
+            let mut now = list.load(RECHECK);
+            if now == head {
+                // Relaxed: visible since `RECHECK` (FIXED-4). If the node was taken out since then, the exchange fails (FIXED-3).
+                let link = self.node(number).link.load(Relaxed);
+                let next = if WHICH == VALUES { link } else { free_link(number, link) };
+                match list.compare_exchange_weak(head, next, UNLINK, Relaxed) {
+                    Ok(_) => return Ok(Some((slot, number))),
+                    Err(other) => now = other,
+                }
+            }
+            head = now;
+            match Self::first::<WHICH>(head) {
+                Some(other) => number = other,
+                None => {
+                    self.leave(slot);
+                    return Ok(None);
+                }
+            }
+            publish_number(&self.slots[slot].word, number);
+        }
+    }
+
+    /// Links a chain that is ours on `top`.
+    #[inline(always)]
+    fn link(&self, first: Number, last: Number) {
+        let last = self.node(last);
+        // Relaxed: only its number is used.
+        let mut top = self.top.load(Relaxed);
+        loop {
+            // Relaxed: what follows publishes it.
+            last.link.store(top, Relaxed);
+            // Release pairs with `RECHECK` and `DETACH` (FIXED-4).
+            match self.top.compare_exchange_weak(top, first, Release, Relaxed) {
+                Ok(_) => return,
+                Err(other) => top = other,
+            }
+        }
+    }
+
+    /// Lets go of a node without a value that is ours, and that was taken out of a list: it is free then, or, if another slot protects
+    /// it, kept.
+    #[inline(always)]
+    fn let_go(&self, slot: usize, number: Number) {
+        scan_barrier();
+        let mut number = number;
+        if let Some(other) = self.protector(slot, number) {
+            number = self.keep(slot, other, number);
+            if N > 2 {
+                number = self.let_go_of_kept(slot, number);
+            }
+            // With two slots, the one that was kept for the other before is free: the other has just been seen to
+            // protect another one.
+            if number == NONE {
+                return;
+            }
+        }
+        self.link_free(number);
+    }
+
+    /// What is free instead of `number`, a node that was kept before, or [`NONE`]: keeps that node, and other nodes
+    /// instead of it, as long as they are protected.
+    #[cold]
+    #[inline(never)]
+    fn let_go_of_kept(&self, slot: usize, number: Number) -> Number {
+        // Each word is read once, so that no two nodes are protected by one slot, and each slot has its turn once at most. All the nodes
+        // were taken out of their lists before the barrier in `let_go` or another one before.
+        // The owner's word is another node's.
+        // Acquire pairs with the Release that took a hazard away (BARRIER-3).
+        let hazards: [Number; N] = core::array::from_fn(|other| self.slots[other].word.load(READ_HAZARD));
+        let mut number = number;
+        while number != NONE {
+            let Some(other) = (0..N).find(|&other| other != slot && hazards[other] == number) else { break };
+            number = self.keep(slot, other, number);
+        }
+        number
+    }
+
+    /// Another slot that protects the node.
+    #[inline(always)]
+    fn protector(&self, slot: usize, number: Number) -> Option<usize> {
+        (1..N)
+            .map(|distance| if slot + distance < N { slot + distance } else { slot + distance - N })
+            // Acquire pairs with the Release that took a hazard away (BARRIER-3).
+            .find(|&other| self.slots[other].word.load(READ_HAZARD) == number)
+    }
+
+    /// Keeps a node for another slot, which protects it. Returns the node that was kept for that slot before.
+    #[inline(always)]
+    fn keep(&self, slot: usize, other: usize, number: Number) -> Number {
+        let kept = self.slots[slot].kept.get_mut();
+        // SAFETY: FIXED-1: the slot is ours.
+        mem::replace(unsafe { &mut kept.deref()[other] }, number)
+    }
+
+    /// Links a node that is ours, and that nobody protects, into the list of free ones.
+    #[inline(always)]
+    fn link_free(&self, number: Number) {
+        let node = self.node(number);
+        assert_exclusive_number((&raw const node.link).cast_mut());
+        // Relaxed: only the number is used.
+        let mut free = self.free.load(Relaxed);
+        loop {
+            // Relaxed: what follows publishes it.
+            node.link.store(free_link(number, free), Relaxed);
+            // Release pairs with `RECHECK` (FIXED-4).
+            match self.free.compare_exchange_weak(free, number - 1, Release, Relaxed) {
+                Ok(_) => return,
+                Err(other) => free = other,
+            }
+        }
+    }
+
+    /// Claims a slot, with this word in it: [`CLAIMED`], or the number of a node to protect.
+    #[inline(always)]
+    fn claim(&self, word: u16) -> Option<usize> {
+        // Not weak: who fails for no reason might find no slot.
+        (0..Self::PASSES).find_map(|_| {
+            self.slots.iter().position(|slot| slot.word.compare_exchange(FREE, word, CLAIM, Relaxed).is_ok())
+        })
+    }
+
+    #[inline(always)]
+    fn leave(&self, slot: usize) {
+        // Release pairs with the Acquire of the next claim, which hands on what is kept, and with `READ_HAZARD` (BARRIER-3).
+        self.slots[slot].word.store(FREE, Release);
+    }
+
+    #[inline(always)]
+    fn node(&self, number: Number) -> &Node<T, AtomicU16> {
+        // SAFETY: all numbers in this file are of nodes, and come back to the stack that they came from.
+        unsafe { self.nodes.node(number) }
+    }
+
+    /// Drops the value on top where it is; says whether there was one.
+    fn drop_top(&mut self) -> bool {
+        // Relaxed: `&mut self` comes after all that others have done here.
+        let number = self.top.load(Relaxed);
+        if number == NONE {
+            return false;
+        }
+        let node = self.node(number);
+        self.top.store(node.link.load(Relaxed), Relaxed);
+        // SAFETY: `&mut self`: the node is ours, and it has a value.
+        unsafe { node.drop_value() };
+        true
+    }
+}
+
+impl<T, const CAP: usize, const N: usize> Drop for FixedStack<T, CAP, N> {
+    fn drop(&mut self) {
+        drop_all(|| self.drop_top());
+    }
+}
