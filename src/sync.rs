@@ -249,7 +249,7 @@ pub(crate) use imp::*;
     not(any(target_arch = "x86", target_arch = "x86_64", elimination_stack_sanitize, elimination_stack_simulate))
 ))]
 mod barrier {
-    use super::{AtomicPtr, AtomicU16, Ordering};
+    use super::{AtomicPtr, AtomicUsize, Ordering};
 
     #[cfg(elimination_stack_loom)]
     use loom::sync::atomic::fence;
@@ -265,7 +265,7 @@ mod barrier {
 
     /// [`publish`], where the hazard is a node's number.
     #[inline(always)]
-    pub(crate) fn publish_number(word: &AtomicU16, hazard: u16) {
+    pub(crate) fn publish_number(word: &AtomicUsize, hazard: usize) {
         // Release pairs with `READ_HAZARD` (BARRIER-3).
         word.store(hazard, Ordering::Release);
     }
@@ -283,6 +283,8 @@ mod barrier {
 
     /// Taking a free slot. Acquire pairs with the Release that left it (SLOT-2).
     pub(crate) const CLAIM: Ordering = Ordering::Acquire;
+    /// [`CLAIM`], where [`publish_barrier`] or [`scan_barrier`] follows before anything else, which is an Acquire, too.
+    pub(crate) const CLAIM_BEFORE_BARRIER: Ordering = Ordering::Relaxed;
 
     /// Between unlinking nodes and reading the hazards; pairs with [`publish_barrier`] (BARRIER-1).
     #[inline(always)]
@@ -309,7 +311,7 @@ mod barrier {
     any(target_arch = "x86", target_arch = "x86_64", elimination_stack_sanitize, elimination_stack_simulate)
 ))]
 mod barrier {
-    use super::{AtomicPtr, AtomicU16, Ordering};
+    use super::{AtomicPtr, AtomicUsize, Ordering};
 
     /// Publishes `hazard` in a slot's word that the caller owns.
     #[inline(always)]
@@ -319,7 +321,7 @@ mod barrier {
 
     /// [`publish`], where the hazard is a node's number.
     #[inline(always)]
-    pub(crate) fn publish_number(word: &AtomicU16, hazard: u16) {
+    pub(crate) fn publish_number(word: &AtomicUsize, hazard: usize) {
         word.swap(hazard, Ordering::SeqCst);
     }
 
@@ -335,6 +337,7 @@ mod barrier {
     }
 
     pub(crate) const CLAIM: Ordering = Ordering::SeqCst;
+    pub(crate) const CLAIM_BEFORE_BARRIER: Ordering = Ordering::SeqCst;
 
     /// Nothing: the accesses of [`UNLINK`], [`DETACH`] and [`READ_HAZARD`] are the barrier.
     #[inline(always)]

@@ -49,30 +49,52 @@ mod models;
 #[cfg(all(test, not(elimination_stack_loom)))]
 mod tests;
 
-use super::nodes::{Chain, Empty, NONE, Node, Nodes, Number, Taken, free_link};
+use super::nodes::{Chain, Empty, NONE, Node, Nodes, Number, Taken, free_link, short};
 use crate::bulk::drop_all;
 use crate::error::{NoSlot, PushErrorKind};
 use crate::operation::Source;
 use crate::sync::{
-    AtomicU16, CLAIM, DETACH, READ_HAZARD, RECHECK, Relaxed, Release, UNLINK, UnsafeCell, array_of,
+    AtomicU16, AtomicUsize, CLAIM_BEFORE_BARRIER, DETACH, READ_HAZARD, RECHECK, Relaxed, Release, UNLINK, UnsafeCell, array_of,
     assert_exclusive_number, initial, publish_barrier, publish_number, scan_barrier,
 };
-use core::mem;
+use core::{mem, ptr};
 
 /// A slot's word: nobody owns it.
-const FREE: u16 = NONE;
+const FREE: usize = NONE;
 /// A slot's word: somebody owns it, and protects nothing. No node has this number.
-const CLAIMED: u16 = u16::MAX;
+const CLAIMED: usize = u16::MAX as usize;
 
 initial! { impl[] AtomicU16 = AtomicU16::new(0) }
 
 struct Slot<const N: usize> {
-    word: AtomicU16,
+    word: AtomicUsize,
     /// The node that is kept for each other slot, or [`NONE`].
-    kept: UnsafeCell<[Number; N]>,
+    kept: UnsafeCell<[u16; N]>,
 }
 
-initial! { impl[const N: usize] Slot<N> = Slot { word: AtomicU16::new(FREE), kept: UnsafeCell::new([NONE; N]) } }
+initial! { impl[const N: usize] Slot<N> = Slot { word: AtomicUsize::new(FREE), kept: UnsafeCell::new([0; N]) } }
+
+impl<const N: usize> Slot<N> {
+    #[inline(always)]
+    fn is(&self, other: &Self) -> bool {
+        ptr::eq(self, other)
+    }
+
+    /// In a slot that is ours: keeps a node for the slot of this index, which protects it. Returns the node that was kept for that
+    /// slot before.
+    #[inline(always)]
+    fn keep(&self, other: usize, number: Number) -> Number {
+        let kept = self.kept.get_mut();
+        // SAFETY: FIXED-1: the slot is ours.
+        mem::replace(unsafe { &mut kept.deref()[other] }, short(number)).into()
+    }
+
+    #[inline(always)]
+    fn leave(&self) {
+        // Release pairs with the Acquire of the next claim, which hands on what is kept, and with `READ_HAZARD` (BARRIER-3).
+        self.word.store(FREE, Release);
+    }
+}
 
 /// The list of values.
 const VALUES: bool = true;
@@ -82,8 +104,10 @@ const FREE_NODES: bool = false;
 /// Room for `CAP` values of `T`, and `N` slots.
 #[repr(C)]
 pub(crate) struct FixedStack<T, const CAP: usize, const N: usize> {
-    top: AtomicU16,
-    free: AtomicU16,
+    /// See the file `nodes.rs` for what these numbers mean. They are of full size, since a compare-exchange of less takes longer on
+    /// some processors.
+    top: AtomicUsize,
+    free: AtomicUsize,
     slots: [Slot<N>; N],
     nodes: Nodes<T, AtomicU16, CAP, N>,
 }
@@ -91,8 +115,8 @@ pub(crate) struct FixedStack<T, const CAP: usize, const N: usize> {
 initial! { impl[T, const CAP: usize, const N: usize] FixedStack<T, CAP, N> = {
     assert!(N >= 1, "a lock-free stack in place has one slot at least: N is at least 1");
     FixedStack {
-        top: AtomicU16::new(NONE),
-        free: AtomicU16::new(0),
+        top: AtomicUsize::new(NONE),
+        free: AtomicUsize::new(0),
         slots: array_of!(initial!(Slot<N>); N),
         nodes: initial!(Nodes<T, AtomicU16, CAP, N>),
     }
@@ -105,7 +129,7 @@ unsafe impl<T: Send, const CAP: usize, const N: usize> Send for FixedStack<T, CA
 unsafe impl<T: Send, const CAP: usize, const N: usize> Sync for FixedStack<T, CAP, N> {}
 
 impl<T, const CAP: usize, const N: usize> FixedStack<T, CAP, N> {
-    const LEN: u16 = Nodes::<T, AtomicU16, CAP, N>::LEN;
+    const LEN: usize = Nodes::<T, AtomicU16, CAP, N>::LEN;
 
     /// How often a claim has to find all slots claimed before it says so: while others come and go, it may find each slot claimed
     /// in turn although one was always free. With two contexts, who both look at the first slot first, that cannot be.
@@ -124,7 +148,7 @@ impl<T, const CAP: usize, const N: usize> FixedStack<T, CAP, N> {
         unsafe { node.put(value) };
         self.link(number, number);
         // After the node is linked, so that each node in hand is a slot's (FIXED-5).
-        self.leave(slot);
+        slot.leave();
         Ok(())
     }
 
@@ -135,7 +159,7 @@ impl<T, const CAP: usize, const N: usize> FixedStack<T, CAP, N> {
         // SAFETY: FIXED-1: the node is ours, and it had a value on `top`.
         let value = unsafe { self.node(number).take() };
         self.let_go(slot, number);
-        self.leave(slot);
+        slot.leave();
         Ok(Some(value))
     }
 
@@ -192,7 +216,7 @@ impl<T, const CAP: usize, const N: usize> FixedStack<T, CAP, N> {
             return None;
         }
         // Relaxed: the node is ours since it was detached, by which its link is visible (FIXED-4).
-        taken.first = self.node(number).link.load(Relaxed);
+        taken.first = self.node(number).link.load(Relaxed).into();
         taken.emptied = number;
         Some(number)
     }
@@ -202,7 +226,7 @@ impl<T, const CAP: usize, const N: usize> FixedStack<T, CAP, N> {
         if taken.emptied != NONE {
             let slot = self.claim(CLAIMED).ok_or(NoSlot)?;
             self.let_go(slot, mem::replace(&mut taken.emptied, NONE));
-            self.leave(slot);
+            slot.leave();
         }
         Ok(())
     }
@@ -211,7 +235,7 @@ impl<T, const CAP: usize, const N: usize> FixedStack<T, CAP, N> {
     pub(crate) fn take_node(&self) -> Result<Empty, PushErrorKind> {
         match self.take_first::<FREE_NODES>() {
             Ok(Some((slot, number))) => {
-                self.leave(slot);
+                slot.leave();
                 Ok(Empty(number))
             }
             Ok(None) => Err(PushErrorKind::NoSpareNode),
@@ -227,7 +251,7 @@ impl<T, const CAP: usize, const N: usize> FixedStack<T, CAP, N> {
     pub(crate) unsafe fn give_node(&self, node: Empty) -> Result<(), Empty> {
         let Some(slot) = self.claim(CLAIMED) else { return Err(node) };
         self.let_go(slot, node.0);
-        self.leave(slot);
+        slot.leave();
         Ok(())
     }
 
@@ -241,7 +265,7 @@ impl<T, const CAP: usize, const N: usize> FixedStack<T, CAP, N> {
         // SAFETY: FIXED-1: the node is ours, and has no value.
         unsafe { self.node(number).put(value) };
         // Relaxed: `link` publishes it.
-        self.node(number).link.store(chain.first, Relaxed);
+        self.node(number).link.store(short(chain.first), Relaxed);
         chain.grow(number);
     }
 
@@ -258,21 +282,21 @@ impl<T, const CAP: usize, const N: usize> FixedStack<T, CAP, N> {
     }
 
     #[inline(always)]
-    fn list<const WHICH: bool>(&self) -> &AtomicU16 {
+    fn list<const WHICH: bool>(&self) -> &AtomicUsize {
         if WHICH == VALUES { &self.top } else { &self.free }
     }
 
     /// The number of the node that a list's head says; `None` if that is the list's end.
     #[inline(always)]
-    fn first<const WHICH: bool>(head: u16) -> Option<Number> {
-        let (end, number) = if WHICH == VALUES { (NONE, head) } else { (Self::LEN, head.wrapping_add(1)) };
+    fn first<const WHICH: bool>(head: usize) -> Option<Number> {
+        let (end, number) = if WHICH == VALUES { (NONE, head) } else { (Self::LEN, head + 1) };
         (head != end).then_some(number)
     }
 
     /// Claims a slot by protecting the first node of a list, and takes that node out: it is ours then. `None`, and no slot, if there
     /// is none.
     #[inline(always)]
-    fn take_first<const WHICH: bool>(&self) -> Result<Option<(usize, Number)>, NoSlot> {
+    fn take_first<const WHICH: bool>(&self) -> Result<Option<(&Slot<N>, Number)>, NoSlot> {
         let list = self.list::<WHICH>();
         // Relaxed: it is only protected, and looked at again.
         let mut head = list.load(Relaxed);
@@ -283,7 +307,7 @@ impl<T, const CAP: usize, const N: usize> FixedStack<T, CAP, N> {
             let mut now = list.load(RECHECK);
             if now == head {
                 // Relaxed: visible since `RECHECK` (FIXED-4). If the node was taken out since then, the exchange fails (FIXED-3).
-                let link = self.node(number).link.load(Relaxed);
+                let link = usize::from(self.node(number).link.load(Relaxed));
                 let next = if WHICH == VALUES { link } else { free_link(number, link) };
                 match list.compare_exchange_weak(head, next, UNLINK, Relaxed) {
                     Ok(_) => return Ok(Some((slot, number))),
@@ -294,11 +318,11 @@ impl<T, const CAP: usize, const N: usize> FixedStack<T, CAP, N> {
             match Self::first::<WHICH>(head) {
                 Some(other) => number = other,
                 None => {
-                    self.leave(slot);
+                    slot.leave();
                     return Ok(None);
                 }
             }
-            publish_number(&self.slots[slot].word, number);
+            publish_number(&slot.word, number);
         }
     }
 
@@ -310,7 +334,7 @@ impl<T, const CAP: usize, const N: usize> FixedStack<T, CAP, N> {
         let mut top = self.top.load(Relaxed);
         loop {
             // Relaxed: what follows publishes it.
-            last.link.store(top, Relaxed);
+            last.link.store(short(top), Relaxed);
             // Release pairs with `RECHECK` and `DETACH` (FIXED-4).
             match self.top.compare_exchange_weak(top, first, Release, Relaxed) {
                 Ok(_) => return,
@@ -322,11 +346,11 @@ impl<T, const CAP: usize, const N: usize> FixedStack<T, CAP, N> {
     /// Lets go of a node without a value that is ours, and that was taken out of a list: it is free then, or, if another slot protects
     /// it, kept.
     #[inline(always)]
-    fn let_go(&self, slot: usize, number: Number) {
+    fn let_go(&self, slot: &Slot<N>, number: Number) {
         scan_barrier();
         let mut number = number;
         if let Some(other) = self.protector(slot, number) {
-            number = self.keep(slot, other, number);
+            number = slot.keep(other, number);
             if N > 2 {
                 number = self.let_go_of_kept(slot, number);
             }
@@ -343,35 +367,30 @@ impl<T, const CAP: usize, const N: usize> FixedStack<T, CAP, N> {
     /// instead of it, as long as they are protected.
     #[cold]
     #[inline(never)]
-    fn let_go_of_kept(&self, slot: usize, number: Number) -> Number {
+    fn let_go_of_kept(&self, slot: &Slot<N>, number: Number) -> Number {
         // Each word is read once, so that no two nodes are protected by one slot, and each slot has its turn once at most. All the nodes
         // were taken out of their lists before the barrier in `let_go` or another one before.
-        // The owner's word is another node's.
         // Acquire pairs with the Release that took a hazard away (BARRIER-3).
-        let hazards: [Number; N] = core::array::from_fn(|other| self.slots[other].word.load(READ_HAZARD));
+        let hazards = self.slots.each_ref().map(|other| if slot.is(other) { NONE } else { other.word.load(READ_HAZARD) });
         let mut number = number;
         while number != NONE {
-            let Some(other) = (0..N).find(|&other| other != slot && hazards[other] == number) else { break };
-            number = self.keep(slot, other, number);
+            let Some(other) = hazards.iter().position(|hazard| *hazard == number) else { break };
+            number = slot.keep(other, number);
         }
         number
     }
 
     /// Another slot that protects the node.
     #[inline(always)]
-    fn protector(&self, slot: usize, number: Number) -> Option<usize> {
-        (1..N)
-            .map(|distance| if slot + distance < N { slot + distance } else { slot + distance - N })
-            // Acquire pairs with the Release that took a hazard away (BARRIER-3).
-            .find(|&other| self.slots[other].word.load(READ_HAZARD) == number)
-    }
-
-    /// Keeps a node for another slot, which protects it. Returns the node that was kept for that slot before.
-    #[inline(always)]
-    fn keep(&self, slot: usize, other: usize, number: Number) -> Number {
-        let kept = self.slots[slot].kept.get_mut();
-        // SAFETY: FIXED-1: the slot is ours.
-        mem::replace(unsafe { &mut kept.deref()[other] }, number)
+    fn protector(&self, slot: &Slot<N>, number: Number) -> Option<usize> {
+        // Acquire pairs with the Release that took a hazard away (BARRIER-3).
+        let protects = |other: &Slot<N>| other.word.load(READ_HAZARD) == number;
+        if N == 2 {
+            // CHEAPER: what follows says the same.
+            let other = usize::from(slot.is(&self.slots[0]));
+            return protects(&self.slots[other]).then_some(other);
+        }
+        self.slots.iter().position(|other| !slot.is(other) && protects(other))
     }
 
     /// Links a node that is ours, and that nobody protects, into the list of free ones.
@@ -383,7 +402,7 @@ impl<T, const CAP: usize, const N: usize> FixedStack<T, CAP, N> {
         let mut free = self.free.load(Relaxed);
         loop {
             // Relaxed: what follows publishes it.
-            node.link.store(free_link(number, free), Relaxed);
+            node.link.store(short(free_link(number, free)), Relaxed);
             // Release pairs with `RECHECK` (FIXED-4).
             match self.free.compare_exchange_weak(free, number - 1, Release, Relaxed) {
                 Ok(_) => return,
@@ -392,19 +411,13 @@ impl<T, const CAP: usize, const N: usize> FixedStack<T, CAP, N> {
         }
     }
 
-    /// Claims a slot, with this word in it: [`CLAIMED`], or the number of a node to protect.
+    /// Claims a slot, with this word in it: [`CLAIMED`], or the number of a node to protect. A full barrier has to follow before
+    /// anything else.
     #[inline(always)]
-    fn claim(&self, word: u16) -> Option<usize> {
+    fn claim(&self, word: usize) -> Option<&Slot<N>> {
         // Not weak: who fails for no reason might find no slot.
-        (0..Self::PASSES).find_map(|_| {
-            self.slots.iter().position(|slot| slot.word.compare_exchange(FREE, word, CLAIM, Relaxed).is_ok())
-        })
-    }
-
-    #[inline(always)]
-    fn leave(&self, slot: usize) {
-        // Release pairs with the Acquire of the next claim, which hands on what is kept, and with `READ_HAZARD` (BARRIER-3).
-        self.slots[slot].word.store(FREE, Release);
+        let claim = |slot: &&Slot<N>| slot.word.compare_exchange(FREE, word, CLAIM_BEFORE_BARRIER, Relaxed).is_ok();
+        (0..Self::PASSES).find_map(|_| self.slots.iter().find(claim))
     }
 
     #[inline(always)]
@@ -421,7 +434,7 @@ impl<T, const CAP: usize, const N: usize> FixedStack<T, CAP, N> {
             return false;
         }
         let node = self.node(number);
-        self.top.store(node.link.load(Relaxed), Relaxed);
+        self.top.store(node.link.load(Relaxed).into(), Relaxed);
         // SAFETY: `&mut self`: the node is ours, and it has a value.
         unsafe { node.drop_value() };
         true

@@ -14,7 +14,7 @@
 //! * **MASKED-3**: No code of the user's runs in a critical section: values are moved in there, and never dropped.
 //!   Checked by `drops_run_outside_of_sections` in `src/small/masked.rs`.
 
-use super::nodes::{Chain, Empty, NONE, Node, Nodes, Number, Taken, free_link};
+use super::nodes::{Chain, Empty, NONE, Node, Nodes, Number, Taken, free_link, short};
 use crate::bulk::drop_all;
 use crate::error::{NoSlot, PushErrorKind};
 use crate::operation::Source;
@@ -28,13 +28,14 @@ initial! { impl[] Cell<u16> = Cell::new(0) }
 /// Room for `CAP` values of `T`.
 #[repr(C)]
 pub(crate) struct MaskedStack<T, const CAP: usize> {
-    top: Cell<Number>,
+    /// See the file `nodes.rs` for what these numbers mean.
+    top: Cell<u16>,
     free: Cell<u16>,
     nodes: Nodes<T, Cell<u16>, CAP, 0>,
 }
 
 initial! { impl[T, const CAP: usize] MaskedStack<T, CAP> =
-    MaskedStack { top: Cell::new(NONE), free: Cell::new(0), nodes: initial!(Nodes<T, Cell<u16>, CAP, 0>) }
+    MaskedStack { top: Cell::new(0), free: Cell::new(0), nodes: initial!(Nodes<T, Cell<u16>, CAP, 0>) }
 }
 
 // SAFETY: it hands values from one thread to another, which `T: Send` permits, and never a reference to one. All else is touched
@@ -55,7 +56,7 @@ impl<T, const CAP: usize> MaskedStack<T, CAP> {
             // SAFETY: the node is ours (MASKED-2). The value is used once: here, or below.
             unsafe { node.put((&raw const *value).read()) };
             node.link.set(self.top.get());
-            self.top.set(number);
+            self.top.set(short(number));
             true
         });
         if pushed { Ok(()) } else { Err((PushErrorKind::NoSpareNode, ManuallyDrop::into_inner(value))) }
@@ -66,7 +67,7 @@ impl<T, const CAP: usize> MaskedStack<T, CAP> {
     #[expect(clippy::unnecessary_wraps, reason = "the interface of all engines in place")]
     pub(crate) fn try_pop(&self) -> Result<Option<T>, NoSlot> {
         Ok(with(|_| {
-            let number = self.top.get();
+            let number = self.top();
             if number == NONE {
                 return None;
             }
@@ -82,12 +83,12 @@ impl<T, const CAP: usize> MaskedStack<T, CAP> {
     /// Whether there is no value, at the moment.
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
-        with(|_| self.top.get() == NONE)
+        with(|_| self.top() == NONE)
     }
 
     /// Takes all values at once.
     pub(crate) fn detach(&self) -> Taken {
-        Taken::from_first(with(|_| self.top.replace(NONE)))
+        Taken::from_first(with(|_| self.top.replace(short(NONE)).into()))
     }
 
     /// The next value of those that were taken. Never fails.
@@ -127,7 +128,7 @@ impl<T, const CAP: usize> MaskedStack<T, CAP> {
         if number == NONE {
             return None;
         }
-        taken.first = self.node(number).link.get();
+        taken.first = self.node(number).link.get().into();
         taken.emptied = number;
         Some(number)
     }
@@ -166,7 +167,7 @@ impl<T, const CAP: usize> MaskedStack<T, CAP> {
         let node = self.node(number);
         // SAFETY: the node is ours (MASKED-2), and has no value.
         unsafe { node.put(value) };
-        node.link.set(chain.first);
+        node.link.set(short(chain.first));
         chain.grow(number);
     }
 
@@ -183,27 +184,35 @@ impl<T, const CAP: usize> MaskedStack<T, CAP> {
         let last = self.node(last);
         with(|_| {
             last.link.set(self.top.get());
-            self.top.set(first);
+            self.top.set(short(first));
         });
     }
 
     /// In a critical section: takes a node out of the list of free ones.
     #[inline(always)]
     fn unlink_free(&self) -> Option<Number> {
-        let free = self.free.get();
+        let free = usize::from(self.free.get());
         if free == Nodes::<T, Cell<u16>, CAP, 0>::LEN {
             return None;
         }
         let number = free + 1;
-        self.free.set(free_link(number, self.node(number).link.get()));
+        let link = usize::from(self.node(number).link.get());
+        self.free.set(short(free_link(number, link)));
         Some(number)
     }
 
     /// In a critical section: puts a node that is ours into the list of free ones.
     #[inline(always)]
     fn link_free(&self, number: Number) {
-        self.node(number).link.set(free_link(number, self.free.get()));
-        self.free.set(number - 1);
+        let free = usize::from(self.free.get());
+        self.node(number).link.set(short(free_link(number, free)));
+        self.free.set(short(number - 1));
+    }
+
+    /// In a critical section, or by whoever has the stack: the topmost value's node.
+    #[inline(always)]
+    fn top(&self) -> Number {
+        self.top.get().into()
     }
 
     #[inline(always)]
@@ -214,7 +223,7 @@ impl<T, const CAP: usize> MaskedStack<T, CAP> {
 
     /// Drops the value on top where it is; says whether there was one.
     fn drop_top(&mut self) -> bool {
-        let number = self.top.get();
+        let number = self.top();
         if number == NONE {
             return false;
         }

@@ -20,16 +20,24 @@ use crate::operation::Source;
 use crate::sync::{Initial, UnsafeCell, array_of, initial};
 use core::mem::MaybeUninit;
 
-/// A node's number; see "Numbers".
-pub(super) type Number = u16;
+/// A node's number, in registers; see "Numbers". It has 16 bits, of which [`short`] makes a link.
+pub(super) type Number = usize;
 
 /// No node.
 pub(super) const NONE: Number = 0;
 
+/// A number, or one minus 1, as a link.
+#[inline(always)]
+#[expect(clippy::cast_possible_truncation, reason = "numbers have 16 bits")]
+pub(super) const fn short(number: usize) -> u16 {
+    debug_assert!(number <= u16::MAX as usize, "a number has 16 bits");
+    number as u16
+}
+
 /// What the number of the next free node is to the link of the free node `number`, and the other way round. (Both minus 1, as
 /// `free` is.)
 #[inline(always)]
-pub(super) const fn free_link(number: Number, next: u16) -> u16 {
+pub(super) const fn free_link(number: Number, next: usize) -> usize {
     next ^ number
 }
 
@@ -133,16 +141,15 @@ initial! { impl[T, L: Initial, const CAP: usize, const N: usize] Nodes<T, L, CAP
 
 impl<T, L, const CAP: usize, const N: usize> Nodes<T, L, CAP, N> {
     /// How many there are.
-    #[expect(clippy::cast_possible_truncation, reason = "that is what it looks for")]
-    pub(super) const LEN: u16 = {
+    pub(super) const LEN: usize = {
         assert!(CAP >= 1, "a stack in place has room for one value at least: CAP is at least 1");
-        // The largest number is no node's: it is for whoever needs one that is not. In the first place `N` alone is looked at, as
+        // 65535 is no node's number: it is for whoever needs one that is not. In the first place `N` alone is looked at, as
         // its square might have no size.
         assert!(
             N < 256 && CAP < 65535 && CAP + N * N < 65535,
             "a stack in place has fewer than 65535 nodes: CAP + N * N is at most 65534"
         );
-        (CAP + N * N) as u16
+        CAP + N * N
     };
 
     /// The node of this number.
@@ -157,6 +164,6 @@ impl<T, L, const CAP: usize, const N: usize> Nodes<T, L, CAP, N> {
         let nodes = (&raw const *self).cast::<Node<T, L>>();
         // SAFETY: there are so many nodes, without gaps, and nobody has more than a shared reference to any, except whoever
         // has the whole stack.
-        unsafe { &*nodes.add(usize::from(number) - 1) }
+        unsafe { &*nodes.add(number - 1) }
     }
 }
