@@ -300,6 +300,15 @@ mod barrier {
     pub(crate) const DETACH: Ordering = Ordering::Acquire;
     /// Reading a hazard in a scan. Acquire pairs with the Release that took the hazard away (BARRIER-3).
     pub(crate) const READ_HAZARD: Ordering = Ordering::Acquire;
+    /// [`READ_HAZARD`], where [`hazards_barrier`] follows once all are read.
+    pub(crate) const READ_HAZARDS: Ordering = Ordering::Relaxed;
+
+    /// After hazards were read by [`READ_HAZARDS`]. Acquire pairs with the Release that took a hazard away (BARRIER-3).
+    #[inline(always)]
+    pub(crate) fn hazards_barrier() {
+        fence(Ordering::Acquire);
+    }
+
     /// Adding a slot. Release pairs with [`READ_HAZARD`], with which a scan also reads the list of slots.
     pub(crate) const ADD_SLOT: Ordering = Ordering::Release;
 }
@@ -347,6 +356,12 @@ mod barrier {
     pub(crate) const UNLINK: Ordering = Ordering::SeqCst;
     pub(crate) const DETACH: Ordering = Ordering::SeqCst;
     pub(crate) const READ_HAZARD: Ordering = Ordering::SeqCst;
+    pub(crate) const READ_HAZARDS: Ordering = Ordering::SeqCst;
+
+    /// Nothing: [`READ_HAZARDS`] is an Acquire, too.
+    #[inline(always)]
+    pub(crate) fn hazards_barrier() {}
+
     pub(crate) const ADD_SLOT: Ordering = Ordering::SeqCst;
 }
 

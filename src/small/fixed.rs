@@ -15,7 +15,7 @@
 //!
 //! # Slots
 //!
-//! A slot's word is `FREE`; or `CLAIMED`; or the number of the node that its owner protects, on whichever list the owner found it.
+//! A slot's word is `FREE`, or the number of the node that its owner protects, on whichever list the owner found it, or has in hand.
 //! Only the owner touches the kept nodes. The slot of index `i` keeps at most one for each other slot `j`: it is
 //! a node that `j` protected when `i` looked. When `i` has another one that `j` protects, then `j` protects the one before no
 //! longer, as it protects one node at a time.
@@ -54,15 +54,13 @@ use crate::bulk::drop_all;
 use crate::error::{NoSlot, PushErrorKind};
 use crate::operation::Source;
 use crate::sync::{
-    AtomicU16, AtomicUsize, CLAIM_BEFORE_BARRIER, DETACH, READ_HAZARD, RECHECK, Relaxed, Release, UNLINK, UnsafeCell, array_of,
-    assert_exclusive_number, initial, publish_barrier, publish_number, scan_barrier,
+    AtomicU16, AtomicUsize, CLAIM_BEFORE_BARRIER, DETACH, READ_HAZARDS, RECHECK, Relaxed, Release, UNLINK, UnsafeCell,
+    array_of, assert_exclusive_number, hazards_barrier, initial, publish_barrier, publish_number, scan_barrier,
 };
 use core::{mem, ptr};
 
 /// A slot's word: nobody owns it.
 const FREE: usize = NONE;
-/// A slot's word: somebody owns it, and protects nothing. No node has this number.
-const CLAIMED: usize = u16::MAX as usize;
 
 initial! { impl[] AtomicU16 = AtomicU16::new(0) }
 
@@ -80,6 +78,13 @@ impl<const N: usize> Slot<N> {
         ptr::eq(self, other)
     }
 
+    /// Claims the slot, if it is free, by protecting a node with it.
+    #[inline(always)]
+    fn try_claim(&self, number: Number) -> bool {
+        // Not weak: who fails for no reason might find no slot.
+        self.word.compare_exchange(FREE, number, CLAIM_BEFORE_BARRIER, Relaxed).is_ok()
+    }
+
     /// In a slot that is ours: keeps a node for the slot of this index, which protects it. Returns the node that was kept for that
     /// slot before.
     #[inline(always)]
@@ -94,6 +99,32 @@ impl<const N: usize> Slot<N> {
         // Release pairs with the Acquire of the next claim, which hands on what is kept, and with `READ_HAZARD` (BARRIER-3).
         self.word.store(FREE, Release);
     }
+}
+
+/// A node that was taken out of a list, and the slot that protects it; both are ours.
+struct Found<'a, T, const N: usize> {
+    slot: &'a Slot<N>,
+    number: Number,
+    node: &'a Node<T, AtomicU16>,
+}
+
+/// The first index of a slot of which this is true.
+#[inline(always)]
+fn position<const N: usize>(mut is_it: impl FnMut(usize) -> bool) -> Option<usize> {
+    // CHEAPER: a loop says the same, with more instructions.
+    if N > 0 && is_it(0) {
+        return Some(0);
+    }
+    if N > 1 && is_it(1) {
+        return Some(1);
+    }
+    if N > 2 && is_it(2) {
+        return Some(2);
+    }
+    if N > 3 && is_it(3) {
+        return Some(3);
+    }
+    (4..N).find(|index| is_it(*index))
 }
 
 /// The list of values.
@@ -138,15 +169,14 @@ impl<T, const CAP: usize, const N: usize> FixedStack<T, CAP, N> {
     /// Pushes a value, or gives it back: if there are `CAP` already, or all slots are claimed.
     #[inline]
     pub(crate) fn try_push<V: Source<T>>(&self, value: V) -> Result<(), (PushErrorKind, V)> {
-        let (slot, number) = match self.take_first::<FREE_NODES>() {
-            Ok(Some(taken)) => taken,
+        let Found { slot, number, node } = match self.take_first::<FREE_NODES>() {
+            Ok(Some(found)) => found,
             Ok(None) => return Err((PushErrorKind::NoSpareNode, value)),
             Err(NoSlot) => return Err((PushErrorKind::NoSlot, value)),
         };
-        let node = self.node(number);
         // SAFETY: FIXED-1: the node is ours. No free node has a value.
         unsafe { node.put(value) };
-        self.link(number, number);
+        self.link(number, node);
         // After the node is linked, so that each node in hand is a slot's (FIXED-5).
         slot.leave();
         Ok(())
@@ -155,9 +185,9 @@ impl<T, const CAP: usize, const N: usize> FixedStack<T, CAP, N> {
     /// Pops the value on top, if there is one.
     #[inline]
     pub(crate) fn try_pop(&self) -> Result<Option<T>, NoSlot> {
-        let Some((slot, number)) = self.take_first::<VALUES>()? else { return Ok(None) };
+        let Some(Found { slot, number, node }) = self.take_first::<VALUES>()? else { return Ok(None) };
         // SAFETY: FIXED-1: the node is ours, and it had a value on `top`.
-        let value = unsafe { self.node(number).take() };
+        let value = unsafe { node.take() };
         self.let_go(slot, number);
         slot.leave();
         Ok(Some(value))
@@ -224,7 +254,7 @@ impl<T, const CAP: usize, const N: usize> FixedStack<T, CAP, N> {
     /// Lets the node without a value go, if there is one, and a slot.
     fn settle(&self, taken: &mut Taken) -> Result<(), NoSlot> {
         if taken.emptied != NONE {
-            let slot = self.claim(CLAIMED).ok_or(NoSlot)?;
+            let slot = self.claim(taken.emptied).ok_or(NoSlot)?;
             self.let_go(slot, mem::replace(&mut taken.emptied, NONE));
             slot.leave();
         }
@@ -234,9 +264,9 @@ impl<T, const CAP: usize, const N: usize> FixedStack<T, CAP, N> {
     /// Takes a node for a value to come.
     pub(crate) fn take_node(&self) -> Result<Empty, PushErrorKind> {
         match self.take_first::<FREE_NODES>() {
-            Ok(Some((slot, number))) => {
-                slot.leave();
-                Ok(Empty(number))
+            Ok(Some(found)) => {
+                found.slot.leave();
+                Ok(Empty(found.number))
             }
             Ok(None) => Err(PushErrorKind::NoSpareNode),
             Err(NoSlot) => Err(PushErrorKind::NoSlot),
@@ -249,7 +279,7 @@ impl<T, const CAP: usize, const N: usize> FixedStack<T, CAP, N> {
     ///
     /// The node is one of this stack's.
     pub(crate) unsafe fn give_node(&self, node: Empty) -> Result<(), Empty> {
-        let Some(slot) = self.claim(CLAIMED) else { return Err(node) };
+        let Some(slot) = self.claim(node.0) else { return Err(node) };
         self.let_go(slot, node.0);
         slot.leave();
         Ok(())
@@ -277,7 +307,7 @@ impl<T, const CAP: usize, const N: usize> FixedStack<T, CAP, N> {
     pub(crate) unsafe fn link_chain(&self, chain: Chain) {
         let Chain { first, last } = chain;
         if first != NONE {
-            self.link(first, last);
+            self.link(first, self.node(last));
         }
     }
 
@@ -296,7 +326,7 @@ impl<T, const CAP: usize, const N: usize> FixedStack<T, CAP, N> {
     /// Claims a slot by protecting the first node of a list, and takes that node out: it is ours then. `None`, and no slot, if there
     /// is none.
     #[inline(always)]
-    fn take_first<const WHICH: bool>(&self) -> Result<Option<(&Slot<N>, Number)>, NoSlot> {
+    fn take_first<const WHICH: bool>(&self) -> Result<Option<Found<'_, T, N>>, NoSlot> {
         let list = self.list::<WHICH>();
         // Relaxed: it is only protected, and looked at again.
         let mut head = list.load(Relaxed);
@@ -307,10 +337,11 @@ impl<T, const CAP: usize, const N: usize> FixedStack<T, CAP, N> {
             let mut now = list.load(RECHECK);
             if now == head {
                 // Relaxed: visible since `RECHECK` (FIXED-4). If the node was taken out since then, the exchange fails (FIXED-3).
-                let link = usize::from(self.node(number).link.load(Relaxed));
+                let node = self.node(number);
+                let link = usize::from(node.link.load(Relaxed));
                 let next = if WHICH == VALUES { link } else { free_link(number, link) };
                 match list.compare_exchange_weak(head, next, UNLINK, Relaxed) {
-                    Ok(_) => return Ok(Some((slot, number))),
+                    Ok(_) => return Ok(Some(Found { slot, number, node })),
                     Err(other) => now = other,
                 }
             }
@@ -328,8 +359,7 @@ impl<T, const CAP: usize, const N: usize> FixedStack<T, CAP, N> {
 
     /// Links a chain that is ours on `top`.
     #[inline(always)]
-    fn link(&self, first: Number, last: Number) {
-        let last = self.node(last);
+    fn link(&self, first: Number, last: &Node<T, AtomicU16>) {
         // Relaxed: only its number is used.
         let mut top = self.top.load(Relaxed);
         loop {
@@ -343,54 +373,49 @@ impl<T, const CAP: usize, const N: usize> FixedStack<T, CAP, N> {
         }
     }
 
-    /// Lets go of a node without a value that is ours, and that was taken out of a list: it is free then, or, if another slot protects
-    /// it, kept.
+    /// Lets go of a node without a value that is ours, that was taken out of a list, and that our slot protects: it is free then, or,
+    /// if another slot protects it, kept instead of the one that was kept for that slot before; and so on, until there is one
+    /// that nobody protects, or none.
+    ///
+    /// Each word is read once. So no two nodes are found to be protected by one slot, each slot has its turn once at
+    /// most, and that ends. And all those nodes were taken out of their lists before the barrier here, or another one before.
     #[inline(always)]
     fn let_go(&self, slot: &Slot<N>, number: Number) {
         scan_barrier();
         let mut number = number;
-        if let Some(other) = self.protector(slot, number) {
-            number = slot.keep(other, number);
-            if N > 2 {
-                number = self.let_go_of_kept(slot, number);
+        if N == 2 {
+            // CHEAPER: what follows says the same, but looks which one is the other in any case, and for what it has kept.
+            let words = self.words();
+            hazards_barrier();
+            if words[0] == words[1] {
+                number = slot.keep(usize::from(slot.is(&self.slots[0])), number);
+                if number == NONE {
+                    return;
+                }
             }
-            // With two slots, the one that was kept for the other before is free: the other has just been seen to
-            // protect another one.
-            if number == NONE {
-                return;
+        } else {
+            let words = self.words();
+            hazards_barrier();
+            while let Some(other) = position::<N>(|index| words[index] == number && !slot.is(&self.slots[index])) {
+                number = slot.keep(other, number);
+                if number == NONE {
+                    return;
+                }
             }
         }
         self.link_free(number);
     }
 
-    /// What is free instead of `number`, a node that was kept before, or [`NONE`]: keeps that node, and other nodes
-    /// instead of it, as long as they are protected.
-    #[cold]
-    #[inline(never)]
-    fn let_go_of_kept(&self, slot: &Slot<N>, number: Number) -> Number {
-        // Each word is read once, so that no two nodes are protected by one slot, and each slot has its turn once at most. All the nodes
-        // were taken out of their lists before the barrier in `let_go` or another one before.
-        // Acquire pairs with the Release that took a hazard away (BARRIER-3).
-        let hazards = self.slots.each_ref().map(|other| if slot.is(other) { NONE } else { other.word.load(READ_HAZARD) });
-        let mut number = number;
-        while number != NONE {
-            let Some(other) = hazards.iter().position(|hazard| *hazard == number) else { break };
-            number = slot.keep(other, number);
-        }
-        number
-    }
-
-    /// Another slot that protects the node.
+    /// What all slots' words say.
     #[inline(always)]
-    fn protector(&self, slot: &Slot<N>, number: Number) -> Option<usize> {
-        // Acquire pairs with the Release that took a hazard away (BARRIER-3).
-        let protects = |other: &Slot<N>| other.word.load(READ_HAZARD) == number;
-        if N == 2 {
-            // CHEAPER: what follows says the same.
-            let other = usize::from(slot.is(&self.slots[0]));
-            return protects(&self.slots[other]).then_some(other);
-        }
-        self.slots.iter().position(|other| !slot.is(other) && protects(other))
+    fn words(&self) -> [usize; N] {
+        let mut words = [FREE; N];
+        // CHEAPER: `find` alone would visit all, too, but by a loop that keeps the words in memory.
+        let _ = position::<N>(|index| {
+            words[index] = self.slots[index].word.load(READ_HAZARDS);
+            false
+        });
+        words
     }
 
     /// Links a node that is ours, and that nobody protects, into the list of free ones.
@@ -411,13 +436,17 @@ impl<T, const CAP: usize, const N: usize> FixedStack<T, CAP, N> {
         }
     }
 
-    /// Claims a slot, with this word in it: [`CLAIMED`], or the number of a node to protect. A full barrier has to follow before
-    /// anything else.
+    /// Claims a slot by protecting a node with it. A full barrier has to follow before anything else.
     #[inline(always)]
-    fn claim(&self, word: usize) -> Option<&Slot<N>> {
-        // Not weak: who fails for no reason might find no slot.
-        let claim = |slot: &&Slot<N>| slot.word.compare_exchange(FREE, word, CLAIM_BEFORE_BARRIER, Relaxed).is_ok();
-        (0..Self::PASSES).find_map(|_| self.slots.iter().find(claim))
+    fn claim(&self, number: Number) -> Option<&Slot<N>> {
+        // CHEAPER: a loop over all slots says the same, with more instructions.
+        if self.slots[0].try_claim(number) {
+            return Some(&self.slots[0]);
+        }
+        if N == 2 {
+            return self.slots[1..].iter().find(|slot| slot.try_claim(number));
+        }
+        (0..Self::PASSES).find_map(|_| self.slots.iter().find(|slot| slot.try_claim(number)))
     }
 
     #[inline(always)]

@@ -111,7 +111,7 @@ fn says_that_all_slots_are_claimed() {
     let mut taken = stack.detach();
     push(&stack, 2);
     let empty = stack.take_node().ok().unwrap();
-    let slots = [stack.claim(CLAIMED).unwrap(), stack.claim(CLAIMED).unwrap()];
+    let slots = [stack.claim(6).unwrap(), stack.claim(6).unwrap()];
     assert!(matches!(stack.try_push(3), Err((PushErrorKind::NoSlot, 3))));
     assert!(matches!(stack.try_pop(), Err(NoSlot)));
     assert!(matches!(stack.take_node(), Err(PushErrorKind::NoSlot)));
