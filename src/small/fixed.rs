@@ -266,7 +266,7 @@ impl<T, const CAP: usize, const N: usize> FixedStack<T, CAP, N> {
         match self.take_first::<FREE_NODES>() {
             Ok(Some(found)) => {
                 found.slot.leave();
-                Ok(Empty(found.number))
+                Ok(Empty::new(found.number))
             }
             Ok(None) => Err(PushErrorKind::NoSpareNode),
             Err(NoSlot) => Err(PushErrorKind::NoSlot),
@@ -279,8 +279,9 @@ impl<T, const CAP: usize, const N: usize> FixedStack<T, CAP, N> {
     ///
     /// The node is one of this stack's.
     pub(crate) unsafe fn give_node(&self, node: Empty) -> Result<(), Empty> {
-        let Some(slot) = self.claim(node.0) else { return Err(node) };
-        self.let_go(slot, node.0);
+        let number = node.into_number();
+        let Some(slot) = self.claim(number) else { return Err(Empty::new(number)) };
+        self.let_go(slot, number);
         slot.leave();
         Ok(())
     }
@@ -291,11 +292,11 @@ impl<T, const CAP: usize, const N: usize> FixedStack<T, CAP, N> {
     ///
     /// The nodes are this stack's.
     pub(crate) unsafe fn add<V: Source<T>>(&self, chain: &mut Chain, node: Empty, value: V) {
-        let Empty(number) = node;
+        let number = node.into_number();
         // SAFETY: FIXED-1: the node is ours, and has no value.
         unsafe { self.node(number).put(value) };
         // Relaxed: `link` publishes it.
-        self.node(number).link.store(short(chain.first), Relaxed);
+        self.node(number).link.store(short(chain.first()), Relaxed);
         chain.grow(number);
     }
 
@@ -305,8 +306,7 @@ impl<T, const CAP: usize, const N: usize> FixedStack<T, CAP, N> {
     ///
     /// The nodes are this stack's.
     pub(crate) unsafe fn link_chain(&self, chain: Chain) {
-        let Chain { first, last } = chain;
-        if first != NONE {
+        if let Some((first, last)) = chain.into_ends() {
             self.link(first, self.node(last));
         }
     }
@@ -346,13 +346,11 @@ impl<T, const CAP: usize, const N: usize> FixedStack<T, CAP, N> {
                 }
             }
             head = now;
-            match Self::first::<WHICH>(head) {
-                Some(other) => number = other,
-                None => {
-                    slot.leave();
-                    return Ok(None);
-                }
-            }
+            let Some(other) = Self::first::<WHICH>(head) else {
+                slot.leave();
+                return Ok(None);
+            };
+            number = other;
             publish_number(&slot.word, number);
         }
     }

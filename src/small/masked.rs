@@ -7,12 +7,15 @@
 //! # Rules
 //!
 //! * **MASKED-1**: `top`, `free`, and the links and values of nodes in the two lists are touched only in a critical section.
-//!   Checked by `values_arrive_once` in `src/small/masked.rs`.
+//!   Checked by `values_arrive_once` in `src/small/masked/tests.rs`.
 //! * **MASKED-2**: A node that was taken out of a list, in a critical section, is whose who did so, until it is linked again. So its
 //!   link and its value may be touched outside of one.
-//!   Checked by `values_arrive_once` in `src/small/masked.rs`.
+//!   Checked by `values_arrive_once` in `src/small/masked/tests.rs`.
 //! * **MASKED-3**: No code of the user's runs in a critical section: values are moved in there, and never dropped.
-//!   Checked by `drops_run_outside_of_sections` in `src/small/masked.rs`.
+//!   Checked by `drops_run_outside_of_sections` in `src/small/masked/tests.rs`.
+
+#[cfg(test)]
+mod tests;
 
 use super::nodes::{Chain, Empty, NONE, Node, Nodes, Number, Taken, free_link, short};
 use crate::bulk::drop_all;
@@ -44,6 +47,7 @@ unsafe impl<T: Send, const CAP: usize> Send for MaskedStack<T, CAP> {}
 // SAFETY: what is said for `Send` is said of shared stacks.
 unsafe impl<T: Send, const CAP: usize> Sync for MaskedStack<T, CAP> {}
 
+#[expect(clippy::unnecessary_wraps, reason = "the interface of all stacks in place")]
 impl<T, const CAP: usize> MaskedStack<T, CAP> {
     /// Pushes a value, or gives it back if there are `CAP` already.
     #[inline]
@@ -64,7 +68,6 @@ impl<T, const CAP: usize> MaskedStack<T, CAP> {
 
     /// Pops the value on top, if there is one. Never fails.
     #[inline]
-    #[expect(clippy::unnecessary_wraps, reason = "the interface of all engines in place")]
     pub(crate) fn try_pop(&self) -> Result<Option<T>, NoSlot> {
         Ok(with(|_| {
             let number = self.top();
@@ -143,7 +146,7 @@ impl<T, const CAP: usize> MaskedStack<T, CAP> {
 
     /// Takes a node for a value to come.
     pub(crate) fn take_node(&self) -> Result<Empty, PushErrorKind> {
-        with(|_| self.unlink_free()).map(Empty).ok_or(PushErrorKind::NoSpareNode)
+        with(|_| self.unlink_free()).map(Empty::new).ok_or(PushErrorKind::NoSpareNode)
     }
 
     /// Gives a node back. Never fails.
@@ -152,7 +155,7 @@ impl<T, const CAP: usize> MaskedStack<T, CAP> {
     ///
     /// The node is one of this stack's.
     pub(crate) unsafe fn give_node(&self, node: Empty) -> Result<(), Empty> {
-        let Empty(number) = node;
+        let number = node.into_number();
         with(|_| self.link_free(number));
         Ok(())
     }
@@ -163,11 +166,11 @@ impl<T, const CAP: usize> MaskedStack<T, CAP> {
     ///
     /// The nodes are this stack's.
     pub(crate) unsafe fn add<V: Source<T>>(&self, chain: &mut Chain, node: Empty, value: V) {
-        let Empty(number) = node;
+        let number = node.into_number();
         let node = self.node(number);
         // SAFETY: the node is ours (MASKED-2), and has no value.
         unsafe { node.put(value) };
-        node.link.set(short(chain.first));
+        node.link.set(short(chain.first()));
         chain.grow(number);
     }
 
@@ -177,10 +180,7 @@ impl<T, const CAP: usize> MaskedStack<T, CAP> {
     ///
     /// The nodes are this stack's.
     pub(crate) unsafe fn link_chain(&self, chain: Chain) {
-        let Chain { first, last } = chain;
-        if first == NONE {
-            return;
-        }
+        let Some((first, last)) = chain.into_ends() else { return };
         let last = self.node(last);
         with(|_| {
             last.link.set(self.top.get());

@@ -86,17 +86,37 @@ impl<T, L> Node<T, L> {
 
 /// A node without a value that its holder owns: for a [`Chain`], or to be given back.
 #[must_use = "a node that is dropped is lost"]
-pub(crate) struct Empty(pub(super) Number);
+pub(crate) struct Empty(Number);
+
+impl Empty {
+    pub(super) fn new(number: Number) -> Self {
+        Self(number)
+    }
+
+    pub(super) fn into_number(self) -> Number {
+        self.0
+    }
+}
 
 /// Nodes with values that their holder owns, linked from the topmost to the last one: to be pushed at once.
 #[must_use = "values in a chain that is dropped are lost"]
 pub(crate) struct Chain {
-    pub(super) first: Number,
-    pub(super) last: Number,
+    first: Number,
+    last: Number,
 }
 
 impl Chain {
     pub(crate) const EMPTY: Self = Self { first: NONE, last: NONE };
+
+    /// The topmost node.
+    pub(super) fn first(&self) -> Number {
+        self.first
+    }
+
+    /// The topmost node and the last one, unless there is none.
+    pub(super) fn into_ends(self) -> Option<(Number, Number)> {
+        (self.first != NONE).then_some((self.first, self.last))
+    }
 
     /// Notes a node that is linked above the topmost.
     pub(super) fn grow(&mut self, number: Number) {
@@ -143,11 +163,10 @@ impl<T, L, const CAP: usize, const N: usize> Nodes<T, L, CAP, N> {
     /// How many there are.
     pub(super) const LEN: usize = {
         assert!(CAP >= 1, "a stack in place has room for one value at least: CAP is at least 1");
-        // 65535 is no node's number: it is for whoever needs one that is not. In the first place `N` alone is looked at, as
-        // its square might have no size.
+        // `N` alone at first, as its square might have no size.
         assert!(
-            N < 256 && CAP < 65535 && CAP + N * N < 65535,
-            "a stack in place has fewer than 65535 nodes: CAP + N * N is at most 65534"
+            N < 256 && CAP <= 65535 && N * N <= 65535 - CAP,
+            "a stack in place has at most 65535 nodes: CAP + N * N is at most 65535"
         );
         CAP + N * N
     };

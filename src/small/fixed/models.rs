@@ -43,8 +43,8 @@ fn race<const N: usize, const OTHERS: usize>(before: &[u32], others: [Part<N>; O
     values.sort_unstable();
     assert_eq!(values, after);
     let mut nodes = Vec::new();
-    while let Ok(Empty(number)) = stack.take_node() {
-        nodes.push(number);
+    while let Ok(node) = stack.take_node() {
+        nodes.push(node.into_number());
     }
     for slot in &stack.slots {
         let kept = slot.kept.get_mut();

@@ -5,6 +5,7 @@ extern crate std;
 use super::*;
 use core::mem::MaybeUninit;
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+use std::boxed::Box;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread;
 use std::vec::Vec;
@@ -160,35 +161,56 @@ fn chains() {
     assert_eq!(fill_and_empty(&stack), 3);
 }
 
-/// Panics when it is dropped, and says whether a slot was claimed then.
-struct Loud<'a, const CAP: usize>(&'a FixedStack<u16, CAP, 1>, &'a AtomicUsize);
+/// Panics when it is dropped, and looks before whether a slot of its stack is claimed.
+struct Loud<'a>(*const FixedStack<Loud<'a>, 4, 1>, &'a AtomicUsize);
 
-impl<const CAP: usize> Drop for Loud<'_, CAP> {
+impl Drop for Loud<'_> {
     fn drop(&mut self) {
+        // SAFETY: the stack is in a box, and dropped after its values.
+        assert_eq!(unsafe { &*self.0 }.slots[0].word.load(Relaxed), FREE, "in a slot");
         self.1.fetch_add(1, SeqCst);
-        assert!(self.0.slots.iter().all(|slot| slot.word.load(Relaxed) == FREE), "in a slot");
         panic!("loud");
     }
 }
 
 #[test]
 fn drops_run_outside_of_slots() {
-    let (other, dropped) = (new::<u16, 1, 1>(), AtomicUsize::new(0));
-    let stack = new::<Loud<'_, 1>, 4, 1>();
-    for _ in 0..4 {
-        push(&stack, Loud(&other, &dropped));
-    }
+    let dropped = AtomicUsize::new(0);
+    let stack = Box::new(new::<Loud<'_>, 4, 1>());
+    let loud = || Loud(&raw const *stack, &dropped);
+    (0..5).for_each(|_| push(&stack, loud()));
+    assert!(catch_unwind(AssertUnwindSafe(|| drop(stack.try_push(loud()).err()))).is_err());
+    assert!(catch_unwind(AssertUnwindSafe(|| drop(pop(&stack)))).is_err());
     let mut taken = stack.detach();
     for _ in 0..4 {
         // SAFETY: taken from this stack.
         assert!(catch_unwind(AssertUnwindSafe(|| unsafe { stack.drop_next(&mut taken).is_ok() })).is_err());
-        assert_eq!(stack.slots[0].word.load(Relaxed), FREE);
     }
     // SAFETY: taken from this stack.
     assert!(matches!(unsafe { stack.drop_next(&mut taken) }, Ok(false)));
-    push(&stack, Loud(&other, &dropped));
+    push(&stack, loud());
+    assert_eq!(dropped.load(SeqCst), 6);
     assert!(catch_unwind(AssertUnwindSafe(|| drop(stack))).is_err());
-    assert_eq!(dropped.load(SeqCst), 5);
+    assert_eq!(dropped.load(SeqCst), 7);
+}
+
+/// If a value's `Drop` panics, the other values are dropped, too.
+#[test]
+fn all_values_are_dropped() {
+    struct Counted<'a>(&'a AtomicUsize, bool);
+
+    impl Drop for Counted<'_> {
+        fn drop(&mut self) {
+            self.0.fetch_add(1, SeqCst);
+            assert!(!self.1, "loud");
+        }
+    }
+
+    let dropped = AtomicUsize::new(0);
+    let stack = new::<Counted<'_>, 4, 2>();
+    (0..3).for_each(|value| push(&stack, Counted(&dropped, value == 1)));
+    assert!(catch_unwind(AssertUnwindSafe(|| drop(stack))).is_err());
+    assert_eq!(dropped.load(SeqCst), 3);
 }
 
 /// Threads push and pop at once, on few nodes; each value arrives once.
@@ -207,12 +229,12 @@ fn values_arrive_once() {
                             match stack.try_push(value) {
                                 Ok(()) => break,
                                 Err((PushErrorKind::NoSpareNode, back)) => value = back,
-                                Err(_) => panic!("there is a slot for each"),
+                                Err((kind, _)) => panic!("{kind}: there is one for each"),
                             }
                             pop(stack).into_iter().for_each(arrive);
                         }
                         if value % 3 == 0 {
-                            stack.try_pop().ok().expect("there is a slot for each").into_iter().for_each(arrive);
+                            stack.try_pop().expect("there is a slot for each").into_iter().for_each(arrive);
                         }
                         if value % 100 == 0 {
                             let mut taken = stack.detach();
