@@ -13,13 +13,6 @@
 //!      +-- nobody protects it -- was there before <--------- kept in the slot, for slot `j`
 //! ```
 //!
-//! # Slots
-//!
-//! A slot's word is `FREE`, or the number of the node that its owner protects, on whichever list the owner found it, or has in hand.
-//! Only the owner touches the kept nodes. The slot of index `i` keeps at most one for each other slot `j`: it is
-//! a node that `j` protected when `i` looked. When `i` has another one that `j` protects, then `j` protects the one before no
-//! longer, as it protects one node at a time.
-//!
 //! # Rules
 //!
 //! * **FIXED-1**: A node belongs to one of the lists, to the owner of a slot, who has it in hand, to a slot, which keeps it, or to the
@@ -46,85 +39,28 @@
 
 #[cfg(all(test, elimination_stack_loom))]
 mod models;
+mod slots;
 #[cfg(all(test, not(elimination_stack_loom)))]
 mod tests;
 
+use self::slots::{Slot, Slots};
 use super::nodes::{Chain, Empty, NONE, Node, Nodes, Number, Taken, free_link, short};
 use crate::bulk::drop_all;
 use crate::error::{NoSlot, PushErrorKind};
 use crate::operation::Source;
 use crate::sync::{
-    AtomicU16, AtomicUsize, CLAIM_BEFORE_BARRIER, DETACH, READ_HAZARDS, RECHECK, Relaxed, Release, UNLINK, UnsafeCell,
-    array_of, assert_exclusive_number, hazards_barrier, initial, publish_barrier, publish_number, scan_barrier,
+    AtomicU16, AtomicUsize, DETACH, RECHECK, Relaxed, Release, UNLINK, assert_exclusive_number, initial,
+    publish_barrier,
 };
-use core::{mem, ptr};
-
-/// A slot's word: nobody owns it.
-const FREE: usize = NONE;
+use core::mem;
 
 initial! { impl[] AtomicU16 = AtomicU16::new(0) }
-
-struct Slot<const N: usize> {
-    word: AtomicUsize,
-    /// The node that is kept for each other slot, or [`NONE`].
-    kept: UnsafeCell<[u16; N]>,
-}
-
-initial! { impl[const N: usize] Slot<N> = Slot { word: AtomicUsize::new(FREE), kept: UnsafeCell::new([0; N]) } }
-
-impl<const N: usize> Slot<N> {
-    #[inline(always)]
-    fn is(&self, other: &Self) -> bool {
-        ptr::eq(self, other)
-    }
-
-    /// Claims the slot, if it is free, by protecting a node with it.
-    #[inline(always)]
-    fn try_claim(&self, number: Number) -> bool {
-        // Not weak: who fails for no reason might find no slot.
-        self.word.compare_exchange(FREE, number, CLAIM_BEFORE_BARRIER, Relaxed).is_ok()
-    }
-
-    /// In a slot that is ours: keeps a node for the slot of this index, which protects it. Returns the node that was kept for that
-    /// slot before.
-    #[inline(always)]
-    fn keep(&self, other: usize, number: Number) -> Number {
-        let kept = self.kept.get_mut();
-        // SAFETY: FIXED-1: the slot is ours.
-        mem::replace(unsafe { &mut kept.deref()[other] }, short(number)).into()
-    }
-
-    #[inline(always)]
-    fn leave(&self) {
-        // Release pairs with the Acquire of the next claim, which hands on what is kept, and with `READ_HAZARD` (BARRIER-3).
-        self.word.store(FREE, Release);
-    }
-}
 
 /// A node that was taken out of a list, and the slot that protects it; both are ours.
 struct Found<'a, T, const N: usize> {
     slot: &'a Slot<N>,
     number: Number,
     node: &'a Node<T, AtomicU16>,
-}
-
-/// The first index of a slot of which this is true.
-#[inline(always)]
-fn position<const N: usize>(mut is_it: impl FnMut(usize) -> bool) -> Option<usize> {
-    // CHEAPER: a loop says the same, with more instructions.
-    if N > 0 && is_it(0) {
-        return Some(0);
-    }
-    if N > 1 && is_it(1) {
-        return Some(1);
-    }
-    if N > 2 && is_it(2) {
-        return Some(2);
-    }
-    if N > 3 && is_it(3) {
-        return Some(3);
-    }
-    (4..N).find(|index| is_it(*index))
 }
 
 /// The list of values.
@@ -139,18 +75,15 @@ pub(crate) struct FixedStack<T, const CAP: usize, const N: usize> {
     /// some processors.
     top: AtomicUsize,
     free: AtomicUsize,
-    slots: [Slot<N>; N],
+    slots: Slots<N>,
     nodes: Nodes<T, AtomicU16, CAP, N>,
 }
 
-initial! { impl[T, const CAP: usize, const N: usize] FixedStack<T, CAP, N> = {
-    assert!(N >= 1, "a lock-free stack in place has one slot at least: N is at least 1");
-    FixedStack {
-        top: AtomicUsize::new(NONE),
-        free: AtomicUsize::new(0),
-        slots: array_of!(initial!(Slot<N>); N),
-        nodes: initial!(Nodes<T, AtomicU16, CAP, N>),
-    }
+initial! { impl[T, const CAP: usize, const N: usize] FixedStack<T, CAP, N> = FixedStack {
+    top: AtomicUsize::new(NONE),
+    free: AtomicUsize::new(0),
+    slots: initial!(Slots<N>),
+    nodes: initial!(Nodes<T, AtomicU16, CAP, N>),
 } }
 
 // SAFETY: it hands values from one thread to another, which `T: Send` permits, and never a reference to one. All else that is
@@ -161,10 +94,6 @@ unsafe impl<T: Send, const CAP: usize, const N: usize> Sync for FixedStack<T, CA
 
 impl<T, const CAP: usize, const N: usize> FixedStack<T, CAP, N> {
     const LEN: usize = Nodes::<T, AtomicU16, CAP, N>::LEN;
-
-    /// How often a claim has to find all slots claimed before it says so: while others come and go, it may find each slot claimed
-    /// in turn although one was always free. With two contexts, who both look at the first slot first, that cannot be.
-    const PASSES: usize = if N > 2 { 4 } else { 1 };
 
     /// Pushes a value, or gives it back: if there are `CAP` already, or all slots are claimed.
     #[inline]
@@ -254,7 +183,7 @@ impl<T, const CAP: usize, const N: usize> FixedStack<T, CAP, N> {
     /// Lets the node without a value go, if there is one, and a slot.
     fn settle(&self, taken: &mut Taken) -> Result<(), NoSlot> {
         if taken.emptied != NONE {
-            let slot = self.claim(taken.emptied).ok_or(NoSlot)?;
+            let slot = self.slots.claim(taken.emptied).ok_or(NoSlot)?;
             self.let_go(slot, mem::replace(&mut taken.emptied, NONE));
             slot.leave();
         }
@@ -280,7 +209,7 @@ impl<T, const CAP: usize, const N: usize> FixedStack<T, CAP, N> {
     /// The node is one of this stack's.
     pub(crate) unsafe fn give_node(&self, node: Empty) -> Result<(), Empty> {
         let number = node.into_number();
-        let Some(slot) = self.claim(number) else { return Err(Empty::new(number)) };
+        let Some(slot) = self.slots.claim(number) else { return Err(Empty::new(number)) };
         self.let_go(slot, number);
         slot.leave();
         Ok(())
@@ -331,7 +260,7 @@ impl<T, const CAP: usize, const N: usize> FixedStack<T, CAP, N> {
         // Relaxed: it is only protected, and looked at again.
         let mut head = list.load(Relaxed);
         let Some(mut number) = Self::first::<WHICH>(head) else { return Ok(None) };
-        let slot = self.claim(number).ok_or(NoSlot)?;
+        let slot = self.slots.claim(number).ok_or(NoSlot)?;
         loop {
             publish_barrier();
             let mut now = list.load(RECHECK);
@@ -351,7 +280,7 @@ impl<T, const CAP: usize, const N: usize> FixedStack<T, CAP, N> {
                 return Ok(None);
             };
             number = other;
-            publish_number(&slot.word, number);
+            slot.protect(number);
         }
     }
 
@@ -371,49 +300,14 @@ impl<T, const CAP: usize, const N: usize> FixedStack<T, CAP, N> {
         }
     }
 
-    /// Lets go of a node without a value that is ours, that was taken out of a list, and that our slot protects: it is free then, or,
-    /// if another slot protects it, kept instead of the one that was kept for that slot before; and so on, until there is one
-    /// that nobody protects, or none.
-    ///
-    /// Each word is read once. So no two nodes are found to be protected by one slot, each slot has its turn once at
-    /// most, and that ends. And all those nodes were taken out of their lists before the barrier here, or another one before.
+    /// Lets go of a node without a value that is in hand in our slot, was taken out of a list, and is protected by our slot: it is free
+    /// then, or kept.
     #[inline(always)]
     fn let_go(&self, slot: &Slot<N>, number: Number) {
-        scan_barrier();
-        let mut number = number;
-        if N == 2 {
-            // CHEAPER: what follows says the same, but looks which one is the other in any case, and for what it has kept.
-            let words = self.words();
-            hazards_barrier();
-            if words[0] == words[1] {
-                number = slot.keep(usize::from(slot.is(&self.slots[0])), number);
-                if number == NONE {
-                    return;
-                }
-            }
-        } else {
-            let words = self.words();
-            hazards_barrier();
-            while let Some(other) = position::<N>(|index| words[index] == number && !slot.is(&self.slots[index])) {
-                number = slot.keep(other, number);
-                if number == NONE {
-                    return;
-                }
-            }
+        let number = self.slots.exchange_protected(slot, number);
+        if number != NONE {
+            self.link_free(number);
         }
-        self.link_free(number);
-    }
-
-    /// What all slots' words say.
-    #[inline(always)]
-    fn words(&self) -> [usize; N] {
-        let mut words = [FREE; N];
-        // CHEAPER: `find` alone would visit all, too, but by a loop that keeps the words in memory.
-        let _ = position::<N>(|index| {
-            words[index] = self.slots[index].word.load(READ_HAZARDS);
-            false
-        });
-        words
     }
 
     /// Links a node that is ours, and that nobody protects, into the list of free ones.
@@ -432,19 +326,6 @@ impl<T, const CAP: usize, const N: usize> FixedStack<T, CAP, N> {
                 Err(other) => free = other,
             }
         }
-    }
-
-    /// Claims a slot by protecting a node with it. A full barrier has to follow before anything else.
-    #[inline(always)]
-    fn claim(&self, number: Number) -> Option<&Slot<N>> {
-        // CHEAPER: a loop over all slots says the same, with more instructions.
-        if self.slots[0].try_claim(number) {
-            return Some(&self.slots[0]);
-        }
-        if N == 2 {
-            return self.slots[1..].iter().find(|slot| slot.try_claim(number));
-        }
-        (0..Self::PASSES).find_map(|_| self.slots.iter().find(|slot| slot.try_claim(number)))
     }
 
     #[inline(always)]

@@ -46,7 +46,7 @@ fn race<const N: usize, const OTHERS: usize>(before: &[u32], others: [Part<N>; O
     while let Ok(node) = stack.take_node() {
         nodes.push(node.into_number());
     }
-    for slot in &stack.slots {
+    for slot in &stack.slots.0 {
         let kept = slot.kept.get_mut();
         // SAFETY: nobody else is here.
         nodes

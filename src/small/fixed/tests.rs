@@ -2,6 +2,7 @@
 
 extern crate std;
 
+use super::slots::FREE;
 use super::*;
 use core::mem::MaybeUninit;
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
@@ -64,12 +65,12 @@ fn holds_cap_values_while_slots_keep_the_most() {
             };
             // Others are in all slots but one, each with any hazard, of which some are on nodes that it has not seen for long.
             let mine = next(N);
-            for (_, slot) in stack.slots.iter().enumerate().filter(|(index, _)| *index != mine) {
+            for (_, slot) in stack.slots.0.iter().enumerate().filter(|(index, _)| *index != mine) {
                 if next(3) > 0 || slot.word.load(Relaxed) == FREE {
                     slot.word.store(1 + next(CAP + N * N), Relaxed);
                 }
             }
-            stack.slots[mine].leave();
+            stack.slots.0[mine].leave();
             let (most, mut count) = (next(CAP + 1), 0);
             while count < most && stack.try_push(round).is_ok() {
                 count += 1;
@@ -84,7 +85,7 @@ fn holds_cap_values_while_slots_keep_the_most() {
             while stack.try_push(round).is_ok() {
                 free += 1;
             }
-            let kept = stack.slots.iter().map(|slot| {
+            let kept = stack.slots.0.iter().map(|slot| {
                 let kept = slot.kept.get_mut();
                 // SAFETY: nobody else is here.
                 unsafe { kept.deref() }.iter().filter(|number| usize::from(**number) != NONE).count()
@@ -94,7 +95,7 @@ fn holds_cap_values_while_slots_keep_the_most() {
             assert_eq!(free + kept.iter().sum::<usize>(), CAP + N * N);
             while pop(&stack).is_some() {}
         }
-        let mut kept = stack.slots.iter().map(|slot| slot.kept.get_mut());
+        let mut kept = stack.slots.0.iter().map(|slot| slot.kept.get_mut());
         // SAFETY: nobody else is here.
         assert!(N == 1 || kept.any(|kept| unsafe { kept.deref() }.iter().any(|number| usize::from(*number) != NONE)));
     }
@@ -112,7 +113,7 @@ fn says_that_all_slots_are_claimed() {
     let mut taken = stack.detach();
     push(&stack, 2);
     let empty = stack.take_node().ok().unwrap();
-    let slots = [stack.claim(6).unwrap(), stack.claim(6).unwrap()];
+    let slots = [stack.slots.claim(6).unwrap(), stack.slots.claim(6).unwrap()];
     assert!(matches!(stack.try_push(3), Err((PushErrorKind::NoSlot, 3))));
     assert!(matches!(stack.try_pop(), Err(NoSlot)));
     assert!(matches!(stack.take_node(), Err(PushErrorKind::NoSlot)));
@@ -167,7 +168,7 @@ struct Loud<'a>(*const FixedStack<Loud<'a>, 4, 1>, &'a AtomicUsize);
 impl Drop for Loud<'_> {
     fn drop(&mut self) {
         // SAFETY: the stack is in a box, and dropped after its values.
-        assert_eq!(unsafe { &*self.0 }.slots[0].word.load(Relaxed), FREE, "in a slot");
+        assert_eq!(unsafe { &*self.0 }.slots.0[0].word.load(Relaxed), FREE, "in a slot");
         self.1.fetch_add(1, SeqCst);
         panic!("loud");
     }
@@ -251,7 +252,7 @@ fn values_arrive_once() {
             arrive(value);
         }
         assert!(seen.iter().all(|seen| seen.load(SeqCst)));
-        assert!(stack.slots.iter().all(|slot| slot.word.load(Relaxed) == FREE));
+        assert!(stack.slots.0.iter().all(|slot| slot.word.load(Relaxed) == FREE));
     }
     check::<1>();
     check::<2>();
