@@ -142,6 +142,48 @@ fn all_values_are_dropped() {
     assert_eq!(dropped.load(SeqCst), 3);
 }
 
+/// None of them ends while another context is in a critical section.
+#[test]
+fn operations_are_critical_sections() {
+    type Stack = MaskedStack<u16, 9>;
+    let operations: [fn(&Stack); 7] = [
+        |stack| push(stack, 1),
+        |stack| drop(pop(stack)),
+        |stack| drop(stack.is_empty()),
+        |stack| drop(stack.detach()),
+        |stack| drop(stack.take_node()),
+        // SAFETY: taken from this stack.
+        |stack| drop(unsafe { stack.next(&mut Taken::from_first(2)) }),
+        |stack| {
+            let mut chain = Chain::EMPTY;
+            // SAFETY: the node is in no list, and so the stack's to give.
+            unsafe {
+                stack.add(&mut chain, Empty::new(1), 1);
+                stack.link_chain(chain);
+            }
+        },
+    ];
+    for operation in operations {
+        let stack = &new::<u16, 9>();
+        // Two nodes are in no list.
+        for _ in 0..2 {
+            assert!(stack.take_node().is_ok());
+        }
+        push(stack, 2);
+        let (sender, receiver) = channel();
+        thread::scope(|scope| {
+            with(|_| {
+                scope.spawn(move || {
+                    operation(stack);
+                    sender.send(()).unwrap();
+                });
+                assert!(receiver.recv_timeout(Duration::from_millis(100)).is_err(), "not in a critical section");
+            });
+            receiver.recv().unwrap();
+        });
+    }
+}
+
 /// Threads push and pop at once, on few nodes; each value arrives once.
 #[test]
 fn values_arrive_once() {
