@@ -148,12 +148,12 @@ fn operations_are_critical_sections() {
     type Stack = MaskedStack<u16, 9>;
     let operations: [fn(&Stack); 7] = [
         |stack| push(stack, 1),
-        |stack| drop(pop(stack)),
-        |stack| drop(stack.is_empty()),
-        |stack| drop(stack.detach()),
-        |stack| drop(stack.take_node()),
+        |stack| _ = pop(stack),
+        |stack| _ = stack.is_empty(),
+        |stack| _ = stack.detach(),
+        |stack| _ = stack.take_node(),
         // SAFETY: taken from this stack.
-        |stack| drop(unsafe { stack.next(&mut Taken::from_first(2)) }),
+        |stack| _ = unsafe { stack.next(&mut Taken::from_first(2)) },
         |stack| {
             let mut chain = Chain::EMPTY;
             // SAFETY: the node is in no list, and so the stack's to give.
