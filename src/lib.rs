@@ -56,6 +56,7 @@ mod list;
 mod model;
 #[cfg(feature = "alloc")]
 mod reclaim;
+mod small;
 mod source;
 mod stack;
 mod stats;
@@ -72,6 +73,9 @@ pub use interrupt::Interrupt;
 pub use reclaim::Haphazard;
 #[cfg(feature = "alloc")]
 pub use reclaim::{Reclaim, Slots};
+pub use small::Fixed;
+#[cfg(feature = "critical-section")]
+pub use small::Masked;
 #[doc(no_inline)]
 pub use spin::RelaxStrategy;
 pub use stack::Stack;

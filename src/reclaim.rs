@@ -36,8 +36,8 @@ use crate::OutOfMemory;
 use crate::engine::Permit;
 use crate::stats::Counters;
 use crate::treiber::NodePtr;
-use ::alloc::alloc::Layout;
 use chain::{Chain, List};
+use core::alloc::Layout;
 
 #[cfg(all(feature = "haphazard", target_has_atomic = "ptr"))]
 pub use haphazard::Haphazard;

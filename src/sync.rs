@@ -36,7 +36,7 @@ pub(crate) use core::sync::atomic::Ordering::{self, AcqRel, Acquire, Relaxed, Re
 /// What the processor's and the simulated machine's atomics go with.
 #[cfg(not(elimination_stack_loom))]
 mod plain {
-    use super::{AtomicPtr, AtomicUsize};
+    use super::{AtomicPtr, AtomicU16, AtomicUsize};
 
     /// `core`'s cell behind the interface of loom's.
     #[derive(Debug)]
@@ -98,6 +98,10 @@ mod plain {
     #[inline(always)]
     pub(crate) fn assert_exclusive<T>(_: *mut AtomicPtr<T>) {}
 
+    /// The same of a number.
+    #[inline(always)]
+    pub(crate) fn assert_exclusive_number(_: *mut AtomicU16) {}
+
     /// States that whoever finds `atomic` has to see that it was made; only loom checks it.
     #[inline(always)]
     #[allow(dead_code, reason = "for the engine `Haphazard`, which not every target has")]
@@ -108,10 +112,11 @@ mod plain {
 mod imp {
     #[allow(unused_imports, reason = "the engine `Haphazard` uses it, which not every target has")]
     pub(crate) use super::plain::assert_new;
-    pub(crate) use super::plain::{MutPtr, UnsafeCell, assert_exclusive, hash, write_cell};
+    pub(crate) use super::plain::{MutPtr, UnsafeCell, assert_exclusive, assert_exclusive_number, hash, write_cell};
+    #[cfg(feature = "alloc")]
     pub(crate) use alloc::alloc::{alloc, dealloc};
     pub(crate) use core::hint::spin_loop;
-    pub(crate) use portable_atomic::{AtomicIsize, AtomicPtr, AtomicUsize};
+    pub(crate) use portable_atomic::{AtomicIsize, AtomicPtr, AtomicU16, AtomicUsize};
     use spin::RelaxStrategy;
 
     /// One step of waiting.
@@ -167,7 +172,7 @@ mod imp {
 mod imp {
     pub(crate) use loom::alloc::{alloc, dealloc};
     pub(crate) use loom::cell::{MutPtr, UnsafeCell};
-    pub(crate) use loom::sync::atomic::{AtomicIsize, AtomicPtr, AtomicUsize};
+    pub(crate) use loom::sync::atomic::{AtomicIsize, AtomicPtr, AtomicU16, AtomicUsize};
     pub(crate) use loom::thread::yield_now as spin_loop;
 
     /// Waits until others have run, whatever the program would do.
@@ -196,6 +201,11 @@ mod imp {
         unsafe { (*atomic).with_mut(|_| ()) }
     }
 
+    pub(crate) fn assert_exclusive_number(atomic: *mut AtomicU16) {
+        // SAFETY: as above.
+        unsafe { (*atomic).with_mut(|_| ()) }
+    }
+
     pub(crate) fn assert_new(atomic: &mut AtomicUsize) {
         // To loom all that a thread does between two accesses happens at one time. This access makes what follows later.
         atomic.load(super::Relaxed);
@@ -205,7 +215,11 @@ mod imp {
 
 #[cfg(elimination_stack_simulate)]
 mod imp {
-    pub(crate) use super::plain::{MutPtr, UnsafeCell, assert_exclusive, assert_new, write_cell};
+    pub(crate) use super::plain::{
+        MutPtr, UnsafeCell, assert_exclusive, assert_exclusive_number, assert_new, write_cell,
+    };
+    // The engines that use it are not part of what is simulated.
+    pub(crate) use core::sync::atomic::AtomicU16;
     // The counters are not part of what is simulated: without the feature `stats` there are none.
     pub(crate) use machine::{AtomicIsize, AtomicPtr, Uncounted as AtomicUsize, alloc, dealloc, spin_loop};
 
@@ -236,7 +250,7 @@ pub(crate) use imp::*;
     not(any(target_arch = "x86", target_arch = "x86_64", elimination_stack_sanitize, elimination_stack_simulate))
 ))]
 mod barrier {
-    use super::{AtomicPtr, Ordering};
+    use super::{AtomicPtr, AtomicUsize, Ordering};
 
     #[cfg(elimination_stack_loom)]
     use loom::sync::atomic::fence;
@@ -246,6 +260,13 @@ mod barrier {
     /// Publishes `hazard` in a slot's word that the caller owns.
     #[inline(always)]
     pub(crate) fn publish<T>(word: &AtomicPtr<T>, hazard: *mut T) {
+        // Release pairs with `READ_HAZARD` (BARRIER-3).
+        word.store(hazard, Ordering::Release);
+    }
+
+    /// [`publish`], where the hazard is a node's number.
+    #[inline(always)]
+    pub(crate) fn publish_number(word: &AtomicUsize, hazard: usize) {
         // Release pairs with `READ_HAZARD` (BARRIER-3).
         word.store(hazard, Ordering::Release);
     }
@@ -263,6 +284,8 @@ mod barrier {
 
     /// Taking a free slot. Acquire pairs with the Release that left it (SLOT-2).
     pub(crate) const CLAIM: Ordering = Ordering::Acquire;
+    /// [`CLAIM`], where [`publish_barrier`] or [`scan_barrier`] follows before anything else, which is an Acquire, too.
+    pub(crate) const CLAIM_BEFORE_BARRIER: Ordering = Ordering::Relaxed;
 
     /// Between unlinking nodes and reading the hazards; pairs with [`publish_barrier`] (BARRIER-1).
     #[inline(always)]
@@ -278,6 +301,15 @@ mod barrier {
     pub(crate) const DETACH: Ordering = Ordering::Acquire;
     /// Reading a hazard in a scan. Acquire pairs with the Release that took the hazard away (BARRIER-3).
     pub(crate) const READ_HAZARD: Ordering = Ordering::Acquire;
+    /// [`READ_HAZARD`], where [`hazards_barrier`] follows once all are read.
+    pub(crate) const READ_HAZARDS: Ordering = Ordering::Relaxed;
+
+    /// After hazards were read by [`READ_HAZARDS`]. Acquire pairs with the Release that took a hazard away (BARRIER-3).
+    #[inline(always)]
+    pub(crate) fn hazards_barrier() {
+        fence(Ordering::Acquire);
+    }
+
     /// Adding a slot. Release pairs with [`READ_HAZARD`], with which a scan also reads the list of slots.
     pub(crate) const ADD_SLOT: Ordering = Ordering::Release;
 }
@@ -289,11 +321,17 @@ mod barrier {
     any(target_arch = "x86", target_arch = "x86_64", elimination_stack_sanitize, elimination_stack_simulate)
 ))]
 mod barrier {
-    use super::{AtomicPtr, Ordering};
+    use super::{AtomicPtr, AtomicUsize, Ordering};
 
     /// Publishes `hazard` in a slot's word that the caller owns.
     #[inline(always)]
     pub(crate) fn publish<T>(word: &AtomicPtr<T>, hazard: *mut T) {
+        word.swap(hazard, Ordering::SeqCst);
+    }
+
+    /// [`publish`], where the hazard is a node's number.
+    #[inline(always)]
+    pub(crate) fn publish_number(word: &AtomicUsize, hazard: usize) {
         word.swap(hazard, Ordering::SeqCst);
     }
 
@@ -309,6 +347,7 @@ mod barrier {
     }
 
     pub(crate) const CLAIM: Ordering = Ordering::SeqCst;
+    pub(crate) const CLAIM_BEFORE_BARRIER: Ordering = Ordering::SeqCst;
 
     /// Nothing: the accesses of [`UNLINK`], [`DETACH`] and [`READ_HAZARD`] are the barrier.
     #[inline(always)]
@@ -318,6 +357,12 @@ mod barrier {
     pub(crate) const UNLINK: Ordering = Ordering::SeqCst;
     pub(crate) const DETACH: Ordering = Ordering::SeqCst;
     pub(crate) const READ_HAZARD: Ordering = Ordering::SeqCst;
+    pub(crate) const READ_HAZARDS: Ordering = Ordering::SeqCst;
+
+    /// Nothing: [`READ_HAZARDS`] is an Acquire, too.
+    #[inline(always)]
+    pub(crate) fn hazards_barrier() {}
+
     pub(crate) const ADD_SLOT: Ordering = Ordering::SeqCst;
 }
 

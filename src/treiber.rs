@@ -26,10 +26,10 @@
 
 use crate::layout::FAST_PATHS;
 use crate::source::Source;
-use crate::sync::{
-    self, AtomicPtr, DETACH, RECHECK, Relaxed, Release, UNLINK, UnsafeCell, alloc, const_fn, dealloc, publish_barrier,
-};
-use ::alloc::alloc::Layout;
+use crate::sync::{self, AtomicPtr, DETACH, RECHECK, Relaxed, Release, UNLINK, UnsafeCell, const_fn, publish_barrier};
+#[cfg(feature = "alloc")]
+use crate::sync::{alloc, dealloc};
+use core::alloc::Layout;
 use core::mem::ManuallyDrop;
 use core::ptr::{self, NonNull};
 
@@ -53,6 +53,7 @@ union Body<T> {
 
 pub type NodePtr<T> = NonNull<Node<T>>;
 
+#[cfg(feature = "alloc")]
 impl<T> Node<T> {
     pub(crate) const LAYOUT: Layout = Layout::new::<Self>();
 
@@ -70,6 +71,22 @@ impl<T> Node<T> {
         Some(node)
     }
 
+    /// Gives the node's memory back.
+    ///
+    /// # Safety
+    ///
+    /// The node came from [`Node::allocate`], the caller owns it, and nobody protects it.
+    pub(crate) unsafe fn free(node: NodePtr<T>) {
+        // SAFETY: the caller's contract. A body is a union, so this drops no value.
+        unsafe {
+            Self::assert_exclusive(node);
+            node.drop_in_place();
+            dealloc(node.as_ptr().cast(), Self::LAYOUT);
+        }
+    }
+}
+
+impl<T> Node<T> {
     /// The node below, of a node in a list or just taken out of one: the link, with the provenance that the node at its address
     /// has exposed (LIST-4).
     #[inline(always)]
@@ -94,20 +111,6 @@ impl<T> Node<T> {
     pub(crate) unsafe fn assert_exclusive(node: NodePtr<T>) {
         // SAFETY: the node is valid.
         sync::assert_exclusive(unsafe { &raw mut (*node.as_ptr()).next });
-    }
-
-    /// Gives the node's memory back.
-    ///
-    /// # Safety
-    ///
-    /// The node came from [`Node::allocate`], the caller owns it, and nobody protects it.
-    pub(crate) unsafe fn free(node: NodePtr<T>) {
-        // SAFETY: the caller's contract. A body is a union, so this drops no value.
-        unsafe {
-            Self::assert_exclusive(node);
-            node.drop_in_place();
-            dealloc(node.as_ptr().cast(), Self::LAYOUT);
-        }
     }
 
     /// # Safety

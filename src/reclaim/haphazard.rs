@@ -30,7 +30,7 @@ use crate::model::{self, limit};
 use crate::stats::Counters;
 use crate::sync::{AcqRel, Acquire, AtomicPtr, Relaxed, Release, alloc, dealloc, foreign_publish_barrier, initial};
 use crate::treiber::{Node, NodePtr};
-use ::alloc::alloc::Layout;
+use core::alloc::Layout;
 use core::mem::MaybeUninit;
 use core::ptr::{self, NonNull};
 use haphazard::raw::{self, HazardPointer};

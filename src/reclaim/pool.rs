@@ -52,7 +52,7 @@ use crate::sync::{
     context_hash, dealloc, initial, publish,
 };
 use crate::treiber::{Node, NodePtr};
-use ::alloc::alloc::Layout;
+use core::alloc::Layout;
 use core::iter;
 use core::mem;
 use core::ptr::{self, NonNull};

@@ -52,7 +52,7 @@ use crate::model::{self, limit};
 use crate::stats::Counters;
 use crate::sync::initial;
 use crate::treiber::{Node, NodePtr};
-use ::alloc::alloc::Layout;
+use core::alloc::Layout;
 use core::mem;
 
 /// The default engine: `N` slots in the stack itself, each with one hazard, one list of retired and one of spare

@@ -1,0 +1,265 @@
+//! Engines for small machines: a fixed number of nodes, which lie in the stack itself, and no allocator.
+
+mod fixed;
+#[cfg(feature = "critical-section")]
+mod masked;
+mod nodes;
+
+use self::fixed::FixedStack;
+#[cfg(feature = "critical-section")]
+use self::masked::MaskedStack;
+use self::nodes::{Chain, Empty, Taken};
+use crate::backoff::Backoff;
+use crate::engine::sealed::{Engine, Inner};
+use crate::engine::{Permit, drop_all};
+use crate::error::{Left, NoSlot, PushErrorKind};
+use crate::source::Source;
+use crate::sync::{Initial, initial};
+use core::marker::PhantomData;
+use core::mem;
+
+/// The engine for programs without an allocator: nodes for `CAP` values lie in the stack itself. Lock-free, as
+/// [`Slots<N>`](crate::Slots), on targets with compare-exchange.
+///
+/// As long as at most `N` contexts are inside at once, a push is refused only if there are `CAP` values already (or a
+/// [`TakeAll`](crate::TakeAll) still holds some): the nodes that slots hold back, at most `N` each, are in the type besides. With more
+/// contexts a call may find no slot; then [`Stack::try_push`](crate::Stack::try_push) and [`Stack::try_pop`](crate::Stack::try_pop)
+/// say so, and [`Stack::pop`](crate::Stack::pop) waits.
+///
+/// A lost race is followed by the next attempt at once, whatever the back-off: of that only the step of waiting for a slot is used. A
+/// [`Handle`](crate::Handle) keeps nothing, and is no faster than the stack.
+///
+/// `CAP` and `N` are at least 1, and `CAP + N * N` is at most 65535. A node has the size of a value and 2 bytes, as far as alignment
+/// permits. A stack whose bits are all zero is empty.
+///
+/// ```
+/// use elimination_stack::{Fixed, PushErrorKind, Stack};
+///
+/// static READINGS: Stack<u16, Fixed<64>> = Stack::custom();
+///
+/// for reading in 0..64 {
+///     READINGS.try_push(reading).expect("there is room for 64");
+/// }
+/// assert_eq!(READINGS.pop(), Some(63));
+/// ```
+///
+/// What needs an allocator does not exist:
+///
+/// ```compile_fail,E0599
+/// use elimination_stack::{Fixed, Stack};
+///
+/// Stack::<u16, Fixed<64>>::custom().push(1);
+/// ```
+#[derive(Debug)]
+pub enum Fixed<const CAP: usize, const N: usize = 2> {}
+
+/// The engine for one core, and for cores without compare-exchange: nodes for `CAP` values lie in the stack itself, and each operation
+/// is one critical section of a fixed number of instructions. So it is **not lock-free**.
+///
+/// What a critical section is, the final program says, by the crate [`critical-section`](https://docs.rs/critical-section). On several
+/// cores it has to be one that spans them; one that masks the interrupts of its own core alone is not enough there.
+///
+/// A push is refused only if there are `CAP` values already (or a [`TakeAll`](crate::TakeAll) still holds some). A back-off has no
+/// meaning. A [`Handle`](crate::Handle) keeps nothing, and is no faster than the stack.
+///
+/// `CAP` is at least 1 and at most 65535. A node has the size of a value and 2 bytes, as far as alignment permits; large values take
+/// long to move in a critical section, so they go in as references or numbers. A stack whose bits are all zero is empty.
+///
+/// ```
+/// # extern crate critical_section;
+/// use elimination_stack::{Masked, NoBackoff, Stack};
+///
+/// static EVENTS: Stack<u16, Masked<64>, NoBackoff> = Stack::custom();
+///
+/// EVENTS.interrupt().push(7).expect("there is room for 64");
+/// assert_eq!(EVENTS.pop(), Some(7));
+/// ```
+#[cfg(feature = "critical-section")]
+#[cfg_attr(docsrs, doc(cfg(feature = "critical-section")))]
+#[derive(Debug)]
+pub enum Masked<const CAP: usize> {}
+
+impl<const CAP: usize, const N: usize> Engine for Fixed<CAP, N> {
+    type Inner<T, B: Backoff> = InPlace<FixedStack<T, CAP, N>, B>;
+}
+
+#[cfg(feature = "critical-section")]
+impl<const CAP: usize> Engine for Masked<CAP> {
+    type Inner<T, B: Backoff> = InPlace<MaskedStack<T, CAP>, B>;
+}
+
+/// A stack with its nodes in place, as either engine makes it. Dropping it drops the values.
+///
+/// Its numbers of nodes come back to the stack that they came from.
+pub trait Place<T>: Initial {
+    /// Whether there is no value, at the moment.
+    fn is_empty(&self) -> bool;
+
+    /// Pushes a value, or gives it back: if there is no node, or all slots are claimed.
+    fn try_push<V: Source<T>>(&self, value: V) -> Result<(), (PushErrorKind, V)>;
+
+    /// Pops the value on top, if there is one.
+    fn try_pop(&self) -> Result<Option<T>, NoSlot>;
+
+    /// Takes all values at once.
+    fn detach(&self) -> Taken;
+
+    /// The next value of those that were taken. Each one's node needs a slot to go; if there is none, the next call needs one.
+    ///
+    /// # Safety
+    ///
+    /// They were taken from this stack.
+    unsafe fn next(&self, taken: &mut Taken) -> Result<Option<T>, NoSlot>;
+
+    /// Drops the next value of those that were taken, where it is; says whether there was one. As [`Place::next`] else.
+    ///
+    /// # Safety
+    ///
+    /// They were taken from this stack.
+    unsafe fn drop_next(&self, taken: &mut Taken) -> Result<bool, NoSlot>;
+
+    /// Takes a node for a value to come.
+    fn take_node(&self) -> Result<Empty, PushErrorKind>;
+
+    /// Adds a value, in a node, on top of a chain of others.
+    ///
+    /// # Safety
+    ///
+    /// The nodes are this stack's.
+    unsafe fn add<V: Source<T>>(&self, chain: &mut Chain, node: Empty, value: V);
+
+    /// Pushes all values of a chain at once.
+    ///
+    /// # Safety
+    ///
+    /// The nodes are this stack's.
+    unsafe fn link_chain(&self, chain: Chain);
+}
+
+/// One of these, as any stack.
+#[repr(transparent)]
+pub struct InPlace<S, B>(S, PhantomData<B>);
+
+initial! { impl[S: Initial, B] InPlace<S, B> = InPlace(initial!(S), PhantomData) }
+
+// SAFETY: there is no back-off in it.
+unsafe impl<S: Send, B> Send for InPlace<S, B> {}
+// SAFETY: there is no back-off in it.
+unsafe impl<S: Sync, B> Sync for InPlace<S, B> {}
+
+impl<S, B: Backoff> InPlace<S, B> {
+    /// Tries again as long as all slots are claimed.
+    #[inline(always)]
+    fn wait_for_slot<O>(&self, mut action: impl FnMut(&S) -> Result<O, NoSlot>) -> O {
+        loop {
+            match action(&self.0) {
+                Ok(done) => return done,
+                Err(NoSlot) => B::relax(),
+            }
+        }
+    }
+}
+
+impl<T, S: Place<T>, B: Backoff> Inner<T> for InPlace<S, B> {
+    /// Nothing.
+    type Seat<'a>
+        = ()
+    where
+        Self: 'a;
+    type Taken = Taken;
+
+    #[inline]
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    #[inline]
+    fn push<'a, V: Source<T>, E>(
+        &'a self,
+        _: Option<&mut ()>,
+        value: V,
+        _: Permit,
+        refuse: impl FnOnce(PushErrorKind, V) -> E,
+    ) -> Result<(), E> {
+        self.0.try_push(value).map_err(|(kind, value)| refuse(kind, value))
+    }
+
+    #[inline]
+    fn pop<'a>(&'a self, _: Option<&mut ()>, permit: Permit) -> Result<Option<T>, NoSlot> {
+        match permit {
+            Permit::All => Ok(self.wait_for_slot(S::try_pop)),
+            Permit::Nothing => self.0.try_pop(),
+        }
+    }
+
+    fn pop_mut(&mut self) -> Option<T> {
+        // Nobody else has a slot.
+        self.wait_for_slot(S::try_pop)
+    }
+
+    fn push_all<'a, I: Iterator<Item = T>>(&'a self, _: Option<&mut ()>, mut values: I) -> Result<(), Left<I>> {
+        let mut pending = Pending { stack: self, chain: Chain::EMPTY, value: PhantomData };
+        while let Some(value) = values.next() {
+            let node = self.wait_for_slot(|stack| match stack.take_node() {
+                Err(PushErrorKind::NoSlot) => Err(NoSlot),
+                node => Ok(node),
+            });
+            match node {
+                // SAFETY: the node is this stack's, and so are the chain's.
+                Ok(node) => unsafe { self.0.add(&mut pending.chain, node, value) },
+                Err(kind) => {
+                    pending.push();
+                    return Err((kind, value, values));
+                }
+            }
+        }
+        drop(values);
+        pending.push();
+        Ok(())
+    }
+
+    fn detach(&self) -> Taken {
+        self.0.detach()
+    }
+
+    fn has_none(taken: &Taken) -> bool {
+        taken.is_empty()
+    }
+
+    fn next(&self, taken: &mut Taken) -> Option<T> {
+        // SAFETY: they were taken from this stack, as the caller says.
+        self.wait_for_slot(|stack| unsafe { stack.next(taken) })
+    }
+
+    fn drop_next(&self, taken: &mut Taken) -> bool {
+        // SAFETY: they were taken from this stack, as the caller says.
+        self.wait_for_slot(|stack| unsafe { stack.drop_next(taken) })
+    }
+
+    fn sit(&self) -> Option<()> {
+        Some(())
+    }
+
+    unsafe fn stand<'a>(&'a self, (): &mut ()) {}
+}
+
+/// A chain of values that is not pushed yet. Dropping it drops the values.
+struct Pending<'a, T, S: Place<T>, B: Backoff> {
+    stack: &'a InPlace<S, B>,
+    chain: Chain,
+    value: PhantomData<T>,
+}
+
+impl<T, S: Place<T>, B: Backoff> Pending<'_, T, S, B> {
+    fn push(mut self) {
+        // SAFETY: the nodes are this stack's.
+        unsafe { self.stack.0.link_chain(mem::replace(&mut self.chain, Chain::EMPTY)) };
+    }
+}
+
+impl<T, S: Place<T>, B: Backoff> Drop for Pending<'_, T, S, B> {
+    fn drop(&mut self) {
+        let mut taken = mem::replace(&mut self.chain, Chain::EMPTY).into_taken();
+        drop_all(|| self.stack.drop_next(&mut taken));
+    }
+}

@@ -1,0 +1,319 @@
+//! A lock-free stack in place: hazard pointers in claimed slots, as in the engine `Slots`, but no allocator.
+//!
+//! There are two lists: the values, and the free nodes. A push takes a node out of the second and links it into the first, a pop
+//! the other way round. Either claims one of `N` slots for that time, and protects by it the node that it takes out.
+//!
+//! ```text
+//!               push                    push                    pop
+//!     free ------------> in hand -------------> on `top` ------------> in hand
+//!      ^ ^                  |                                            |  |
+//!      | |                  +------- nobody protects it -----------------+  |
+//!      | +---------------------------------+-----------------------------+  | slot `j` protects it
+//!      |                                   |                                v
+//!      +-- nobody protects it -- was there before <--------- kept in the slot, for slot `j`
+//! ```
+//!
+//! # Rules
+//!
+//! * **FIXED-1**: A node belongs to one of the lists, to the owner of a slot, who has it in hand, to a slot, which keeps it, or to the
+//!   holder of an [`Empty`], a [`Chain`] or a [`Taken`]. Only a compare-exchange or a swap of a list's head that succeeds, a claim
+//!   or the leaving of a slot changes that.
+//!   Checked by `pop_against_pop`, `push_against_push` in `src/small/fixed/models.rs`.
+//! * **FIXED-2**: A node comes into the list of free ones by [`FixedStack::let_go`] alone, and that finds, after a full barrier that
+//!   comes after the node was taken out of its list, that no other slot protects it (BARRIER-1).
+//!   Checked by `pop_against_reuse`, `push_against_reuse` in `src/small/fixed/models.rs`.
+//! * **FIXED-3**: A node that a context protects and then, after a full barrier, found at the head of a list, does not become
+//!   that head again once it was taken out of the list: it would have to be free in between (FIXED-2). So
+//!   the compare-exchange that expects it succeeds only if the link that the context has read is the node's link (no
+//!   ABA), in both lists; and the link of a protected node is not written.
+//!   Checked by `pop_against_reuse`, `push_against_reuse` in `src/small/fixed/models.rs`.
+//! * **FIXED-4**: Linking is a Release, in both lists, and whoever takes a node out of one has read the head with Acquire. So link and value
+//!   are visible, and what the last owner has done with the node happens before what the next does, all the way down the
+//!   list: every change of a head is a read-modify-write, which continues the release sequences of the ones before.
+//!   Checked by `push_against_pop` in `src/small/fixed/models.rs`.
+//! * **FIXED-5**: A slot has at most `N` nodes: one for each other slot, and one in hand of its owner. So where
+//!   there is no free node, `CAP` nodes have values or are held in an [`Empty`], a [`Chain`] or a [`Taken`].
+//!   Checked by `holds_cap_values_while_slots_keep_the_most` in `src/small/fixed/tests.rs`.
+//! * **FIXED-6**: No code of the user's runs between claiming a slot and leaving it: values are moved there, and never dropped.
+//!   Checked by `drops_run_outside_of_slots` in `src/small/fixed/tests.rs`.
+
+#[cfg(all(test, elimination_stack_loom))]
+mod models;
+mod slots;
+#[cfg(all(test, not(elimination_stack_loom)))]
+mod tests;
+
+use self::slots::{Slot, Slots};
+use super::Place;
+use super::nodes::{Chain, Empty, NONE, Node, Nodes, Number, Taken, free_link, short};
+use crate::engine::drop_all;
+use crate::error::{NoSlot, PushErrorKind};
+use crate::source::Source;
+use crate::sync::{
+    AtomicU16, AtomicUsize, DETACH, RECHECK, Relaxed, Release, UNLINK, assert_exclusive_number, initial,
+    publish_barrier,
+};
+use core::mem;
+
+initial! { impl[] AtomicU16 = AtomicU16::new(0) }
+
+/// A node that was taken out of a list, and the slot that protects it; both are ours.
+struct Found<'a, T, const N: usize> {
+    slot: &'a Slot<N>,
+    number: Number,
+    node: &'a Node<T, AtomicU16>,
+}
+
+/// The list of values.
+const VALUES: bool = true;
+/// The list of free nodes.
+const FREE_NODES: bool = false;
+
+/// Room for `CAP` values of `T`, and `N` slots.
+#[repr(C)]
+pub struct FixedStack<T, const CAP: usize, const N: usize> {
+    /// See the file `nodes.rs` for what these numbers mean. They are of full size, since a compare-exchange of less takes longer on
+    /// some processors.
+    top: AtomicUsize,
+    free: AtomicUsize,
+    slots: Slots<N>,
+    nodes: Nodes<T, AtomicU16, CAP, N>,
+}
+
+initial! { impl[T, const CAP: usize, const N: usize] FixedStack<T, CAP, N> = FixedStack {
+    top: AtomicUsize::new(NONE),
+    free: AtomicUsize::new(0),
+    slots: initial!(Slots<N>),
+    nodes: initial!(Nodes<T, AtomicU16, CAP, N>),
+} }
+
+// SAFETY: it hands values from one thread to another, which `T: Send` permits, and never a reference to one. All else that is
+// shared is atomic, or owned by one context at a time (FIXED-1).
+unsafe impl<T: Send, const CAP: usize, const N: usize> Send for FixedStack<T, CAP, N> {}
+// SAFETY: what is said for `Send` is said of shared stacks.
+unsafe impl<T: Send, const CAP: usize, const N: usize> Sync for FixedStack<T, CAP, N> {}
+
+impl<T, const CAP: usize, const N: usize> Place<T> for FixedStack<T, CAP, N> {
+    #[inline]
+    fn try_push<V: Source<T>>(&self, value: V) -> Result<(), (PushErrorKind, V)> {
+        let Found { slot, number, node } = match self.take_first::<FREE_NODES>() {
+            Ok(Some(found)) => found,
+            Ok(None) => return Err((PushErrorKind::NoSpareNode, value)),
+            Err(NoSlot) => return Err((PushErrorKind::NoSlot, value)),
+        };
+        // SAFETY: FIXED-1: the node is ours. No free node has a value.
+        unsafe { node.put(value) };
+        self.link(number, node);
+        // After the node is linked, so that each node in hand is a slot's (FIXED-5).
+        slot.leave();
+        Ok(())
+    }
+
+    #[inline]
+    fn try_pop(&self) -> Result<Option<T>, NoSlot> {
+        let Some(Found { slot, number, node }) = self.take_first::<VALUES>()? else { return Ok(None) };
+        // SAFETY: FIXED-1: the node is ours, and it had a value on `top`.
+        let value = unsafe { node.take() };
+        self.let_go(slot, number);
+        slot.leave();
+        Ok(Some(value))
+    }
+
+    #[inline]
+    fn is_empty(&self) -> bool {
+        // Relaxed: the answer orders nothing.
+        self.top.load(Relaxed) == NONE
+    }
+
+    fn detach(&self) -> Taken {
+        Taken::from_first(self.top.swap(NONE, DETACH))
+    }
+
+    unsafe fn next(&self, taken: &mut Taken) -> Result<Option<T>, NoSlot> {
+        self.settle(taken)?;
+        let value = self.pass(taken).map(|number| {
+            // SAFETY: FIXED-1: the node is ours, and has a value.
+            unsafe { self.node(number).take() }
+        });
+        // If the node cannot go now, it does next time: the value can go now.
+        let _ = self.settle(taken);
+        Ok(value)
+    }
+
+    unsafe fn drop_next(&self, taken: &mut Taken) -> Result<bool, NoSlot> {
+        self.settle(taken)?;
+        let number = self.pass(taken);
+        if let Some(number) = number {
+            // SAFETY: FIXED-1: the node is ours, and has a value; it is noted as one without, in case this unwinds.
+            unsafe { self.node(number).drop_value() };
+        }
+        let _ = self.settle(taken);
+        Ok(number.is_some())
+    }
+
+    fn take_node(&self) -> Result<Empty, PushErrorKind> {
+        match self.take_first::<FREE_NODES>() {
+            Ok(Some(found)) => {
+                found.slot.leave();
+                Ok(Empty::new(found.number))
+            }
+            Ok(None) => Err(PushErrorKind::NoSpareNode),
+            Err(NoSlot) => Err(PushErrorKind::NoSlot),
+        }
+    }
+
+    unsafe fn add<V: Source<T>>(&self, chain: &mut Chain, node: Empty, value: V) {
+        let number = node.into_number();
+        // SAFETY: FIXED-1: the node is ours, and has no value.
+        unsafe { self.node(number).put(value) };
+        // Relaxed: `link` publishes it.
+        self.node(number).link.store(short(chain.first()), Relaxed);
+        chain.grow(number);
+    }
+
+    unsafe fn link_chain(&self, chain: Chain) {
+        if let Some((first, last)) = chain.into_ends() {
+            self.link(first, self.node(last));
+        }
+    }
+}
+
+impl<T, const CAP: usize, const N: usize> FixedStack<T, CAP, N> {
+    const LEN: usize = Nodes::<T, AtomicU16, CAP, N>::LEN;
+
+    /// Goes on to the next node, and notes that this one is to go.
+    fn pass(&self, taken: &mut Taken) -> Option<Number> {
+        let number = taken.first;
+        if number == NONE {
+            return None;
+        }
+        // Relaxed: the node is ours since it was detached, by which its link is visible (FIXED-4).
+        taken.first = self.node(number).link.load(Relaxed).into();
+        taken.emptied = number;
+        Some(number)
+    }
+
+    /// Lets the node without a value go, if there is one, and a slot.
+    fn settle(&self, taken: &mut Taken) -> Result<(), NoSlot> {
+        if taken.emptied != NONE {
+            let slot = self.slots.claim(taken.emptied).ok_or(NoSlot)?;
+            self.let_go(slot, mem::replace(&mut taken.emptied, NONE));
+            slot.leave();
+        }
+        Ok(())
+    }
+
+    #[inline(always)]
+    fn list<const WHICH: bool>(&self) -> &AtomicUsize {
+        if WHICH == VALUES { &self.top } else { &self.free }
+    }
+
+    /// The number of the node that a list's head says; `None` if that is the list's end.
+    #[inline(always)]
+    fn first<const WHICH: bool>(head: usize) -> Option<Number> {
+        let (end, number) = if WHICH == VALUES { (NONE, head) } else { (Self::LEN, head + 1) };
+        (head != end).then_some(number)
+    }
+
+    /// Claims a slot by protecting the first node of a list, and takes that node out: it is ours then. `None`, and no slot, if there
+    /// is none.
+    #[inline(always)]
+    fn take_first<const WHICH: bool>(&self) -> Result<Option<Found<'_, T, N>>, NoSlot> {
+        let list = self.list::<WHICH>();
+        // Relaxed: it is only protected, and looked at again.
+        let mut head = list.load(Relaxed);
+        let Some(mut number) = Self::first::<WHICH>(head) else { return Ok(None) };
+        let slot = self.slots.claim(number).ok_or(NoSlot)?;
+        loop {
+            publish_barrier();
+            let mut now = list.load(RECHECK);
+            if now == head {
+                // Relaxed: visible since `RECHECK` (FIXED-4). If the node was taken out since then, the exchange fails (FIXED-3).
+                let node = self.node(number);
+                let link = usize::from(node.link.load(Relaxed));
+                let next = if WHICH == VALUES { link } else { free_link(number, link) };
+                match list.compare_exchange_weak(head, next, UNLINK, Relaxed) {
+                    Ok(_) => return Ok(Some(Found { slot, number, node })),
+                    Err(other) => now = other,
+                }
+            }
+            head = now;
+            let Some(other) = Self::first::<WHICH>(head) else {
+                slot.leave();
+                return Ok(None);
+            };
+            number = other;
+            slot.protect(number);
+        }
+    }
+
+    /// Links a chain that is ours on `top`.
+    #[inline(always)]
+    fn link(&self, first: Number, last: &Node<T, AtomicU16>) {
+        // Relaxed: only its number is used.
+        let mut top = self.top.load(Relaxed);
+        loop {
+            // Relaxed: what follows publishes it.
+            last.link.store(short(top), Relaxed);
+            // Release pairs with `RECHECK` and `DETACH` (FIXED-4).
+            match self.top.compare_exchange_weak(top, first, Release, Relaxed) {
+                Ok(_) => return,
+                Err(other) => top = other,
+            }
+        }
+    }
+
+    /// Lets go of a node without a value that is in hand in our slot, was taken out of a list, and is protected by our slot: it is free
+    /// then, or kept.
+    #[inline(always)]
+    fn let_go(&self, slot: &Slot<N>, number: Number) {
+        let number = self.slots.exchange_protected(slot, number);
+        if number != NONE {
+            self.link_free(number);
+        }
+    }
+
+    /// Links a node that is ours, and that nobody protects, into the list of free ones.
+    #[inline(always)]
+    fn link_free(&self, number: Number) {
+        let node = self.node(number);
+        assert_exclusive_number((&raw const node.link).cast_mut());
+        // Relaxed: only the number is used.
+        let mut free = self.free.load(Relaxed);
+        loop {
+            // Relaxed: what follows publishes it.
+            node.link.store(short(free_link(number, free)), Relaxed);
+            // Release pairs with `RECHECK` (FIXED-4).
+            match self.free.compare_exchange_weak(free, number - 1, Release, Relaxed) {
+                Ok(_) => return,
+                Err(other) => free = other,
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn node(&self, number: Number) -> &Node<T, AtomicU16> {
+        // SAFETY: all numbers in this file are of nodes, and come back to the stack that they came from.
+        unsafe { self.nodes.node(number) }
+    }
+
+    /// Drops the value on top where it is; says whether there was one.
+    fn drop_top(&mut self) -> bool {
+        // Relaxed: `&mut self` comes after all that others have done here.
+        let number = self.top.load(Relaxed);
+        if number == NONE {
+            return false;
+        }
+        let node = self.node(number);
+        self.top.store(node.link.load(Relaxed).into(), Relaxed);
+        // SAFETY: `&mut self`: the node is ours, and it has a value.
+        unsafe { node.drop_value() };
+        true
+    }
+}
+
+impl<T, const CAP: usize, const N: usize> Drop for FixedStack<T, CAP, N> {
+    fn drop(&mut self) {
+        drop_all(|| self.drop_top());
+    }
+}

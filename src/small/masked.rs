@@ -1,0 +1,209 @@
+//! A stack in place whose operations are one critical section each.
+//!
+//! What a critical section is, the program says, by the crate `critical-section`: on one core mostly that interrupts are off, on
+//! several ones that and a lock. In there nobody else is, so links and heads are plain numbers, and each operation takes a fixed
+//! number of instructions: there is nothing to try again.
+//!
+//! # Rules
+//!
+//! * **MASKED-1**: `top`, `free`, and the links and values of nodes in the two lists are touched only in a critical section.
+//!   Checked by `operations_are_critical_sections` in `src/small/masked/tests.rs`.
+//! * **MASKED-2**: A node that was taken out of a list, in a critical section, is whose who did so, until it is linked again. So its
+//!   link and its value may be touched outside of one.
+//!   Checked by `values_arrive_once` in `src/small/masked/tests.rs`.
+//! * **MASKED-3**: No code of the user's runs in a critical section: values are moved in there, and never dropped.
+//!   Checked by `drops_run_outside_of_sections` in `src/small/masked/tests.rs`.
+
+#[cfg(test)]
+mod tests;
+
+use super::Place;
+use super::nodes::{Chain, Empty, NONE, Node, Nodes, Number, Taken, free_link, short};
+use crate::engine::drop_all;
+use crate::error::{NoSlot, PushErrorKind};
+use crate::source::Source;
+use crate::sync::initial;
+use core::cell::Cell;
+use core::mem::{self, ManuallyDrop};
+use critical_section::with;
+
+initial! { impl[] Cell<u16> = Cell::new(0) }
+
+/// Room for `CAP` values of `T`.
+#[repr(C)]
+pub struct MaskedStack<T, const CAP: usize> {
+    /// See the file `nodes.rs` for what these numbers mean.
+    top: Cell<u16>,
+    free: Cell<u16>,
+    nodes: Nodes<T, Cell<u16>, CAP, 0>,
+}
+
+initial! { impl[T, const CAP: usize] MaskedStack<T, CAP> =
+    MaskedStack { top: Cell::new(0), free: Cell::new(0), nodes: initial!(Nodes<T, Cell<u16>, CAP, 0>) }
+}
+
+// SAFETY: it hands values from one thread to another, which `T: Send` permits, and never a reference to one. All else is touched
+// in critical sections (MASKED-1) or by one context alone (MASKED-2).
+unsafe impl<T: Send, const CAP: usize> Send for MaskedStack<T, CAP> {}
+// SAFETY: what is said for `Send` is said of shared stacks.
+unsafe impl<T: Send, const CAP: usize> Sync for MaskedStack<T, CAP> {}
+
+#[expect(clippy::unnecessary_wraps, reason = "the interface of all stacks in place")]
+impl<T, const CAP: usize> Place<T> for MaskedStack<T, CAP> {
+    #[inline]
+    fn try_push<V: Source<T>>(&self, value: V) -> Result<(), (PushErrorKind, V)> {
+        // The value goes round the section, or it would be moved into it and out again.
+        let value = ManuallyDrop::new(value);
+        let pushed = with(|_| {
+            let Some(number) = self.unlink_free() else { return false };
+            let node = self.node(number);
+            // SAFETY: the node is ours (MASKED-2). The value is used once: here, or below.
+            unsafe { node.put((&raw const *value).read()) };
+            node.link.set(self.top.get());
+            self.top.set(short(number));
+            true
+        });
+        if pushed { Ok(()) } else { Err((PushErrorKind::NoSpareNode, ManuallyDrop::into_inner(value))) }
+    }
+
+    #[inline]
+    fn try_pop(&self) -> Result<Option<T>, NoSlot> {
+        Ok(with(|_| {
+            let number = self.top();
+            if number == NONE {
+                return None;
+            }
+            let node = self.node(number);
+            self.top.set(node.link.get());
+            // SAFETY: the node is ours now (MASKED-2), and has a value.
+            let value = unsafe { node.take() };
+            self.link_free(number);
+            Some(value)
+        }))
+    }
+
+    #[inline]
+    fn is_empty(&self) -> bool {
+        with(|_| self.top() == NONE)
+    }
+
+    fn detach(&self) -> Taken {
+        Taken::from_first(with(|_| self.top.replace(short(NONE)).into()))
+    }
+
+    unsafe fn next(&self, taken: &mut Taken) -> Result<Option<T>, NoSlot> {
+        let value = self.pass(taken).map(|number| {
+            // SAFETY: the node is ours (MASKED-2), and has a value.
+            unsafe { self.node(number).take() }
+        });
+        self.settle(taken);
+        Ok(value)
+    }
+
+    unsafe fn drop_next(&self, taken: &mut Taken) -> Result<bool, NoSlot> {
+        // If a value's `Drop` has panicked, its node is still to go.
+        self.settle(taken);
+        let number = self.pass(taken);
+        if let Some(number) = number {
+            // SAFETY: the node is ours (MASKED-2), and has a value.
+            unsafe { self.node(number).drop_value() };
+        }
+        self.settle(taken);
+        Ok(number.is_some())
+    }
+
+    fn take_node(&self) -> Result<Empty, PushErrorKind> {
+        with(|_| self.unlink_free()).map(Empty::new).ok_or(PushErrorKind::NoSpareNode)
+    }
+
+    unsafe fn add<V: Source<T>>(&self, chain: &mut Chain, node: Empty, value: V) {
+        let number = node.into_number();
+        let node = self.node(number);
+        // SAFETY: the node is ours (MASKED-2), and has no value.
+        unsafe { node.put(value) };
+        node.link.set(short(chain.first()));
+        chain.grow(number);
+    }
+
+    unsafe fn link_chain(&self, chain: Chain) {
+        let Some((first, last)) = chain.into_ends() else { return };
+        let last = self.node(last);
+        with(|_| {
+            last.link.set(self.top.get());
+            self.top.set(short(first));
+        });
+    }
+}
+
+impl<T, const CAP: usize> MaskedStack<T, CAP> {
+    /// Goes on to the next node, and notes that this one is to go.
+    fn pass(&self, taken: &mut Taken) -> Option<Number> {
+        let number = taken.first;
+        if number == NONE {
+            return None;
+        }
+        taken.first = self.node(number).link.get().into();
+        taken.emptied = number;
+        Some(number)
+    }
+
+    /// Lets the node without a value go, if there is one.
+    fn settle(&self, taken: &mut Taken) {
+        let number = mem::replace(&mut taken.emptied, NONE);
+        if number != NONE {
+            with(|_| self.link_free(number));
+        }
+    }
+
+    /// In a critical section: takes a node out of the list of free ones.
+    #[inline(always)]
+    fn unlink_free(&self) -> Option<Number> {
+        let free = usize::from(self.free.get());
+        if free == Nodes::<T, Cell<u16>, CAP, 0>::LEN {
+            return None;
+        }
+        let number = free + 1;
+        let link = usize::from(self.node(number).link.get());
+        self.free.set(short(free_link(number, link)));
+        Some(number)
+    }
+
+    /// In a critical section: puts a node that is ours into the list of free ones.
+    #[inline(always)]
+    fn link_free(&self, number: Number) {
+        let free = usize::from(self.free.get());
+        self.node(number).link.set(short(free_link(number, free)));
+        self.free.set(short(number - 1));
+    }
+
+    /// In a critical section, or by whoever has the stack: the topmost value's node.
+    #[inline(always)]
+    fn top(&self) -> Number {
+        self.top.get().into()
+    }
+
+    #[inline(always)]
+    fn node(&self, number: Number) -> &Node<T, Cell<u16>> {
+        // SAFETY: all numbers in this file are of nodes, and come back to the stack that they came from.
+        unsafe { self.nodes.node(number) }
+    }
+
+    /// Drops the value on top where it is; says whether there was one.
+    fn drop_top(&mut self) -> bool {
+        let number = self.top();
+        if number == NONE {
+            return false;
+        }
+        let node = self.node(number);
+        self.top.set(node.link.get());
+        // SAFETY: `&mut self`: the node is ours, and it has a value.
+        unsafe { node.drop_value() };
+        true
+    }
+}
+
+impl<T, const CAP: usize> Drop for MaskedStack<T, CAP> {
+    fn drop(&mut self) {
+        drop_all(|| self.drop_top());
+    }
+}

@@ -1,0 +1,193 @@
+//! Nodes that lie in the stack itself, linked by numbers of 16 bits: a `u16` takes 4 bytes.
+//!
+//! # Numbers
+//!
+//! A node's number is its place among the nodes, plus one; 0 is none. There are two lists:
+//!
+//! ```text
+//!   top:  number of the topmost value's node, or 0       a link is the number of the node below, or 0
+//!   free: number of the first free node, minus 1         a link is the number of the next free node, minus 1,
+//!                                                        exclusive-or the number of this node
+//!
+//!   all bits zero:   top = 0: no value
+//!                    free = 0: node 1;  1 ^ 0: node 2;  2 ^ 0: node 3;  ...  LEN ^ 0: the end
+//! ```
+//!
+//! So where all bits are zero there is no value, and all nodes are free, in order: a static costs no flash, and nothing has to
+//! be initialised, or counted, before nodes are used for the first time.
+
+use crate::source::Source;
+use crate::sync::{Initial, UnsafeCell, array_of, initial};
+use core::mem::MaybeUninit;
+
+/// A node's number, in registers; see "Numbers". It has 16 bits, of which [`short`] makes a link.
+pub(super) type Number = usize;
+
+/// No node.
+pub(super) const NONE: Number = 0;
+
+/// A number, or one minus 1, as a link.
+#[inline(always)]
+#[expect(clippy::cast_possible_truncation, reason = "numbers have 16 bits")]
+pub(super) const fn short(number: usize) -> u16 {
+    debug_assert!(number <= u16::MAX as usize, "a number has 16 bits");
+    number as u16
+}
+
+/// What the number of the next free node is to the link of the free node `number`, and the other way round. (Both minus 1, as
+/// `free` is.)
+#[inline(always)]
+pub(super) const fn free_link(number: Number, next: usize) -> usize {
+    next ^ number
+}
+
+/// A link and a maybe-initialised value. `L` is the link: atomic, or not.
+#[repr(C)]
+pub(super) struct Node<T, L> {
+    pub(super) link: L,
+    value: UnsafeCell<MaybeUninit<T>>,
+}
+
+initial! { impl[T, L: Initial] Node<T, L> = Node {
+    link: initial!(L),
+    // Zero, although nobody reads it, so that a static is in `.bss`.
+    value: UnsafeCell::new(MaybeUninit::zeroed()),
+} }
+
+impl<T, L> Node<T, L> {
+    /// # Safety
+    ///
+    /// The caller owns the node, and it holds no value.
+    #[inline(always)]
+    pub(super) unsafe fn put(&self, value: impl Source<T>) {
+        // SAFETY: the caller owns the value's place.
+        unsafe { value.write_to(self.value.get_mut().deref().as_mut_ptr()) };
+    }
+
+    /// # Safety
+    ///
+    /// The caller owns the node, and it holds a value, which it no longer does afterwards.
+    #[inline(always)]
+    pub(super) unsafe fn take(&self) -> T {
+        // SAFETY: the caller owns the value's place, and a value is there.
+        unsafe { self.value.get_mut().deref().assume_init_read() }
+    }
+
+    /// Drops the value where it is.
+    ///
+    /// # Safety
+    ///
+    /// The caller owns the node, and it holds a value, which it no longer does afterwards, even if this unwinds.
+    pub(super) unsafe fn drop_value(&self) {
+        // SAFETY: the caller owns the value's place, and a value is there.
+        unsafe { self.value.get_mut().deref().assume_init_drop() };
+    }
+}
+
+/// A node without a value that its holder owns: for a [`Chain`].
+#[must_use = "a node that is dropped is lost"]
+pub struct Empty(Number);
+
+impl Empty {
+    pub(super) fn new(number: Number) -> Self {
+        Self(number)
+    }
+
+    pub(super) fn into_number(self) -> Number {
+        self.0
+    }
+}
+
+/// Nodes with values that their holder owns, linked from the topmost to the last one: to be pushed at once.
+#[must_use = "values in a chain that is dropped are lost"]
+pub struct Chain {
+    first: Number,
+    last: Number,
+}
+
+impl Chain {
+    pub(crate) const EMPTY: Self = Self { first: NONE, last: NONE };
+
+    /// The topmost node.
+    pub(super) fn first(&self) -> Number {
+        self.first
+    }
+
+    /// The topmost node and the last one, unless there is none.
+    pub(super) fn into_ends(self) -> Option<(Number, Number)> {
+        (self.first != NONE).then_some((self.first, self.last))
+    }
+
+    /// Notes a node that is linked above the topmost.
+    pub(super) fn grow(&mut self, number: Number) {
+        if self.first == NONE {
+            self.last = number;
+        }
+        self.first = number;
+    }
+
+    /// The chain's values, for whoever does not push them after all.
+    pub(crate) fn into_taken(self) -> Taken {
+        Taken::from_first(self.first)
+    }
+}
+
+/// Nodes with values that their holder owns, linked from the topmost on: to be taken out one by one.
+#[must_use = "values that are not taken out are lost"]
+pub struct Taken {
+    pub(super) first: Number,
+    /// A node without a value that is still to go, or [`NONE`].
+    pub(super) emptied: Number,
+}
+
+impl Taken {
+    pub(super) fn from_first(first: Number) -> Self {
+        Self { first, emptied: NONE }
+    }
+
+    /// Whether there is no value left.
+    pub(super) fn is_empty(&self) -> bool {
+        self.first == NONE
+    }
+}
+
+/// `CAP` nodes, and `N` for each of `N` slots.
+#[repr(C)]
+pub(super) struct Nodes<T, L, const CAP: usize, const N: usize> {
+    first: [Node<T, L>; CAP],
+    /// They follow the others without a gap, as all are of one type.
+    more: [[Node<T, L>; N]; N],
+}
+
+initial! { impl[T, L: Initial, const CAP: usize, const N: usize] Nodes<T, L, CAP, N> = {
+    assert!(Self::LEN > 0);
+    Nodes { first: array_of!(initial!(Node<T, L>); CAP), more: array_of!(array_of!(initial!(Node<T, L>); N); N) }
+} }
+
+impl<T, L, const CAP: usize, const N: usize> Nodes<T, L, CAP, N> {
+    /// How many there are.
+    pub(super) const LEN: usize = {
+        assert!(CAP >= 1, "a stack in place has room for one value at least: CAP is at least 1");
+        // `N` alone at first, as its square might have no size.
+        assert!(
+            N < 256 && CAP <= 65535 && N * N <= 65535 - CAP,
+            "a stack in place has at most 65535 nodes: CAP + N * N is at most 65535"
+        );
+        CAP + N * N
+    };
+
+    /// The node of this number.
+    ///
+    /// # Safety
+    ///
+    /// The number is one of 1 to [`Nodes::LEN`].
+    #[inline(always)]
+    pub(super) unsafe fn node(&self, number: Number) -> &Node<T, L> {
+        debug_assert!(number != NONE && number <= Self::LEN, "no node has the number {number}");
+        // By a pointer to all of them, not to the first array: that one's provenance ends with it.
+        let nodes = (&raw const *self).cast::<Node<T, L>>();
+        // SAFETY: there are so many nodes, without gaps, and nobody has more than a shared reference to any, except whoever
+        // has the whole stack.
+        unsafe { &*nodes.add(number - 1) }
+    }
+}
