@@ -174,8 +174,8 @@ impl<T, S: Place<T>, B: Backoff> Inner<T> for InPlace<S, B> {
     }
 
     #[inline]
-    fn push<'a, V: Source<T>, E>(
-        &'a self,
+    fn push<V: Source<T>, E>(
+        &self,
         _: Option<&mut ()>,
         value: V,
         _: Permit,
@@ -185,7 +185,7 @@ impl<T, S: Place<T>, B: Backoff> Inner<T> for InPlace<S, B> {
     }
 
     #[inline]
-    fn pop<'a>(&'a self, _: Option<&mut ()>, permit: Permit) -> Result<Option<T>, NoSlot> {
+    fn pop(&self, _: Option<&mut ()>, permit: Permit) -> Result<Option<T>, NoSlot> {
         match permit {
             Permit::All => Ok(self.wait_for_slot(S::try_pop)),
             Permit::Nothing => self.0.try_pop(),
@@ -197,7 +197,7 @@ impl<T, S: Place<T>, B: Backoff> Inner<T> for InPlace<S, B> {
         self.wait_for_slot(S::try_pop)
     }
 
-    fn push_all<'a, I: Iterator<Item = T>>(&'a self, _: Option<&mut ()>, mut values: I) -> Result<(), Left<I>> {
+    fn push_all<I: Iterator<Item = T>>(&self, _: Option<&mut ()>, mut values: I) -> Result<(), Left<I>> {
         let mut pending = Pending { stack: self, chain: Chain::EMPTY, value: PhantomData };
         while let Some(value) = values.next() {
             let node = self.wait_for_slot(|stack| match stack.take_node() {
@@ -240,7 +240,7 @@ impl<T, S: Place<T>, B: Backoff> Inner<T> for InPlace<S, B> {
         Some(())
     }
 
-    unsafe fn stand<'a>(&'a self, (): &mut ()) {}
+    unsafe fn stand(&self, (): &mut ()) {}
 }
 
 /// A chain of values that is not pushed yet. Dropping it drops the values.

@@ -48,7 +48,6 @@ unsafe impl<T: Send, const CAP: usize> Send for MaskedStack<T, CAP> {}
 // SAFETY: what is said for `Send` is said of shared stacks.
 unsafe impl<T: Send, const CAP: usize> Sync for MaskedStack<T, CAP> {}
 
-#[expect(clippy::unnecessary_wraps, reason = "the interface of all stacks in place")]
 impl<T, const CAP: usize> Place<T> for MaskedStack<T, CAP> {
     #[inline]
     fn try_push<V: Source<T>>(&self, value: V) -> Result<(), (PushErrorKind, V)> {

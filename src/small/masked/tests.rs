@@ -81,8 +81,6 @@ fn chains() {
         let mut taken = chain.into_taken();
         assert!(matches!(stack.drop_next(&mut taken), Ok(true)));
         assert!(matches!(stack.drop_next(&mut taken), Ok(false)));
-        let node = stack.take_node().ok().unwrap();
-        assert!(stack.give_node(node).is_ok());
     }
     fill_and_empty(&stack);
 }
@@ -202,12 +200,6 @@ fn values_arrive_once() {
                     }
                     if value % 3 == 0 {
                         pop(stack).into_iter().for_each(arrive);
-                    }
-                    if value % 5 == 0 {
-                        if let Ok(node) = stack.take_node() {
-                            // SAFETY: the node is this stack's.
-                            assert!(unsafe { stack.give_node(node) }.is_ok());
-                        }
                     }
                     if value % 100 == 0 {
                         let mut taken = stack.detach();
