@@ -15,21 +15,21 @@
 //!
 //! # Rules
 //!
-//! * **FIXED-1**: A node belongs to one of the lists, to the owner of a slot, who has it in hand, to a slot, which keeps it, or to the
-//!   holder of an [`Empty`], a [`Chain`] or a [`Taken`]. Only a compare-exchange or a swap of a list's head that succeeds, a claim
-//!   or the leaving of a slot changes that.
+//! * **FIXED-1**: A node belongs to one of the lists, to the owner of a slot, who has it in hand, to a slot, which keeps it, or
+//!   to the holder of an [`Empty`], a [`Chain`] or a [`Taken`]. Only a compare-exchange or a swap of a list's head that succeeds,
+//!   a claim or the leaving of a slot changes that.
 //!   Checked by `pop_against_pop`, `push_against_push` in `src/small/fixed/models.rs`.
-//! * **FIXED-2**: A node comes into the list of free ones by [`FixedStack::let_go`] alone, and that finds, after a full barrier that
-//!   comes after the node was taken out of its list, that no other slot protects it (BARRIER-1).
+//! * **FIXED-2**: A node comes into the list of free ones by [`FixedStack::let_go`] alone, and that finds, after a full barrier
+//!   that comes after the node was taken out of its list, that no other slot protects it (BARRIER-1).
 //!   Checked by `pop_against_reuse`, `push_against_reuse` in `src/small/fixed/models.rs`.
 //! * **FIXED-3**: A node that a context protects and then, after a full barrier, found at the head of a list, does not become
 //!   that head again once it was taken out of the list: it would have to be free in between (FIXED-2). So
 //!   the compare-exchange that expects it succeeds only if the link that the context has read is the node's link (no
 //!   ABA), in both lists; and the link of a protected node is not written.
 //!   Checked by `pop_against_reuse`, `push_against_reuse` in `src/small/fixed/models.rs`.
-//! * **FIXED-4**: Linking is a Release, in both lists, and whoever takes a node out of one has read the head with Acquire. So link and value
-//!   are visible, and what the last owner has done with the node happens before what the next does, all the way down the
-//!   list: every change of a head is a read-modify-write, which continues the release sequences of the ones before.
+//! * **FIXED-4**: Linking is a Release, in both lists, and whoever takes a node out of one has read the head with Acquire. So
+//!   link and value are visible, and what the last owner has done with the node happens before what the next does, all the way
+//!   down the list: every change of a head is a read-modify-write, which continues the release sequences of the ones before.
 //!   Checked by `push_against_pop` in `src/small/fixed/models.rs`.
 //! * **FIXED-5**: A slot has at most `N` nodes: one for each other slot, and one in hand of its owner. So where
 //!   there is no free node, `CAP` nodes have values or are held in an [`Empty`], a [`Chain`] or a [`Taken`].
@@ -72,8 +72,8 @@ const FREE_NODES: bool = false;
 /// Room for `CAP` values of `T`, and `N` slots.
 #[repr(C)]
 pub struct FixedStack<T, const CAP: usize, const N: usize> {
-    /// See the file `nodes.rs` for what these numbers mean. They are of full size, since a compare-exchange of less takes longer on
-    /// some processors.
+    /// See the file `nodes.rs` for what these numbers mean. They are of full size, since a compare-exchange of less takes longer
+    /// on some processors.
     top: AtomicUsize,
     free: AtomicUsize,
     slots: Slots<N>,
@@ -215,8 +215,8 @@ impl<T, const CAP: usize, const N: usize> FixedStack<T, CAP, N> {
         (head != end).then_some(number)
     }
 
-    /// Claims a slot by protecting the first node of a list, and takes that node out: it is ours then. `None`, and no slot, if there
-    /// is none.
+    /// Claims a slot by protecting the first node of a list, and takes that node out: it is ours then. `None`, and no slot, if
+    /// there is none.
     #[inline(always)]
     fn take_first<const WHICH: bool>(&self) -> Result<Option<Found<'_, T, N>>, NoSlot> {
         let list = self.list::<WHICH>();
@@ -263,8 +263,8 @@ impl<T, const CAP: usize, const N: usize> FixedStack<T, CAP, N> {
         }
     }
 
-    /// Lets go of a node without a value that is in hand in our slot, was taken out of a list, and is protected by our slot: it is free
-    /// then, or kept.
+    /// Lets go of a node without a value that is in hand in our slot, was taken out of a list, and is protected by our slot: it
+    /// is free then, or kept.
     #[inline(always)]
     fn let_go(&self, slot: &Slot<N>, number: Number) {
         let number = self.slots.exchange_protected(slot, number);

@@ -8,8 +8,8 @@
 //!
 //! * **MASKED-1**: `top`, `free`, and the links and values of nodes in the two lists are touched only in a critical section.
 //!   Checked by `operations_are_critical_sections` in `src/small/masked/tests.rs`.
-//! * **MASKED-2**: A node that was taken out of a list, in a critical section, is whose who did so, until it is linked again. So its
-//!   link and its value may be touched outside of one.
+//! * **MASKED-2**: A node that was taken out of a list, in a critical section, is whose who did so, until it is linked again. So
+//!   its link and its value may be touched outside of one.
 //!   Checked by `values_arrive_once` in `src/small/masked/tests.rs`.
 //! * **MASKED-3**: No code of the user's runs in a critical section: values are moved in there, and never dropped.
 //!   Checked by `drops_run_outside_of_sections` in `src/small/masked/tests.rs`.

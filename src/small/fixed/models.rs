@@ -1,6 +1,6 @@
-//! Models for the loom checker: every interleaving, and every value that the memory model lets a load see. Before a node is linked
-//! into the list of free ones, loom is told that nobody else may access its link any more, so a hazard that was missed is reported even
-//! where no value goes astray.
+//! Models for the loom checker: every interleaving, and every value that the memory model lets a load see. Before a node is
+//! linked into the list of free ones, loom is told that nobody else may access its link any more, so a hazard that was missed is
+//! reported even where no value goes astray.
 
 extern crate std;
 
@@ -24,8 +24,8 @@ fn check(preemptions: usize, model: impl Fn() + Send + Sync + 'static) {
 /// A context's part: what it popped.
 type Part<const N: usize> = fn(&Stack<N>) -> Vec<u32>;
 
-/// Runs the parts in threads of their own, the first in this one, on a stack of these values. What came out, and what is left, has to
-/// be `after`; and no node got lost, or is in two places.
+/// Runs the parts in threads of their own, the first in this one, on a stack of these values. What came out, and what is left,
+/// has to be `after`; and no node got lost, or is in two places.
 fn race<const N: usize, const OTHERS: usize>(before: &[u32], others: [Part<N>; OTHERS], here: Part<N>, after: &[u32]) {
     let stack = Arc::new(initial!(Stack<N>));
     before.iter().for_each(|value| push(&stack, *value));
@@ -115,7 +115,8 @@ fn pop_against_reuse() {
     });
 }
 
-/// A push has read the link of the first free node; meanwhile it is taken, and the next one, too, and the first one is free again.
+/// A push has read the link of the first free node; meanwhile it is taken, and the next one, too, and the first one is free
+/// again.
 #[test]
 fn push_against_reuse() {
     check(3, || {

@@ -1,7 +1,7 @@
 //! Slots: who is inside, which node each protects, and which nodes are kept because another protects them.
 //!
-//! A slot's word is `FREE`, or the number of the node that its owner protects: found at the head of a list, or in hand. Its owner alone
-//! touches what it keeps: for each other slot at most one node, which that one protected when the owner looked. If it
+//! A slot's word is `FREE`, or the number of the node that its owner protects: found at the head of a list, or in hand. Its owner
+//! alone touches what it keeps: for each other slot at most one node, which that one protected when the owner looked. If it
 //! protects another of the owner's nodes later, it does not protect the one before any more, as it protects one at a time.
 //!
 //! The rules FIXED-1 to FIXED-6 are in the file `fixed.rs`.
@@ -86,8 +86,8 @@ impl<const N: usize> Slots<N> {
     /// until there is one that nobody protects, or [`NONE`].
     ///
     /// Each word is read once. So no two nodes are found to be protected by one slot, each slot has its turn once at most,
-    /// and of two slots the other's turn is the last. And all these nodes were taken out of their lists before the barrier here, or
-    /// another one before, so who protects one of them later than we look finds that it is at no head (BARRIER-1).
+    /// and of two slots the other's turn is the last. And all these nodes were taken out of their lists before the barrier here,
+    /// or another one before, so who protects one of them later than we look finds that it is at no head (BARRIER-1).
     #[inline(always)]
     pub(super) fn exchange_protected(&self, slot: &Slot<N>, number: Number) -> Number {
         scan_barrier();
@@ -117,8 +117,8 @@ impl<const N: usize> Slots<N> {
     }
 }
 
-/// The first of `N` indices of which this is true. Up to four without a loop, so that the compiler has in registers what belongs to
-/// each.
+/// The first of `N` indices of which this is true. Up to four without a loop, so that the compiler has in registers what belongs
+/// to each.
 #[inline(always)]
 fn position<const N: usize>(mut is_it: impl FnMut(usize) -> bool) -> Option<usize> {
     if N > 0 && is_it(0) {
