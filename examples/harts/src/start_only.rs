@@ -10,7 +10,7 @@ use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 pub const SIZE: usize = 32 << 10;
 
 /// As aligned as anything that is allocated here.
-#[repr(align(64))]
+#[repr(C, align(64))]
 struct StartOnly {
     memory: UnsafeCell<[u8; SIZE]>,
     /// How much of it is given out.
