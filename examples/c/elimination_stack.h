@@ -1,10 +1,10 @@
 /* A lock-free last-in first-out stack of pointers, which a main loop and interrupt handlers of one priority share.
  *
- * The functions neither wait nor allocate, but for `elimination_stack_init`. They may interrupt each other. NULL is a pointer as any
- * other. What the pointers lead to is not touched; whoever has popped one sees what was written there before it was pushed.
+ * The functions neither wait nor allocate, but for `elimination_stack_init`. They may interrupt each other. NULL is a pointer as
+ * any other. What the pointers lead to is not touched; whoever has popped one sees what was written there before it was pushed.
  *
- * Memory: on a 32-bit processor 760 bytes, all of it static: the stack, and an array for the nodes. The capacity and the number of
- * contexts are constants in src/lib.rs.
+ * Memory: on a 32-bit processor 760 bytes, all of it static: the stack, and an array for the nodes. The capacity and the number
+ * of contexts are constants in src/lib.rs.
  */
 #ifndef ELIMINATION_STACK_H
 #define ELIMINATION_STACK_H

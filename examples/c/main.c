@@ -1,8 +1,8 @@
 /* A C program whose timer interrupt pushes messages, which the main loop pops, and sleeps meanwhile.
  *
- * First it fills the stack until it is refused, and empties it. Then it lets interrupts come. Each comes once, so a wake-up that is
- * lost is lost for good; and each a little later than the one before, so that every place has its turn: from the middle of the main
- * loop's own push until long after it sleeps.
+ * First it fills the stack until it is refused, and empties it. Then it lets interrupts come. Each comes once, so a wake-up that
+ * is lost is lost for good; and each a little later than the one before, so that every place has its turn: from the middle of the
+ * main loop's own push until long after it sleeps.
  */
 
 #include "board.h"
@@ -60,8 +60,8 @@ void on_timer(void) {
     CHECK(elimination_stack_push(&theirs) == ELIMINATION_STACK_DONE);
 }
 
-/* Looks once more with interrupts masked, and sleeps before they are unmasked: so a message that came after the last pop is seen, and
- * one that comes now stays pending, which ends the sleep. */
+/* Looks once more with interrupts masked, and sleeps before they are unmasked: so a message that came after the last pop is seen,
+ * and one that comes now stays pending, which ends the sleep. */
 static void sleep_if_idle(void) {
     mask();
     if (elimination_stack_is_empty()) wait_for_interrupt();

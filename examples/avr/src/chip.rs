@@ -49,8 +49,8 @@ pub fn unmask() {
     unsafe { asm!("sei", options(nostack, preserves_flags)) };
 }
 
-/// Unmasks interrupts and sleeps. `sei` takes effect after the instruction that follows it, so what is pending, or comes now, comes
-/// when the processor sleeps, and ends that.
+/// Unmasks interrupts and sleeps. `sei` takes effect after the instruction that follows it, so what is pending, or comes now,
+/// comes when the processor sleeps, and ends that.
 #[cfg(not(feature = "qemu"))]
 pub fn unmask_and_sleep() {
     // SAFETY: as above.

@@ -1,5 +1,5 @@
-//! Text through the serial port, without `core::fmt`: that prints nonsense on AVR (Rust 1.96), because it keeps a bit in the address of
-//! what is not aligned there.
+//! Text through the serial port, without `core::fmt`: that prints nonsense on AVR (Rust 1.96), because it keeps a bit in the
+//! address of what is not aligned there.
 
 use crate::chip::send;
 use core::panic::PanicInfo;

@@ -72,8 +72,8 @@ fn do_something_else(steps: u16) {
     (0..steps).for_each(|step| _ = hint::black_box(step));
 }
 
-/// Looks once more with interrupts masked, so a reading that came after the last `pop` is seen. Then the processor must sleep before a
-/// handler runs, but not with interrupts masked, which would not wake it. Whether it slept.
+/// Looks once more with interrupts masked, so a reading that came after the last `pop` is seen. Then the processor must sleep
+/// before a handler runs, but not with interrupts masked, which would not wake it. Whether it slept.
 fn sleep_if_idle() -> bool {
     chip::mask();
     let idle = READINGS.is_empty();

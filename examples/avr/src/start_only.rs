@@ -1,5 +1,5 @@
-//! An allocator for the start of the program, which hands out an array from its front to its end. Nothing comes back: the stack keeps
-//! its nodes.
+//! An allocator for the start of the program, which hands out an array from its front to its end. Nothing comes back: the stack
+//! keeps its nodes.
 
 use core::alloc::{GlobalAlloc, Layout};
 use core::cell::UnsafeCell;

@@ -1,4 +1,5 @@
-//! The allocator of the library: it hands out an array from its front to its end. Nothing comes back, as the stack keeps its nodes.
+//! The allocator of the library: it hands out an array from its front to its end. Nothing comes back, as the stack keeps its
+//! nodes.
 
 use core::alloc::{GlobalAlloc, Layout};
 use core::cell::UnsafeCell;

@@ -1,5 +1,5 @@
-//! A stack of pointers for C: what `elimination_stack.h` declares, and says there. To have several stacks, or other capacities, repeat
-//! the static and the functions with other names.
+//! A stack of pointers for C: what `elimination_stack.h` declares, and says there. To have several stacks, or other capacities,
+//! repeat the static and the functions with other names.
 
 #![no_std]
 

@@ -15,8 +15,8 @@ pub fn hart() -> usize {
     mhartid::read()
 }
 
-/// Sends a software interrupt. What was written before is there when it comes: the fence of the processor is one for devices, too,
-/// which that of Rust is not.
+/// Sends a software interrupt. What was written before is there when it comes: the fence of the processor is one for devices,
+/// too, which that of Rust is not.
 pub fn call(hart: usize) {
     riscv::asm::fence();
     // SAFETY: that hart's word.
@@ -58,8 +58,8 @@ pub fn start(harts: Range<usize>) {
     harts.for_each(call);
 }
 
-// Decides for each hart whether it initialises the memory: hart 0 does, the others wait for their software interrupt here. No Rust
-// code may run yet, so this is assembly; `a0` is the hart, and then the answer.
+// Decides for each hart whether it initialises the memory: hart 0 does, the others wait for their software interrupt here. No
+// Rust code may run yet, so this is assembly; `a0` is the hart, and then the answer.
 core::arch::global_asm!(
     ".section .init.mp_hook, \"ax\"",
     ".global _mp_hook",

@@ -1,4 +1,4 @@
-//! A stack whose harts sleep while it is empty. Copy this type.
+//! A stack whose harts sleep while it is empty. Copy these two types.
 //!
 //! | who waits | who pushes |
 //! |---|---|
@@ -7,18 +7,16 @@
 //! | full fence | full fence |
 //! | looks at the stack once more, sleeps if it is empty | looks who sleeps, calls one of them |
 //!
-//! With the fences at least one of the two sees what the other one did before its fence: so either the look finds the value, or there
-//! is a call. With the mask a call that comes before the sleep stays pending, and `wfi` returns at once. Without it the handler
-//! would run before the sleep, and nothing would end that.
+//! With the fences at least one of the two sees what the other one did before its fence: so either the look finds the value, or
+//! there is a call. With the mask a call that comes before the sleep stays pending, and `wfi` returns at once. Without it the
+//! handler would run before the sleep, and nothing would end that.
 
 use crate::clint;
 use core::sync::atomic::{AtomicUsize, Ordering::Relaxed, Ordering::SeqCst, fence};
-use elimination_stack::{Elimination, OutOfMemory, PushError, Slots, Stack};
+use elimination_stack::{Elimination, Handle, OutOfMemory, PushError, Slots, Stack};
 
 /// Four harts, each with its main loop and one level of interrupts; and as many exchangers as harts.
 pub type Values = Stack<u32, Slots<8>, Elimination<4>>;
-/// What each main loop has.
-pub type Handle = elimination_stack::Handle<'static, u32, Slots<8>, Elimination<4>>;
 
 pub struct Jobs {
     values: Values,
@@ -36,14 +34,9 @@ impl Jobs {
         self.values.reserve(values + Values::IDLE_NODES)
     }
 
-    pub fn handle(&'static self) -> Handle {
-        self.values.handle()
-    }
-
-    /// For main loops.
-    pub fn push(&self, handle: &mut Handle, value: u32) {
-        handle.push(value);
-        self.call_one();
+    /// For a main loop.
+    pub fn worker(&'static self) -> Worker {
+        Worker { jobs: self, handle: self.values.handle() }
     }
 
     /// For interrupt handlers. (`call_one` is a loop of as many steps as there are harts.)
@@ -51,25 +44,6 @@ impl Jobs {
         self.values.push_spare(value)?;
         self.call_one();
         Ok(())
-    }
-
-    /// The newest value, as soon as there is one.
-    pub fn next(&self, handle: &mut Handle) -> u32 {
-        let this = 1 << clint::hart();
-        loop {
-            if let Some(value) = handle.pop() {
-                return value;
-            }
-            riscv::interrupt::free(|| {
-                self.asleep.fetch_or(this, Relaxed);
-                fence(SeqCst);
-                if self.values.is_empty() {
-                    riscv::asm::wfi();
-                }
-                self.asleep.fetch_and(!this, Relaxed);
-            });
-            // The handlers of what is pending run here.
-        }
     }
 
     /// Calls a hart that sleeps, if any does.
@@ -83,6 +57,38 @@ impl Jobs {
                 return clint::call(hart as usize);
             }
             asleep &= !bit;
+        }
+    }
+}
+
+/// What a main loop has: the fast path.
+pub struct Worker {
+    jobs: &'static Jobs,
+    handle: Handle<'static, u32, Slots<8>, Elimination<4>>,
+}
+
+impl Worker {
+    pub fn push(&mut self, value: u32) {
+        self.handle.push(value);
+        self.jobs.call_one();
+    }
+
+    /// The newest value, as soon as there is one.
+    pub fn next(&mut self) -> u32 {
+        let (jobs, this) = (self.jobs, 1 << clint::hart());
+        loop {
+            if let Some(value) = self.handle.pop() {
+                return value;
+            }
+            riscv::interrupt::free(|| {
+                jobs.asleep.fetch_or(this, Relaxed);
+                fence(SeqCst);
+                if jobs.values.is_empty() {
+                    riscv::asm::wfi();
+                }
+                jobs.asleep.fetch_and(!this, Relaxed);
+            });
+            // The handlers of what is pending run here.
         }
     }
 }

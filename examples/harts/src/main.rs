@@ -1,6 +1,6 @@
-//! Four RISC-V harts share jobs. Each has a `Handle`, which is the fast path; hart 0 and its timer interrupt push the jobs, the three
-//! other harts do them and push what comes of them, and hart 0 takes that. Who finds nothing sleeps in `WFI`, and is called by a
-//! software interrupt.
+//! Four RISC-V harts share jobs. Each has a `Handle`, which is the fast path; hart 0 and its timer interrupt push the jobs, the
+//! three other harts do them and push what comes of them, and hart 0 takes that. Who finds nothing sleeps in `WFI`, and is called
+//! by a software interrupt.
 //!
 //! No wake-up is lost: `jobs.rs` says why. After the start nothing is allocated.
 
@@ -49,29 +49,30 @@ fn main(hart: usize) -> ! {
 
 /// What harts 1 to 3 do. A job is a number here, and what comes of it is the same number and the hart that had it.
 fn work(hart: u32) -> ! {
-    let (mut jobs, mut results) = (JOBS.handle(), RESULTS.handle());
+    let (mut jobs, mut results) = (JOBS.worker(), RESULTS.worker());
     loop {
-        let job = JOBS.next(&mut jobs);
+        let job = jobs.next();
         if job % 8 == 7 {
             // This one has to wait for something else; meanwhile the other harts do what is left.
             arm(20);
             await_timer();
         }
-        RESULTS.push(&mut results, hart << 8 | job);
+        results.push(hart << 8 | job);
     }
 }
 
-/// Hart 0: in most rounds there is one job, so a wake-up that is lost is lost for good, and the program hangs. The next round begins
-/// a little later than the one before did, so that every place has its turn: from long before a hart sleeps until long after.
+/// Hart 0: in most rounds there is one job, so a wake-up that is lost is lost for good, and the program hangs. The next round
+/// begins a little later than the one before did, so that every place has its turn: from long before a hart sleeps until long
+/// after.
 fn rounds() {
-    let (mut jobs, mut results) = (JOBS.handle(), RESULTS.handle());
+    let (mut jobs, mut results) = (JOBS.worker(), RESULTS.worker());
     let mut done = [0; HARTS];
     for round in 0..ROUNDS {
         let count = if round % 8 == 0 { BATCH } else { 1 };
         // The timer counts time by some instructions; so these are for the places in between.
         (0..round / 251 % 8).for_each(|_| hint::spin_loop());
         if count == 1 {
-            JOBS.push(&mut jobs, 0);
+            jobs.push(0);
         } else {
             TO_PUSH.store(count, Relaxed);
         }
@@ -79,7 +80,7 @@ fn rounds() {
         // A bit for each job that is not done yet.
         let mut missing = u32::MAX >> (32 - count);
         while missing != 0 {
-            let result = RESULTS.next(&mut results);
+            let result = results.next();
             let (hart, job) = (result >> 8, result & 0xFF);
             assert!(missing & 1 << job != 0, "job {job} of {count} came twice");
             missing ^= 1 << job;

@@ -1,5 +1,5 @@
-//! The devices: two timers of the chip, each of which interrupts once after it was started. In your program they are a serial port
-//! or a converter, with a driver.
+//! The devices: two timers of the chip, each of which interrupts once after it was started. In your program they are a serial
+//! port or a converter, with a driver.
 
 /// Bytes from one timer's registers to the next one's.
 const SIZE: usize = 0x1000;
