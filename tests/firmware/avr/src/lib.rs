@@ -8,7 +8,7 @@
 
 use core::arch::asm;
 use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use workload::{Board, sleep::Sleep};
+use workload::Board;
 
 #[doc(hidden)]
 pub use {elimination_stack, workload};
@@ -31,8 +31,6 @@ const PROCESSOR_CLOCK: u8 = 1;
 
 /// Whether the timer's interrupt is still to come.
 static ARMED: AtomicBool = AtomicBool::new(false);
-/// Whether an interrupt has come since the processor began to wait for one.
-static WOKEN: AtomicBool = AtomicBool::new(false);
 
 fn write(register: *mut u8, value: u8) {
     // SAFETY: a register of the timer, which nothing else uses.
@@ -76,29 +74,6 @@ impl Board for Ticking {
     }
 }
 
-impl Sleep for Ticking {
-    const EXACT: bool = false;
-
-    fn masked<R>(work: impl FnOnce() -> R) -> R {
-        critical_section::with(|_| work())
-    }
-
-    /// This processor sleeps through interrupts that are masked, so firmware ends the mask with the instruction before
-    /// `sleep`: `sei` takes effect after the one that follows.
-    ///
-    /// But the emulator's `sleep` never ends (QEMU 7.2 repeats the instructions that lead to it). So this waits for the
-    /// handler, as `sei` and `sleep` would, and then restores the mask.
-    fn wait_for_interrupt() {
-        WOKEN.store(false, Relaxed);
-        let state: u8;
-        // SAFETY: lets handlers run, which touch nothing that is not shared with them.
-        unsafe { asm!("in {state}, 0x3F", "sei", state = out(reg) state, options(nostack)) };
-        while !WOKEN.load(Relaxed) {}
-        // SAFETY: restores what was read above; the compiler expects other condition flags after it.
-        unsafe { asm!("out 0x3F, {state}", state = in(reg) state, options(nostack)) };
-    }
-}
-
 /// Lets interrupts through; the timer is off yet.
 pub fn enable_interrupts() {
     Ticking::disarm();
@@ -118,7 +93,6 @@ extern "avr-interrupt" fn __vector_17() {
     // other work it has come around before the emulated processor gets here.
     let armed = ARMED.load(Relaxed);
     Ticking::disarm();
-    WOKEN.store(true, Relaxed);
     if armed {
         on_timer();
     }
@@ -170,19 +144,6 @@ macro_rules! one_hart {
     ($reclaim:ty, $backoff:ty) => {
         static WORKLOAD: $crate::workload::one_hart::OneHart<$reclaim, $backoff> =
             $crate::workload::one_hart::OneHart::new();
-
-        $crate::image!(WORKLOAD);
-    };
-}
-
-/// An image that sleeps between two interrupts: `sleep!(Masked)`.
-#[macro_export]
-macro_rules! sleep {
-    ($manner:ident) => {
-        use $crate::elimination_stack::{NoBackoff, Slots};
-        use $crate::workload::sleep::{Manner, Sleeper};
-
-        static WORKLOAD: Sleeper<Slots<2>, NoBackoff> = Sleeper::new(Manner::$manner);
 
         $crate::image!(WORKLOAD);
     };

@@ -51,8 +51,6 @@ impl Board for Ticking {
 }
 
 impl Sleep for Ticking {
-    const EXACT: bool = true;
-
     fn masked<R>(work: impl FnOnce() -> R) -> R {
         cortex_m::interrupt::free(|_| work())
     }

@@ -60,8 +60,6 @@ impl Board for Ticking {
 }
 
 impl Sleep for Ticking {
-    const EXACT: bool = true;
-
     fn masked<R>(work: impl FnOnce() -> R) -> R {
         riscv::interrupt::free(work)
     }

@@ -1,0 +1,43 @@
+/* A lock-free last-in first-out stack of pointers, which a main loop and interrupt handlers of one priority share.
+ *
+ * The functions neither wait nor allocate, but for `elimination_stack_init`. They may interrupt each other. NULL is a pointer as
+ * any other. What the pointers lead to is not touched; whoever has popped one sees what was written there before it was pushed.
+ *
+ * Memory: on a 32-bit processor 760 bytes, all of it static: the stack, and an array for the nodes. The capacity and the number
+ * of contexts are constants in src/lib.rs.
+ */
+#ifndef ELIMINATION_STACK_H
+#define ELIMINATION_STACK_H
+
+#include <stdbool.h>
+
+/* At least so many pointers can wait before one is refused. */
+#define ELIMINATION_STACK_CAPACITY 32
+
+/* What the functions return. */
+enum {
+    ELIMINATION_STACK_DONE = 0,
+    /* There is no pointer. */
+    ELIMINATION_STACK_EMPTY = 1,
+    /* As many wait as there are nodes for; or `elimination_stack_init` was not called. */
+    ELIMINATION_STACK_FULL = 2,
+    /* More contexts are inside than the stack was made for: try again when the one that was interrupted has gone on. */
+    ELIMINATION_STACK_NO_SLOT = 3,
+};
+
+/* Makes the nodes: to be called once, before interrupts come. ELIMINATION_STACK_FULL if it was called before. */
+int elimination_stack_init(void);
+
+/* ELIMINATION_STACK_DONE, _FULL or _NO_SLOT. */
+int elimination_stack_push(void *pointer);
+
+/* ELIMINATION_STACK_DONE, _EMPTY or _NO_SLOT. It writes `*pointer` only if it is done. */
+int elimination_stack_pop(void **pointer);
+
+/* For the last look before a sleep; others may push or pop at once. */
+bool elimination_stack_is_empty(void);
+
+/* Your program defines this, for errors in the library itself; built for release it finds none. It must not return. */
+void elimination_stack_failed(void);
+
+#endif
