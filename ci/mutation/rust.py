@@ -9,8 +9,9 @@ CLOSING = {closing: opening for opening, closing in OPENING.items()}
 
 # What the kinds of builds set; a `cfg` that is not here is not set.
 HOST = {"unix", 'target_arch="x86_64"', 'target_has_atomic="ptr"', 'target_pointer_width="64"', 'target_os="linux"'}
-SUITES = HOST | {'feature="haphazard"'}
-BUILDS = {"loom": SUITES | {"loom", "elimination_stack_loom"}, "hosted": SUITES | {'feature="stats"'}, "stress": SUITES}
+SUITES = HOST | {'feature="alloc"', 'feature="haphazard"'}
+HOSTED = SUITES | {'feature="stats"', 'feature="critical-section"'}
+BUILDS = {"loom": SUITES | {"loom", "elimination_stack_loom"}, "hosted": HOSTED, "stress": SUITES}
 
 # What a comment says of the code that no test misses: without it the program is as right, but slower, larger, or waits longer;
 # or it may be wrong, or behave worse than documented, and no check sees it, for the reason that follows.
