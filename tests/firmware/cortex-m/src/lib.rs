@@ -101,6 +101,12 @@ impl Stepping for Counting {
         unsafe { (*SYST::PTR).rvr.write(LONGEST) };
     }
 
+    #[expect(clippy::cast_possible_truncation, reason = "fewer instructions than counts")]
+    fn late() -> u32 {
+        // It was due up to half an instruction before one, less a few counts, and began again there.
+        ((u64::from(LONGEST - SYST::get_current()) * PERIOD + INSTRUCTION / 4) / INSTRUCTION) as u32
+    }
+
     fn disarm() {
         start(LONGEST, 0);
         SCB::clear_pendst();

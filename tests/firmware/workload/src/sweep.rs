@@ -35,6 +35,10 @@ pub trait Stepping: Counter {
     /// Lets the timer interrupt come once, so many instructions from now, give or take a constant; and starts the counter.
     fn arm(instructions: u32);
 
+    /// How many instructions ago the interrupt was due, give or take a constant: more while interrupts were masked. To be called first
+    /// in it.
+    fn late() -> u32;
+
     /// Lets it come no more.
     fn disarm();
 
@@ -47,7 +51,9 @@ const NEVER: u32 = u32::MAX;
 /// Bytes of code, the image's first ones, of which each instruction may be noted.
 const CODE_SIZE: usize = 64 << 10;
 /// The most states in which one operation is swept.
-const MOST_STATES: usize = 6;
+const MOST_STATES: usize = 5;
+/// Each so many runs the stack is filled afterwards, which takes long.
+const FILLS: u32 = 4;
 /// Runs with two interrupts, for each state of each operation.
 const PAIRS: u32 = 60;
 /// Instructions of [`Sweep::calibrate`].
@@ -74,10 +80,12 @@ pub struct Sweep<M> {
     random: Random,
     /// A bit for each two bytes of code, the shortest instruction: whether an operation was interrupted before it.
     hit: Vec<u8>,
-    /// Interrupts inside an operation, less its instructions by the counter.
+    /// Instructions that are interrupted in an operation, less what it takes by the counter.
     surplus: u32,
     /// The first `k` inside an operation.
     lead: u32,
+    /// What [`Stepping::late`] says of an interrupt that comes when it is due.
+    in_time: u32,
     operations: u32,
     states: u32,
     interrupts: u32,
@@ -105,6 +113,7 @@ pub fn run<M: Stepping>() {
         hit: vec![0; CODE_SIZE / 16],
         surplus: 0,
         lead: 0,
+        in_time: 0,
         operations: 0,
         states: 0,
         interrupts: 0,
@@ -132,17 +141,20 @@ impl<M: Stepping> Sweep<M> {
         };
         let length = row(self, NEVER);
         let (mut last, mut in_row, mut lead) = (0, 0, NEVER);
-        let hits = self.every_instruction(|sweep, k| {
+        row(self, length / 2);
+        self.in_time = RUN.late();
+        let inside = self.every_instruction(|sweep, k| {
             row(sweep, k);
             let place = RUN.place().unwrap_or(0);
             if RUN.is_hit() {
                 lead = lead.min(k);
-                in_row += u32::from(place == last + 2);
+                in_row += u32::from(place == last + 2 && RUN.late() == sweep.in_time);
             }
             last = place;
         });
         assert!(in_row >= NOPS - 1, "the timer hits {in_row} of {NOPS} instructions");
-        self.surplus = hits - length;
+        self.surplus = inside - length;
+        self.interrupts = 0;
         self.lead = lead;
     }
 
@@ -169,7 +181,7 @@ impl<M: Stepping> Sweep<M> {
     fn state(&mut self, subject: &Subject<'_, M>, popped: usize, length: u32) {
         let mut handlers = [0; WAYS.len()];
         for way in WAYS {
-            let hits = self.every_instruction(|sweep, k| {
+            let inside = self.every_instruction(|sweep, k| {
                 sweep.run(subject, Plan { popped, k, j: NEVER, ways: [way; 2] });
                 if let Some(place) = RUN.place().filter(|_| RUN.is_hit()) {
                     let index = (place - M::CODE) / 2;
@@ -178,8 +190,11 @@ impl<M: Stepping> Sweep<M> {
                 }
             });
             let (stack, operation) = (subject.stack, subject.operation);
-            assert!(hits == length + self.surplus, "{operation} on {stack}: {hits} of {length} instructions hit");
-            self.interrupts += hits;
+            assert!(
+                inside == length + self.surplus,
+                "{operation} on {stack}: {inside} instructions and not {}",
+                length + self.surplus
+            );
         }
         for _ in 0..PAIRS {
             let ways = [(); 2].map(|()| WAYS[self.random.within(0..WAYS.len() as u32) as usize]);
@@ -189,18 +204,23 @@ impl<M: Stepping> Sweep<M> {
         }
     }
 
-    /// Makes runs with an interrupt after each number of instructions, until none comes any more. Returns in how many it came inside the
-    /// operation.
+    /// Makes runs with an interrupt after each number of instructions, until none comes any more; but where it comes late, since interrupts
+    /// are masked, no others that come at the same place for that. Returns how many of the instructions were the operation's.
     fn every_instruction(&mut self, mut run: impl FnMut(&mut Self, u32)) -> u32 {
-        let mut hits = 0;
-        for k in 0.. {
+        let (mut k, mut inside) = (0, 0);
+        loop {
             run(self, k);
             if RUN.place().is_none() {
-                break;
+                return inside;
             }
-            hits += u32::from(RUN.is_hit());
+            let mut instructions = 1;
+            if RUN.is_hit() {
+                instructions += RUN.late() - self.in_time;
+                self.interrupts += 1;
+                inside += instructions;
+            }
+            k += instructions;
         }
-        hits
     }
 
     /// Makes one run and checks it. Returns the instructions that the operation took, if it was not interrupted; or `None` if there is no
@@ -220,7 +240,9 @@ impl<M: Stepping> Sweep<M> {
             self.after.clear();
             while pop(stack, &self.after).is_some() {}
             self.check(subject, plan);
-            assert!(self.works(stack) >= full, "a node was lost");
+            if plan.k % FILLS == 0 {
+                assert!(self.works(stack) >= full, "a node was lost");
+            }
         });
         let (nodes, most) = (heap::counts().nodes, heap::counts().nodes_peak as usize);
         assert_eq!(nodes, 0, "nodes left after the stack was dropped");

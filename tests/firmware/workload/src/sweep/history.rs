@@ -1,6 +1,6 @@
 //! Calls and their results, and whether they are those of a sequential order.
 
-use portable_atomic::{AtomicU16, AtomicUsize, Ordering::Relaxed};
+use core::sync::atomic::{AtomicU16, AtomicUsize, Ordering::Relaxed};
 
 /// The most calls in one log, and so the most values in a stack.
 const MOST_CALLS: usize = 128;

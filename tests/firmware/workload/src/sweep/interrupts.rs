@@ -5,7 +5,7 @@ use super::history::{Done, Log};
 use crate::hart;
 use core::cell::UnsafeCell;
 use core::mem;
-use portable_atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicUsize, Ordering::Relaxed};
+use core::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicUsize, Ordering::Relaxed};
 
 /// The first value that each level pushes.
 const VALUES: [u16; 2] = [2000, 3000];
@@ -109,6 +109,8 @@ pub struct Run {
     /// Where the first one came: the address of the instruction that was next, and whether inside the operation.
     place: AtomicUsize,
     inside: AtomicBool,
+    /// How late it came, see [`Stepping::late`].
+    late: AtomicU32,
     /// Where the second one came: whether when the first one's handler had begun, and ended; after how many of its calls, and
     /// whether in the middle of another.
     begun: AtomicBool,
@@ -129,6 +131,7 @@ pub static RUN: Run = Run {
     levels: [const { Level::new() }; 2],
     place: AtomicUsize::new(0),
     inside: AtomicBool::new(false),
+    late: AtomicU32::new(0),
     begun: AtomicBool::new(false),
     ended: AtomicBool::new(false),
     calls: AtomicUsize::new(0),
@@ -179,6 +182,11 @@ impl Run {
         self.inside.load(Relaxed)
     }
 
+    /// How many instructions after it was due the first interrupt came, give or take a constant.
+    pub fn late(&self) -> u32 {
+        self.late.load(Relaxed)
+    }
+
     /// Where the second interrupt came.
     pub fn second(&self) -> Second {
         let calls = self.calls.load(Relaxed);
@@ -201,6 +209,7 @@ impl Run {
 pub fn timer<M: Stepping>(place: usize) {
     let [first, second] = &RUN.levels;
     if RUN.place().is_none() {
+        RUN.late.store(M::late(), Relaxed);
         RUN.place.store(place, Relaxed);
         RUN.inside.store(hart::inside(), Relaxed);
         M::arm(RUN.then.load(Relaxed));

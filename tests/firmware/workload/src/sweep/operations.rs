@@ -124,6 +124,13 @@ struct Operation<R: Reclaim, B: Backoff, M> {
 fn of_every_engine<R: Reclaim, B: Backoff, M: Stepping>() -> [Operation<R, B, M>; 5] {
     [
         Operation {
+            name: "try_pop",
+            call: |stack, caller| {
+                caller.note_pop(caller.interrupted(|| stack.try_pop()).expect("there is a slot for the main loop"));
+            },
+        },
+        Operation { name: "pop", call: |stack, caller| caller.note_pop(caller.interrupted(|| stack.pop())) },
+        Operation {
             name: "push_spare",
             call: |stack, caller| caller.note_push(caller.interrupted(|| stack.push_spare(VALUE)).is_ok()),
         },
@@ -131,13 +138,6 @@ fn of_every_engine<R: Reclaim, B: Backoff, M: Stepping>() -> [Operation<R, B, M>
             name: "try_push",
             call: |stack, caller| caller.note_push(caller.interrupted(|| stack.try_push(VALUE)).is_ok()),
         },
-        Operation {
-            name: "try_pop",
-            call: |stack, caller| {
-                caller.note_pop(caller.interrupted(|| stack.try_pop()).expect("there is a slot for the main loop"));
-            },
-        },
-        Operation { name: "pop", call: |stack, caller| caller.note_pop(caller.interrupted(|| stack.pop())) },
         Operation {
             name: "take_all",
             call: |stack, caller| {
