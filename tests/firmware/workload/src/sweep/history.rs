@@ -2,8 +2,8 @@
 
 use core::sync::atomic::{AtomicU16, AtomicUsize, Ordering::Relaxed};
 
-/// The most calls in one log, and so the most values in a stack.
-const MOST_CALLS: usize = 128;
+/// The most calls in one log, and the most values in a stack: a full one of 64 nodes is emptied.
+const MOST_CALLS: usize = 144;
 /// Bits of a value in a log.
 const VALUE_BITS: u32 = 13;
 

@@ -4,41 +4,43 @@ use super::history::{Done, Log};
 use super::interrupts::Interrupted;
 use super::{Stepping, Sweep};
 use crate::hart;
+use core::any;
 use core::cell::Cell;
+use core::fmt;
 use core::marker::PhantomData;
 use elimination_stack::{Backoff, Elimination, NoBackoff, NoSlot, PushErrorKind, Reclaim, Slots, Stack};
 
 /// Nodes that are reserved, for an engine that has an allocator: in these slots more than two batches.
 pub const RESERVED: usize = 28;
 
+/// The most values that one operation pushes.
+pub const PUSHED_AT_ONCE: usize = 3;
+
 /// What the main loop pushes while it is interrupted.
-const VALUES: [u16; 3] = [1000, 1001, 1002];
+const VALUES: [u16; PUSHED_AT_ONCE] = [1000, 1001, 1002];
 const VALUE: u16 = VALUES[0];
 
 impl<M: Stepping> Sweep<M> {
-    /// Sweeps over each type of stack: its name, for how many contexts it has slots, how it comes to its nodes, and its operations.
+    /// Sweeps over each type of stack: for how many contexts it has slots, how it comes to its nodes, and its operations.
     pub(super) fn all(&mut self) {
-        let name = "Slots<2>, NoBackoff";
-        self.stack::<Slots<2>, NoBackoff>(name, 2, reserve, &[&of_every_engine(), &with_allocator()]);
-        let name = "Slots<2>, Elimination<2>";
-        self.stack::<Slots<2>, Elimination<2>>(name, 2, reserve, &[&of_every_engine(), &with_allocator()]);
-        let name = "Slots<3>, NoBackoff";
-        self.stack::<Slots<3>, NoBackoff>(name, 3, reserve, &[&of_every_engine(), &with_allocator()]);
+        self.stack::<Slots<2>, NoBackoff>(2, reserve, &[&of_every_engine(), &with_allocator()]);
+        self.stack::<Slots<2>, Elimination<2>>(2, reserve, &[&of_every_engine(), &with_allocator()]);
+        self.stack::<Slots<3>, NoBackoff>(3, reserve, &[&of_every_engine(), &with_allocator()]);
     }
 
     fn stack<R: Reclaim, B: Backoff>(
         &mut self,
-        name: &str,
         contexts: usize,
         prepare: fn(&Stack<u16, R, B>),
         operations: &[&[Operation<R, B, M>]],
     ) {
         for operation in operations.iter().copied().flatten() {
             self.operation(&Subject {
-                stack: name,
+                engine: any::type_name::<R>(),
+                backoff: any::type_name::<B>(),
                 operation: operation.name,
                 contexts,
-                most_idle: Stack::<u16, R, B>::IDLE_NODES,
+                idle_nodes: Stack::<u16, R, B>::IDLE_NODES,
                 with_new: &|run| {
                     let stack = Stack::custom();
                     prepare(&stack);
@@ -56,14 +58,22 @@ fn reserve<R: Reclaim, B: Backoff>(stack: &Stack<u16, R, B>) {
 
 /// One operation on one type of stack.
 pub struct Subject<'a, M> {
-    pub stack: &'a str,
-    pub operation: &'a str,
+    engine: &'a str,
+    backoff: &'a str,
+    operation: &'a str,
     /// For how many contexts there are slots.
     pub contexts: usize,
-    /// `IDLE_NODES`
-    pub most_idle: usize,
+    /// [`Stack::IDLE_NODES`].
+    pub idle_nodes: usize,
     /// Makes a new stack and has something done with that, and with what calls the operation on it.
     pub with_new: &'a dyn Fn(&mut dyn FnMut(&dyn Interrupted, &dyn Fn(&Caller<'_, M>))),
+}
+
+impl<M> fmt::Display for Subject<'_, M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [engine, backoff] = [self.engine, self.backoff].map(|path| path.rsplit("::").next().unwrap_or(path));
+        write!(f, "{} on {engine}, {backoff}", self.operation)
+    }
 }
 
 /// What an operation needs to be called in a run, and to note its result.
