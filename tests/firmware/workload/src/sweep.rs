@@ -1,15 +1,15 @@
 //! An interrupt at every instruction of every operation, on a machine that counts instructions as time.
 //!
-//! One run: a new stack is brought into some state, an operation of the main loop is called, and the timer's interrupt comes after
-//! `k` instructions. Its handler does what hurts most, see [`Way`]. In some runs the timer's interrupt comes once more, `j`
-//! instructions later: mostly inside the first one's handler, which it interrupts, else in the operation again. After each
-//! run the results of all calls, and what is left in the stack, have to be those of a sequential order; every node has to be there;
+//! One run: a new stack is brought into some state, an operation of the main loop is called, and the timer's interrupt comes
+//! after `k` instructions. Its handler does what hurts most, see [`Way`]. In some runs the timer's interrupt comes once more, `j`
+//! instructions later: mostly inside the first one's handler, which it interrupts, else in the operation again. After each run
+//! the results of all calls, and what is left in the stack, have to be those of a sequential order; every node has to be there;
 //! and each has to be free again when the stack was dropped.
 //!
-//! `k` goes from 0 to the operation's end, in several states from which the operation takes different numbers of instructions. That
-//! each `k` is one instruction is not believed, but looked at: [`Sweep::calibrate`] finds the interrupt at each of a row of `nop`, and for
-//! each operation as many interrupts have to come inside as it takes instructions by the machine's counter. Where interrupts are
-//! masked they come afterwards.
+//! `k` goes from 0 to the operation's end, in several states from which the operation takes different numbers of instructions.
+//! That each `k` is one instruction is not believed, but looked at: [`Sweep::calibrate`] finds the interrupt at each of a row of
+//! `nop`, and for each operation the interrupts that come inside have to make up the instructions that it takes by the machine's
+//! counter. Where interrupts are masked, they come when that ends, which the timer says, and one stands for all of these.
 
 mod history;
 mod interrupts;
@@ -35,8 +35,8 @@ pub trait Stepping: Counter {
     /// Lets the timer interrupt come once, so many instructions from now, give or take a constant; and starts the counter.
     fn arm(instructions: u32);
 
-    /// How many instructions ago the interrupt was due, give or take a constant: more if interrupts were masked then. To be called
-    /// first in it. A machine that cannot tell has more interrupts at the place where the mask ends.
+    /// How many instructions ago the interrupt was due, give or take a constant: more if interrupts were masked then. To be
+    /// called first in it. A machine that cannot tell has more interrupts at the place where the mask ends.
     fn late() -> u32 {
         0
     }
@@ -203,8 +203,9 @@ impl<M: Stepping> Sweep<M> {
         }
     }
 
-    /// Makes runs with an interrupt after each number of instructions, until none comes any more; but where it comes late, since interrupts
-    /// are masked, no others that come at the same place for that. Returns how many of the instructions were the operation's.
+    /// Makes runs with an interrupt after each number of instructions, until none comes any more; but where it comes late, since
+    /// interrupts are masked, no others that come at the same place for that. Returns how many of the instructions were the
+    /// operation's.
     fn every_instruction(&mut self, mut run: impl FnMut(&mut Self, u32)) -> u32 {
         let (mut k, mut inside) = (0, 0);
         loop {
@@ -294,8 +295,8 @@ impl<M: Stepping> Sweep<M> {
 
     /// Whether there is a sequential order with the results of the run.
     ///
-    /// The second interrupt's calls came before or after the call of the first one's handler that they have interrupted. The operation
-    /// of the main loop came before or after all of these, or between the two handlers if it went on there.
+    /// The second interrupt's calls came before or after the call of the first one's handler that they have interrupted. The
+    /// operation of the main loop came before or after all of these, or between the two handlers if it went on there.
     fn has_order(&self) -> bool {
         let [first, second] = &RUN.levels;
         let (splits, between) = match RUN.second() {
@@ -317,8 +318,8 @@ impl<M: Stepping> Sweep<M> {
 
     fn report(&self) {
         println!(
-            "ok: {} operations in {} states; {} interrupts, one at each of their instructions, {} of which are different; {} \
-             interrupts inside the handler of another, {} after it; {} calls of these found no slot",
+            "ok: {} operations in {} states; {} interrupts, one at each instruction that may be interrupted, {} of which are \
+             different; {} interrupts inside the handler of another, {} after it; {} calls of these found no slot",
             self.operations,
             self.states,
             self.interrupts,

@@ -82,8 +82,8 @@ impl Log {
     }
 }
 
-/// Whether the calls have the results that they have if they come one after the other, in this order, and the stack is empty first.
-/// A push may be refused at any time.
+/// Whether the calls have the results that they have if they come one after the other, in this order, and the stack is empty
+/// first. A push may be refused at any time.
 pub fn is_sequential(calls: impl Iterator<Item = Done>) -> bool {
     let (mut values, mut len) = ([0; MOST_CALLS], 0_usize);
     for call in calls {

@@ -13,8 +13,8 @@ const VALUES: [u16; 2] = [2000, 3000];
 /// What a handler does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Way {
-    /// Pops two values and pushes the first one back. If it gets the same node for that, the top is as before, and what is below is
-    /// not (ABA).
+    /// Pops two values and pushes the first one back. If it gets the same node for that, the top is as before, and what is below
+    /// is not (ABA).
     Swap,
     /// Pushes until that is refused.
     Fill,
@@ -153,8 +153,8 @@ impl Run {
         self.inside.store(false, Relaxed);
     }
 
-    /// Has the interrupts use this stack while `action` runs. It has to disarm the timer before it returns; it does not unwind, for here
-    /// a panic is the end.
+    /// Has the interrupts use this stack while `action` runs. It has to disarm the timer before it returns; it does not unwind,
+    /// for here a panic is the end.
     pub fn with_stack(&self, stack: &dyn Interrupted, action: impl FnOnce()) {
         // SAFETY: the lifetime: no interrupt comes when `action` has returned.
         let stack = unsafe { mem::transmute::<&dyn Interrupted, &'static dyn Interrupted>(stack) };
