@@ -53,9 +53,9 @@ const NEVER: u32 = u32::MAX;
 /// Bytes of code, the image's first ones, of which each instruction may be noted.
 const CODE_SIZE: usize = 96 << 10;
 /// The most states in which one operation is swept.
-const MOST_STATES: usize = 5;
+const MOST_STATES: usize = 4;
 /// Each so many runs the stack is filled afterwards, which takes long.
-const FILLS: u32 = 4;
+const FILLS: u32 = 8;
 /// Runs with two interrupts, for each state of each operation.
 const PAIRS: u32 = 60;
 /// Instructions of [`Sweep::calibrate`].
