@@ -107,7 +107,7 @@ class Source:
     def functions(self):
         """(name, beginning, the body's opening bracket if there is one, end) of each function and constant."""
         found = []
-        for match in re.finditer(r"\bfn\s+(\w+)|\bconst\s+([A-Z_]\w*)\s*:", self.code):
+        for match in re.finditer(r"\bfn\s+(\w+)|(?<![<,] )(?<!<)\bconst\s+([A-Z_]\w*)\s*:", self.code):
             end = self.item_end(match.end())
             body = self.partner(end) if match[1] and self.code[end] == "}" else None
             found.append((match[1] or match[2], match.start(), body, end))

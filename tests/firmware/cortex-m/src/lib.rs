@@ -2,8 +2,8 @@
 
 #![no_std]
 
-use cortex_m::peripheral::{SCB, SYST};
-use workload::{Board, count::Counter, sleep::Sleep};
+use cortex_m::peripheral::{SCB, SYST, scb::SystemHandler};
+use workload::{Board, count::Counter, sleep::Sleep, sweep::Stepping};
 
 #[doc(hidden)]
 pub use {cortex_m, cortex_m_rt, elimination_stack, workload};
@@ -84,6 +84,47 @@ impl Counter for Counting {
     }
 }
 
+impl Stepping for Counting {
+    const CODE: usize = 0;
+
+    #[expect(clippy::cast_possible_truncation, reason = "limited to 24 bits before")]
+    fn arm(instructions: u32) {
+        // Half an instruction earlier, so that the nearest count does not come after it.
+        let counts = (u64::from(instructions) * INSTRUCTION).saturating_sub(INSTRUCTION / 2) / PERIOD;
+        Self::disarm();
+        start(counts.clamp(1, LONGEST.into()) as u32, ENABLE | INTERRUPT | PROCESSOR_CLOCK);
+        // It takes the reload one count after it was started, and is to come only once.
+        cortex_m::asm::delay(1);
+        // SAFETY: as in `start`.
+        unsafe { (*SYST::PTR).rvr.write(LONGEST) };
+    }
+
+    #[expect(clippy::cast_possible_truncation, reason = "fewer instructions than counts")]
+    fn late() -> u32 {
+        // It was due up to half an instruction before one, less a few counts, and began again there.
+        ((u64::from(LONGEST - SYST::get_current()) * PERIOD + INSTRUCTION / 4) / INSTRUCTION) as u32
+    }
+
+    fn disarm() {
+        start(LONGEST, 0);
+        SCB::clear_pendst();
+    }
+
+    fn call_first_level() {
+        SCB::set_pendsv();
+    }
+}
+
+/// Lets SysTick interrupt the handler of PendSV, as `sweep` needs it.
+pub fn set_priorities() {
+    // SAFETY: nothing else uses this register, and no critical section is made of priorities.
+    unsafe {
+        let mut peripherals = cortex_m::Peripherals::steal();
+        peripherals.SCB.set_priority(SystemHandler::SysTick, 0);
+        peripherals.SCB.set_priority(SystemHandler::PendSV, 0xFF);
+    }
+}
+
 /// An image whose main loop runs a workload that the timer interrupts.
 #[macro_export]
 macro_rules! image {
@@ -140,6 +181,47 @@ macro_rules! count {
             $crate::Counting::start();
             $crate::workload::count::run::<$crate::Counting, _, _>(&STACK);
             $crate::workload::exit()
+        }
+
+        $crate::faults!();
+    };
+}
+
+/// An image in which SysTick comes at every instruction.
+#[macro_export]
+macro_rules! sweep {
+    () => {
+        use $crate::workload::sweep;
+
+        #[$crate::cortex_m_rt::entry]
+        fn main() -> ! {
+            $crate::set_priorities();
+            sweep::run::<$crate::Counting>();
+            $crate::workload::exit()
+        }
+
+        // The interrupted instruction's address lies where the stack ends now, which only assembly can say.
+        core::arch::global_asm!(
+            ".section .text.SysTick, \"ax\"",
+            ".global SysTick",
+            ".type SysTick, %function",
+            ".thumb_func",
+            "SysTick:",
+            "    mov r0, sp",
+            "    ldr r1, 1f",
+            "    bx r1",
+            ".balign 4",
+            "1:  .word sweep_timer",
+        );
+
+        #[unsafe(no_mangle)]
+        extern "C" fn sweep_timer(frame: &$crate::cortex_m_rt::ExceptionFrame) {
+            sweep::timer::<$crate::Counting>(frame.pc() as usize);
+        }
+
+        #[$crate::cortex_m_rt::exception]
+        fn PendSV() {
+            sweep::first_level::<$crate::Counting>();
         }
 
         $crate::faults!();

@@ -6,6 +6,7 @@
 pub mod calls;
 
 use riscv::register::{mcause, mepc, mie, minstret, mtval};
+use workload::sweep::{self, Stepping};
 use workload::{Board, count::Counter, hart, sleep::Sleep};
 
 #[doc(hidden)]
@@ -93,6 +94,42 @@ impl Counter for Counting {
     }
 }
 
+/// The machine, while an interrupt comes at each instruction (`-icount shift=10`).
+pub struct Sweeping;
+
+/// Nanoseconds of an instruction then: several counts of the timer.
+const INSTRUCTION: u32 = 1024;
+
+impl Counter for Sweeping {
+    fn read() -> u32 {
+        Counting::read()
+    }
+
+    fn between(start: u32, end: u32) -> u32 {
+        // Where an instruction takes longer than a nanosecond, that is what the emulator counts.
+        Counting::between(start, end) / INSTRUCTION
+    }
+}
+
+impl Stepping for Sweeping {
+    const CODE: usize = 0x8000_0000;
+
+    fn arm(instructions: u32) {
+        // Half an instruction earlier: it may be due a few counts before or after that.
+        let nanoseconds = (u64::from(instructions) * u64::from(INSTRUCTION)).saturating_sub(u64::from(INSTRUCTION) / 2);
+        set_due(now() + nanoseconds / PERIOD);
+    }
+
+    fn disarm() {
+        set_due(u64::MAX);
+    }
+
+    fn call_first_level() {
+        // SAFETY: the timer is set to a later time, and what its next interrupt's handler shares with this one is atomic.
+        unsafe { riscv::interrupt::nested(sweep::first_level::<Self>) }
+    }
+}
+
 /// Ends the emulator when the processor faults.
 #[unsafe(no_mangle)]
 extern "C" fn ExceptionHandler(_: &riscv_rt::TrapFrame) -> ! {
@@ -126,6 +163,26 @@ macro_rules! one_hart {
         static WORKLOAD: OneHart<$reclaim, $backoff> = OneHart::new();
 
         $crate::image!(WORKLOAD);
+    };
+}
+
+/// An image in which the timer's interrupt comes at every instruction.
+#[macro_export]
+macro_rules! sweep {
+    () => {
+        use $crate::workload::sweep;
+
+        #[$crate::riscv_rt::entry]
+        fn main() -> ! {
+            $crate::enable_interrupts();
+            sweep::run::<$crate::Sweeping>();
+            $crate::workload::exit()
+        }
+
+        #[$crate::riscv_rt::core_interrupt($crate::riscv::interrupt::Interrupt::MachineTimer)]
+        fn timer() {
+            sweep::timer::<$crate::Sweeping>($crate::riscv::register::mepc::read());
+        }
     };
 }
 

@@ -65,11 +65,18 @@ pub fn handler(work: impl FnOnce()) {
     if state.inside.load(Relaxed) {
         state.hits.store(state.hits.load(Relaxed) + 1, Relaxed);
     }
+    // It may have interrupted another one.
+    let before = state.in_handler.load(Relaxed);
     state.in_handler.store(true, Relaxed);
     compiler_fence(Ordering::SeqCst);
     work();
     compiler_fence(Ordering::SeqCst);
-    state.in_handler.store(false, Relaxed);
+    state.in_handler.store(before, Relaxed);
+}
+
+/// Whether this hart is in the middle of an operation, or its interrupt handler has interrupted one.
+pub fn inside() -> bool {
+    this().inside.load(Relaxed)
 }
 
 /// Whether this hart is in its interrupt handler.

@@ -9,6 +9,9 @@
 
 #![no_std]
 
+#[cfg(not(target_arch = "avr"))]
+extern crate alloc;
+
 pub mod console;
 // It has inline assembly, which only a nightly compiler has for AVR.
 #[cfg(not(target_arch = "avr"))]
@@ -22,6 +25,9 @@ pub mod many_harts;
 pub mod one_hart;
 pub mod random;
 pub mod sleep;
+// It counts instructions.
+#[cfg(not(target_arch = "avr"))]
+pub mod sweep;
 #[cfg(feature = "many-harts")]
 pub mod wake_ups;
 
