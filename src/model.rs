@@ -9,8 +9,6 @@ pub(crate) const fn limit<T: Copy>(real: T, model: T) -> T {
     if cfg!(elimination_stack_loom) { model } else { real }
 }
 
-/// So many slots are few. Models with `Slots<1>` check the short code, those with `Slots<2>` the other.
-pub(crate) const FEW: usize = 1;
 /// Retired nodes at which a slot scans: with one, each pop does.
 pub(crate) const RETIRE_LIMIT: usize = 1;
 /// Retired nodes at which a slot without spare nodes scans rather than taking others'.

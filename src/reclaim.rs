@@ -36,7 +36,7 @@ use crate::OutOfMemory;
 use crate::engine::Permit;
 use crate::stats::Counters;
 use crate::treiber::NodePtr;
-use chain::{Chain, List};
+use chain::List;
 use core::alloc::Layout;
 
 #[cfg(all(feature = "haphazard", target_has_atomic = "ptr"))]
@@ -170,13 +170,13 @@ pub unsafe trait Guard<'a, T, L>: Copy {
     /// was `kept`, this guard got it (GUARD-2), pushed it, and kept it until it popped it (GUARD-5).
     unsafe fn retire(self, node: NodePtr<T>, kept: bool);
 
-    /// Lets go what can be of a chain, all at once, and returns the others.
+    /// Lets go what can be of so many nodes, all at once, and returns the others.
     ///
     /// # Safety
     ///
     /// As [`Guard::retire`], of each node that is not returned.
-    unsafe fn retire_whole(self, nodes: Chain<T>) -> List<T> {
-        nodes.into_list()
+    unsafe fn retire_whole(self, nodes: List<T>, _len: usize) -> List<T> {
+        nodes
     }
 
     /// Lets nodes go, and settles; may call the allocator.

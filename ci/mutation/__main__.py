@@ -28,7 +28,7 @@ STAGES = {QUICK: "loom", HOSTED: "hosted", LONG_ONES: "loom", STRESS: "stress"}
 UNIT_TEST_FILES = ("tests.rs", "models.rs")
 
 # How many nodes there are, and where: models know little of that, and less with their small limits.
-BOUNDS = re.compile(r"LIMIT|BATCH|SURPLUS|FEW|exce|reserve|surplus|nodes|is_due|free")
+BOUNDS = re.compile(r"LIMIT|BATCH|SURPLUS|exce|reserve|surplus|nodes|is_due|free")
 
 
 class Trial:

@@ -16,7 +16,7 @@ use super::{GuardOf, SharedList};
 use crate::backoff::Backoff;
 use crate::engine::Permit;
 use crate::error::{Left, PushErrorKind};
-use crate::reclaim::chain::{self, Chain};
+use crate::reclaim::chain;
 use crate::reclaim::{Guard, Reclaim, Search};
 use crate::sync::initial;
 use crate::treiber::{Node, NodePtr};
@@ -224,7 +224,7 @@ impl<T, R: Reclaim, B: Backoff> SharedList<T, R, B> {
         session.counters().pops(taken.count);
         // SAFETY: LIST-2: the nodes are ours since they were detached; they came from this list, and have no values.
         unsafe {
-            let rest = session.retire_whole(Chain::from_linked(taken.emptied, last, taken.count));
+            let rest = session.retire_whole(chain::List::from_linked(taken.emptied, last), taken.count);
             session.retire_all(rest);
         }
         session.end();

@@ -26,6 +26,36 @@ impl<T> List<T> {
         Self { first }
     }
 
+    /// The nodes from `first` to `last`, which are linked already.
+    ///
+    /// # Safety
+    ///
+    /// The caller owns the nodes.
+    pub(crate) unsafe fn from_linked(first: *mut Node<T>, last: NodePtr<T>) -> Self {
+        // SAFETY: the caller's contract.
+        unsafe { last.as_ref() }.set_below(ptr::null_mut());
+        Self { first }
+    }
+
+    /// `count` nodes from the allocator, or none.
+    pub(crate) fn allocate(count: usize) -> Result<Self, OutOfMemory> {
+        // So many nodes have no address each. To try would only take all memory from everybody else.
+        if count > isize::MAX.unsigned_abs() / size_of::<Node<T>>() {
+            return Err(OutOfMemory);
+        }
+        let mut list = initial!(Self);
+        for _ in 0..count {
+            let Some(node) = Node::allocate() else {
+                // SAFETY: nobody has seen these nodes.
+                unsafe { list.free() };
+                return Err(OutOfMemory);
+            };
+            // SAFETY: the node was allocated just now, so it is ours.
+            unsafe { list.push(node) };
+        }
+        Ok(list)
+    }
+
     pub(crate) fn into_raw(self) -> *mut Node<T> {
         self.first
     }
@@ -88,77 +118,7 @@ impl<T> List<T> {
     }
 }
 
-/// A list that knows how many nodes it has.
-pub struct Chain<T> {
-    list: List<T>,
-    len: usize,
-}
-
-initial! { impl[T] Chain<T> = Chain { list: initial!(List<T>), len: 0 } }
-
-impl<T> Chain<T> {
-    /// A chain of the nodes from `first` to `last`, which are linked already.
-    ///
-    /// # Safety
-    ///
-    /// The caller owns the nodes, and there are `len` of them.
-    pub(crate) unsafe fn from_linked(first: *mut Node<T>, last: NodePtr<T>, len: usize) -> Self {
-        // SAFETY: the caller's contract.
-        unsafe { last.as_ref() }.set_below(ptr::null_mut());
-        Self { list: List { first }, len }
-    }
-
-    /// `count` nodes from the allocator, or none.
-    pub(crate) fn allocate(count: usize) -> Result<Self, OutOfMemory> {
-        // So many nodes have no address each. To try would only take all memory from everybody else.
-        if count > isize::MAX.unsigned_abs() / size_of::<Node<T>>() {
-            return Err(OutOfMemory);
-        }
-        let mut chain = initial!(Self);
-        for _ in 0..count {
-            let Some(node) = Node::allocate() else {
-                // SAFETY: nobody has seen these nodes.
-                unsafe { chain.list.free() };
-                return Err(OutOfMemory);
-            };
-            // SAFETY: the node was allocated just now, so it is ours.
-            unsafe { chain.push(node) };
-        }
-        Ok(chain)
-    }
-
-    #[inline(always)]
-    pub(crate) fn len(&self) -> usize {
-        self.len
-    }
-
-    /// # Safety
-    ///
-    /// The caller owns the node, and from now on leaves it to the chain.
-    #[inline(always)]
-    pub(crate) unsafe fn push(&mut self, node: NodePtr<T>) {
-        // SAFETY: the caller's contract.
-        unsafe { self.list.push(node) };
-        self.len += 1;
-    }
-
-    #[inline(always)]
-    pub(crate) fn pop(&mut self) -> Option<NodePtr<T>> {
-        let node = self.list.pop()?;
-        self.len -= 1;
-        Some(node)
-    }
-
-    pub(crate) fn take(&mut self) -> Self {
-        mem::replace(self, initial!(Self))
-    }
-
-    pub(crate) fn into_list(self) -> List<T> {
-        self.list
-    }
-}
-
-/// The nodes that a slot has retired.
+/// The nodes that a slot has retired, and how many they are.
 pub struct Retired<T> {
     list: List<T>,
     /// A slot scans long before there are more than fit in here.
@@ -184,11 +144,11 @@ initial! { impl[T] Retired<T> = Retired {
 } }
 
 impl<T> Retired<T> {
-    /// The nodes of a chain, which others may keep.
-    pub(crate) fn foreign(chain: Chain<T>) -> Self {
+    /// The nodes of a list, which are so many, and which others may keep.
+    pub(crate) fn foreign(list: List<T>, len: usize) -> Self {
         #[expect(clippy::cast_possible_truncation, reason = "as said at `len`")]
-        let len = chain.len as u32;
-        Self { list: chain.list, len, foreign: IfFast::new(Foreign::New) }
+        let len = len as u32;
+        Self { list, len, foreign: IfFast::new(Foreign::New) }
     }
 
     #[inline(always)]
@@ -228,9 +188,7 @@ impl<T> Retired<T> {
         self.foreign = IfFast::new(left);
     }
 
-    pub(crate) fn take(&mut self) -> Chain<T> {
-        let taken = mem::replace(self, initial!(Self));
-        let len = taken.len();
-        Chain { list: taken.list, len }
+    pub(crate) fn take(&mut self) -> List<T> {
+        mem::replace(self, initial!(Self)).list
     }
 }

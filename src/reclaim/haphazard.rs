@@ -20,7 +20,7 @@
 mod shared;
 
 use self::shared::{Empty, Family, Recycle, Shared};
-use super::chain::{Chain, List};
+use super::chain::List;
 use super::pool::{Owner, Pool};
 use super::{Guard, Search, sealed};
 use crate::OutOfMemory;
@@ -221,7 +221,7 @@ unsafe impl<const RECLAIM_AT: usize> sealed::Heap for Haphazard<RECLAIM_AT> {
 
     fn reserve<T, L: Local>(domain: &Self::Domain<T, L>, nodes: usize) -> Result<(), OutOfMemory> {
         let spares = &domain.make_shared().ok_or(OutOfMemory)?.spares;
-        let mut made = Chain::allocate(nodes)?;
+        let mut made = List::allocate(nodes)?;
         if let Some(guard) = Self::enter(domain, Search::Grow, None) {
             guard.counters().allocator_calls(nodes);
             // SAFETY: it is not used any more.
@@ -286,8 +286,7 @@ unsafe impl<'a, T, L: Local, const RECLAIM_AT: usize> Guard<'a, T, L> for Haphaz
             Permit::All => self.domain.make_shared(),
             Permit::Nothing => self.domain.shared(),
         };
-        let (chain, _) = shared?.spares.take(Haphazard::<RECLAIM_AT>::SPARE_LIMIT, usize::MAX);
-        let mut spare = chain.into_list();
+        let (mut spare, _) = shared?.spares.take(Haphazard::<RECLAIM_AT>::SPARE_LIMIT, usize::MAX);
         let node = spare.pop_exclusive();
         self.owner.private().spare = spare;
         if node.is_none() && permit == Permit::All {

@@ -46,7 +46,7 @@ mod slot;
 use self::slot::{claimed, found, free};
 use super::Search;
 use crate::layout::{FAST_PATHS, IfFast, Padded, in_this_order};
-use crate::model::{self, limit};
+use crate::model::limit;
 use crate::sync::{
     ADD_SLOT, Acquire, AtomicPtr, AtomicUsize, Initial, Ordering, READ_HAZARD, Relaxed, Release, alloc, array_of,
     context_hash, dealloc, initial, publish,
@@ -60,10 +60,6 @@ use core::ptr::{self, NonNull};
 pub(crate) use self::in_use::InUse;
 pub(crate) use self::slot::PrivateRef;
 pub use self::slot::{Owner, Slot};
-
-/// With so few slots in place (one core and its interrupt handler) it does not pay to spread the contexts over them, or to filter
-/// hazards. tuning.md, "Slots".
-pub(crate) const FEW: usize = limit(2, model::FEW);
 
 in_this_order! {
     /// A further slot, in memory of its own: so there are no more than contexts need, and the bound on memory counts slots.
@@ -116,9 +112,9 @@ impl<T, P: Initial, const N: usize> Pool<T, P, N> {
     pub(crate) const LAYOUT: Layout = Layout::new::<Further<T, P>>();
 
     /// How often a claim has to find all slots claimed before it says so: while others come and go, it may find each slot claimed
-    /// in turn although one was always free. Two contexts that both look at the first of two slots first cannot do that to each
-    /// other.
-    const PASSES: usize = if N > FEW { 4 } else { 1 + FAST_PATHS as usize };
+    /// in turn although one was always free. Two contexts that both look at the first of two slots first, as they do where code is
+    /// short, cannot do that to each other.
+    const PASSES: usize = if FAST_PATHS || N > 2 { 4 } else { 1 };
 
     /// Claims a free slot, by protecting a node with it, if there is one.
     #[inline(always)]
@@ -145,10 +141,10 @@ impl<T, P: Initial, const N: usize> Pool<T, P, N> {
         limit(index / N.div_ceil(places).max(2) % places, 0)
     }
 
-    /// The slot in place that this context tries first.
+    /// The slot in place that this context tries first. Where code is short, all try the first one.
     #[inline(always)]
     fn home() -> usize {
-        if N <= FEW {
+        if !FAST_PATHS {
             return 0;
         }
         // Scales the hash to 0..N without a division.

@@ -11,7 +11,7 @@
 //!   protect it, because it was the head, or because it was the first node of a batch in the depot.
 //!   Checked by `pop_against_reuse_by_two_others`, `depot_take_against_take` in `tests/loom/tests/loom.rs`.
 //! * **NODES-3**: At rest, a slot holds at most `RETIRE_LIMIT` retired nodes (or as many as there are slots, if these are more)
-//!   and at most `SPARE_LIMIT` spare ones; a further slot also one that was given to it.
+//!   and at most `SPARE_LIMIT` spare ones; where nodes are kept, also one that was given to it.
 //!   Checked by `bound_with_one_thread`, `bound_with_64_threads` in `tests/allocator.rs`.
 //! * **NODES-4**: Nobody keeps a retired node (GUARD-5) that is not noted as foreign, though pops of others may protect it, which
 //!   have found it on top. For when this slot's owner got it, as a spare node, a new one, or the first one of a batch, nobody
@@ -41,13 +41,14 @@
 mod inside;
 
 use self::inside::Extent;
-use super::chain::{Chain, List, Retired};
+use super::chain::{List, Retired};
 use super::depot::Depot;
-use super::pool::{FEW, Owner, Pool, PrivateRef};
+use super::pool::{Owner, Pool, PrivateRef};
 use super::{Guard, Search, sealed};
 use crate::OutOfMemory;
 use crate::backoff::sealed::Local;
 use crate::engine::Permit;
+use crate::layout::FAST_PATHS;
 use crate::model::{self, limit};
 use crate::stats::Counters;
 use crate::sync::initial;
@@ -77,7 +78,7 @@ use core::mem;
 /// | spare in a slot | [`SPARE_LIMIT`](Slots::SPARE_LIMIT) = 4 `N` |
 /// | moved to or from the depot at once | [`BATCH`](Slots::BATCH) = 4 `N` |
 /// | kept in the depot beyond what is reserved | [`DEPOT_LIMIT`](Slots::DEPOT_LIMIT) = 4 `N`² |
-/// | held back by `N` slots and the depot | [`IDLE_NODES`](crate::Stack::IDLE_NODES) = 12 `N`² + 4 `N` - 1 |
+/// | held back by `N` slots and the depot | [`IDLE_NODES`](crate::Stack::IDLE_NODES) = 12 `N`² + 4 `N` - 1, and `N` more where cores share caches |
 ///
 /// Hazard pointers are from M. Michael, *Hazard pointers: safe memory reclamation for lock-free objects*, TPDS
 /// 2004; the depot of batches follows J. Bonwick and J. Adams, *Magazines and vmem*, USENIX 2001.
@@ -102,7 +103,7 @@ impl<const N: usize> Slots<N> {
 const fn most_slots() -> usize {
     let most = isize::MAX.unsigned_abs() as u64;
     let mut slots = u16::MAX as u64;
-    while 12 * slots * slots + 4 * slots - 1 > most {
+    while 12 * slots * slots + 5 * slots - 1 > most {
         // Half of the way to what would be right if `12 * slots * slots` was all, which is never too far.
         slots -= (slots - most / (12 * slots)).div_ceil(2);
     }
@@ -171,11 +172,11 @@ impl<T, L, const N: usize> Copy for SlotsGuard<'_, T, L, N> {}
 // retired (NODES-2). GUARD-4: nothing here calls a closure of the user's or panics. GUARD-5: BARRIER-2, and scans leave out only
 // such hazards on kept nodes as cannot be on theirs (NODES-4).
 unsafe impl<const N: usize> sealed::Heap for Slots<N> {
-    // NODES-3: the last one is the node that may be given to a further slot.
+    // NODES-3: the last one is the node that may be given to the slot.
     const SLOT_NODES: usize = Self::RETIRE_LIMIT + Self::SPARE_LIMIT + 1;
     const BATCH: usize = Self::BATCH;
     // A last incomplete batch may stay in the depot above its limit.
-    const IDLE_NODES: usize = N * (Self::RETIRE_LIMIT + Self::SPARE_LIMIT) + Self::SURPLUS - 1;
+    const IDLE_NODES: usize = N * (Self::RETIRE_LIMIT + Self::SPARE_LIMIT + FAST_PATHS as usize) + Self::SURPLUS - 1;
 
     type Domain<T, L: Local> = SlotsDomain<T, L, N>;
     type Guard<'a, T: 'a, L: Local + 'a> = SlotsGuard<'a, T, L, N>;
@@ -215,21 +216,23 @@ unsafe impl<const N: usize> sealed::Heap for Slots<N> {
     }
 
     fn reserve<T, L: Local>(domain: &Self::Domain<T, L>, nodes: usize) -> Result<(), OutOfMemory> {
-        let mut made = Chain::allocate(nodes)?;
+        let mut made = List::allocate(nodes)?;
         let Some(guard) = Self::enter(domain, Search::Grow, None) else {
             // SAFETY: nobody has seen these nodes.
-            unsafe { made.into_list().free() };
+            unsafe { made.free() };
             return Err(OutOfMemory);
         };
         guard.counters().allocator_calls(nodes);
         domain.depot.reserve(nodes);
-        let mut batch = initial!(Chain<T>);
+        let (mut batch, mut len) = (initial!(List<T>), 0);
         while let Some(node) = made.pop() {
             // SAFETY: nobody has seen these nodes.
             unsafe {
                 batch.push(node);
-                if batch.len() == Self::BATCH {
-                    domain.depot.put(batch.take().into_list(), Self::BATCH);
+                len += 1;
+                if len == Self::BATCH {
+                    domain.depot.put(batch.take(), len);
+                    len = 0;
                 }
             }
         }
@@ -332,19 +335,19 @@ unsafe impl<'a, T, L: Local, const N: usize> Guard<'a, T, L> for SlotsGuard<'a, 
         self.counters().set_retired(len);
     }
 
-    unsafe fn retire_whole(self, nodes: Chain<T>) -> List<T> {
+    unsafe fn retire_whole(self, nodes: List<T>, len: usize) -> List<T> {
         // CHEAPER: to retire the nodes one by one comes to the same, and takes longer.
-        if N <= FEW || nodes.len() != Slots::<N>::BATCH {
-            return nodes.into_list();
+        if !FAST_PATHS || len != Slots::<N>::BATCH {
+            return nodes;
         }
         // They are scanned as they are, mostly without a look at one of them. What was retired before waits meanwhile.
-        let before = mem::replace(&mut self.private().retired, Retired::foreign(nodes));
+        let before = mem::replace(&mut self.private().retired, Retired::foreign(nodes, len));
         // CHEAPER: without the scan all of them come back, and are retired one by one.
         self.scan(Extent::All);
         let waiting = before.len();
         let mut protected = mem::replace(&mut self.private().retired, before);
         self.counters().set_retired(waiting);
-        protected.take().into_list()
+        protected.take()
     }
 
     #[inline(always)]
@@ -427,7 +430,7 @@ impl<T, L, const N: usize> Drop for SlotsDomain<T, L, N> {
     fn drop(&mut self) {
         // SAFETY: `&mut self`: nobody is in a slot, so nobody protects anything.
         self.pool.for_each_private(|private, given| unsafe {
-            private.retired.take().into_list().free();
+            private.retired.take().free();
             private.spare.free();
             if let Some(node) = given {
                 Node::free(node);

@@ -1,6 +1,6 @@
 //! What is shared by all slots of the engine: the domain, and the nodes that it has given back.
 
-use crate::reclaim::chain::Chain;
+use crate::reclaim::chain::List;
 use crate::sync::{self, AtomicUsize, Relaxed, initial};
 use crate::treiber::{Head, Node, NodePtr};
 use core::ops::Deref;
@@ -105,8 +105,8 @@ impl<T> Spares<T> {
     }
 
     /// Takes at most `limit` nodes out. Frees of the others what is more than `keep`.
-    pub(super) fn take(&self, limit: usize, keep: usize) -> (Chain<T>, usize) {
-        let mut chain = initial!(Chain<T>);
+    pub(super) fn take(&self, limit: usize, keep: usize) -> (List<T>, usize) {
+        let (mut list, mut taken) = (initial!(List<T>), 0);
         // The others: the top, the bottom and the length of a chain.
         let (mut top, mut bottom, mut others) = (ptr::null_mut(), None, 0);
         let mut next = self.head.detach();
@@ -115,8 +115,9 @@ impl<T> Spares<T> {
             // SAFETY: LIST-2: the list is ours since it was detached. DOMAIN-3: nobody protects its nodes.
             unsafe {
                 next = node.as_ref().below();
-                if chain.len() < limit {
-                    chain.push(node);
+                if taken < limit {
+                    list.push(node);
+                    taken += 1;
                 } else if others < keep {
                     node.as_ref().set_below(top);
                     top = node.as_ptr();
@@ -129,12 +130,12 @@ impl<T> Spares<T> {
             }
         }
         // CHEAPER: with too high a number `exceed` says yes in vain.
-        self.nodes.fetch_sub(chain.len() + others + freed, Relaxed);
+        self.nodes.fetch_sub(taken + others + freed, Relaxed);
         if let (Some(top), Some(bottom)) = (NonNull::new(top), bottom) {
             // SAFETY: the chain is ours still.
             unsafe { self.put(top, bottom, others) };
         }
-        (chain, freed)
+        (list, freed)
     }
 
     /// Whether there are more than `slack` and the reserved ones.

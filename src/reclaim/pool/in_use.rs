@@ -1,9 +1,9 @@
 //! The slots that a scan reads, and what it wants to know of them.
 
 use super::slot::{FOUND, Slot, claimed};
-use super::{FEW, Further, Place, Pool};
+use super::{Further, Place, Pool};
 use crate::layout::{FAST_PATHS, IfFast};
-use crate::sync::{AcqRel, READ_HAZARD, Relaxed};
+use crate::sync::{AcqRel, READ_HAZARD};
 use crate::treiber::{Node, NodePtr};
 use core::iter;
 use core::ptr::{self, NonNull};
@@ -49,7 +49,7 @@ impl<'a, T, P, const N: usize> InUse<'a, T, P, N> {
     pub(super) fn find(self, start: usize, least: usize, span: usize) -> Option<Place<'a, T, P>> {
         let matches = |slot: &Slot<T, P>| slot.word.load(READ_HAZARD).addr().wrapping_sub(least) <= span;
         for index in 0..N {
-            let slot = &self.pool.slots[if N > FEW { (start + index) % N } else { index }];
+            let slot = &self.pool.slots[if FAST_PATHS { (start + index) % N } else { index }];
             if matches(slot) {
                 return Some(Place::new(slot, ptr::null_mut()));
             }
@@ -79,18 +79,18 @@ impl<'a, T, P, const N: usize> InUse<'a, T, P, N> {
         words.filter(move |word| word.addr() & bits != 0).map(|word| word.map_addr(|address| address & !FOUND))
     }
 
-    /// Gives `node`, which is retired, to the owner of the further slot that keeps it. Returns what the caller has to retire
-    /// instead: nothing, or what was given to that slot before; or the same node, if no further slot keeps it.
+    /// Gives `node`, which is retired, to the owner of the slot that keeps it. Returns what the caller has to retire instead:
+    /// nothing, or what was given to that slot before; or the same node, if no slot keeps it.
     ///
     /// So the node that a resting owner keeps waits in that owner's slot, and not in a list that would be scanned the sooner for
-    /// it. The slots in place do without this: their number bounds what they keep.
+    /// it, and would be foreign for as long as the owner rests.
     #[inline(always)]
     pub(crate) fn give(self, node: NodePtr<T>) -> Option<NodePtr<T>> {
         if !FAST_PATHS {
             return Some(node);
         }
-        // Relaxed: a node that is not kept any more may be given all the same, and is scanned there.
-        let keeper = self.further().find(|place| place.slot.word.load(Relaxed) == node.as_ptr());
+        // A node that is not kept any more may be given all the same, and is scanned there.
+        let keeper = self.find(0, node.as_ptr().addr(), 0);
         match keeper.and_then(|place| place.slot.given.get()) {
             // Release pairs with the Acquire of `take_given`: the node was unlinked, and its link written, before what is done
             // there. Acquire pairs with the Release of whoever gave the other node, since that one was unlinked before, too.

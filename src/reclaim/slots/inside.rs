@@ -3,8 +3,9 @@
 use super::{Private, Slots, SlotsDomain, SlotsGuard};
 use crate::backoff::sealed::Local;
 use crate::engine::Permit;
+use crate::layout::FAST_PATHS;
 use crate::reclaim::chain::Retired;
-use crate::reclaim::pool::{FEW, InUse};
+use crate::reclaim::pool::InUse;
 use crate::sync::{hash, scan_barrier};
 use crate::treiber::{Node, NodePtr};
 use core::mem;
@@ -15,8 +16,8 @@ impl<T, L: Local, const N: usize> SlotsGuard<'_, T, L, N> {
     #[cold]
     #[inline(never)]
     pub(super) fn find_node(self, permit: Permit) -> Option<NodePtr<T>> {
-        // With few slots this is left out, to keep the code short: then a slot holds as many nodes as it may retire.
-        if N > FEW && self.owner.private().retired.len() >= Slots::<N>::SCAN_LIMIT {
+        // Where code is short this is left out: then a slot holds as many nodes as it may retire.
+        if FAST_PATHS && self.owner.private().retired.len() >= Slots::<N>::SCAN_LIMIT {
             if let Some(node) = self.own_retired() {
                 return Some(node);
             }
@@ -75,16 +76,14 @@ impl<T, L: Local, const N: usize> SlotsGuard<'_, T, L, N> {
             let mut private = self.owner.private();
             let private = &mut *private;
             let before = private.retired.len();
-            // With few slots this is not asked, to keep the code short.
-            let used_up = N <= FEW || private.spare.is_empty();
             // Mostly nobody protects anything, and no look at each node is needed: either there are no spare nodes, or pops
             // outnumber pushes here, and there is a batch for others.
             // CHEAPER: where this is left out, sorting them one by one comes to the same, and takes longer.
-            if N > FEW && filter == 0 && used_up {
-                private.spare = private.retired.take().into_list();
-            } else if N > FEW && filter == 0 && private.retired.len() == Slots::<N>::BATCH {
+            if FAST_PATHS && filter == 0 && private.spare.is_empty() {
+                private.spare = private.retired.take();
+            } else if FAST_PATHS && filter == 0 && private.retired.len() == Slots::<N>::BATCH {
                 // SAFETY: DEPOT-3: there is no hazard but on nodes that others keep, and by NODES-4 none of these is among them.
-                unsafe { self.domain.depot.put(private.retired.take().into_list(), Slots::<N>::BATCH) };
+                unsafe { self.domain.depot.put(private.retired.take(), Slots::<N>::BATCH) };
             } else {
                 self.domain.sort(private, slots, filter, extent);
             }
@@ -124,11 +123,13 @@ impl<T, L: Local, const N: usize> SlotsDomain<T, L, N> {
         let retired = &mut private.retired;
         let foreign = retired.is_foreign();
         // CHEAPER: to look at all of them takes longer at a time.
-        let part = N > FEW && extent == Extent::Part && retired.is_newly_foreign();
+        let part = extent == Extent::Part && retired.is_newly_foreign();
         let mut more = if part { slots.count() } else { 0 };
+        let mut left = retired.len();
         let mut nodes = retired.take();
         let mut spares = private.spare.count();
         while let Some(node) = nodes.pop() {
+            left -= 1;
             // SAFETY: the nodes were in our lists, or we have got them from `give` for some that were. What is not protected
             // becomes spare (NODES-1), and may be put in the depot (DEPOT-3); of the others somebody may keep one only if these
             // are `foreign` (NODES-4), and only then `give` returns another one.
@@ -155,7 +156,7 @@ impl<T, L: Local, const N: usize> SlotsDomain<T, L, N> {
             }
         }
         if part {
-            let mut protected = mem::replace(retired, Retired::foreign(nodes)).take();
+            let mut protected = mem::replace(retired, Retired::foreign(nodes, left)).take();
             while let Some(node) = protected.pop() {
                 // SAFETY: the nodes were in our lists.
                 unsafe { retired.push(node, true) };
@@ -166,11 +167,11 @@ impl<T, L: Local, const N: usize> SlotsDomain<T, L, N> {
 }
 
 /// Reads the hazards, but not those on nodes that are only kept, unless `kept` is set. Returns a bit for each of them, see
-/// [`filter_bit`], so that nearly all nodes pass without a look at each hazard for each node. With few slots all bits or none, to
-/// keep the code short.
+/// [`filter_bit`], so that nearly all nodes pass without a look at each hazard for each node. Where code is short, all bits or
+/// none.
 #[inline(always)]
 fn filter<T, P, const N: usize>(slots: InUse<'_, T, P, N>, kept: bool) -> usize {
-    if N <= FEW {
+    if !FAST_PATHS {
         // CHEAPER: with all bits a scan looks for each node's hazard in vain, which only takes time.
         return if slots.protects_any() { usize::MAX } else { 0 };
     }
