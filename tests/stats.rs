@@ -6,6 +6,8 @@
 mod common;
 
 use common::*;
+use std::sync::Barrier;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::thread;
 
 for_each_stack! { one_thread, many_threads, scans_when_due }
@@ -169,4 +171,47 @@ fn many_threads<R: Engine, B: Backoff>() {
     let stats = stack.stats();
     assert_eq!((stats.pushes, stats.pops), (8 * rounds, 8 * rounds));
     assert_eq!(stats.eliminated_pushes, stats.eliminated_pops);
+}
+
+/// On few cores, since whoever waits lets others run: an offer stands until a partner has lost a race, too.
+fn pushes_and_pops_meet<R: Engine>() {
+    const THREADS: usize = 16;
+    // Of each thread, at most. On two idle cores a few hundred of all threads do. On one, where only who is preempted at the wrong
+    // moment loses a race, it takes ten thousand.
+    const ROUNDS: usize = 50_000;
+
+    let stack = Stack::<usize, R, Elimination<1, Yield>>::custom();
+    let (start, rounds) = (Barrier::new(THREADS), AtomicUsize::new(0));
+    thread::scope(|scope| {
+        for _ in 0..THREADS {
+            scope.spawn(|| {
+                let mut handle = stack.handle();
+                start.wait();
+                for _ in 0..ROUNDS {
+                    for value in 0..1_000 {
+                        // Not one by one: who is preempted between two shall find another top.
+                        if value / 4 % 2 == 0 {
+                            handle.push(value);
+                        } else {
+                            assert!(handle.pop().is_some());
+                        }
+                    }
+                    rounds.fetch_add(1, Relaxed);
+                    if stack.stats().eliminated_pops > 0 {
+                        break;
+                    }
+                }
+            });
+        }
+    });
+    let stats = stack.stats();
+    println!("after {} rounds: {stats:?}", rounds.into_inner());
+    assert!(stats.eliminated_pops > 0, "no push has met a pop");
+    assert_eq!(stats.eliminated_pushes, stats.eliminated_pops);
+}
+
+#[test]
+fn eliminated_on_few_cores() {
+    with_watchdog(pushes_and_pops_meet::<Slots<8>>);
+    with_watchdog(pushes_and_pops_meet::<Haphazard>);
 }
