@@ -88,48 +88,19 @@ fn nothing_left_after_drop<R: Engine, B: Backoff>() {
     }
 }
 
-/// `handles` and `stack` in turn.
-enum Through<'a, R: Engine, B: Backoff> {
-    Stack(&'a Stack<Block, R, B>),
-    Handle(Handle<'a, Block, R, B>),
-}
-
-impl<'a, R: Engine, B: Backoff> Through<'a, R, B> {
-    fn both(stack: &'a Stack<Block, R, B>) -> [Self; 2] {
-        [Self::Stack(stack), Self::Handle(stack.handle())]
-    }
-
-    fn push(&mut self, id: usize) {
-        match self {
-            Self::Stack(stack) => stack.push(block(id)),
-            Self::Handle(handle) => handle.push(block(id)),
-        }
-    }
-
-    fn push_spare(&mut self, id: usize) -> Result<(), PushErrorKind> {
-        match self {
-            Self::Stack(stack) => stack.push_spare(block(id)),
-            Self::Handle(handle) => handle.push_spare(block(id)),
-        }
-        .map_err(|error| error.kind())
-    }
-
-    fn pop(&mut self) -> Option<Block> {
-        match self {
-            Self::Stack(stack) => stack.pop(),
-            Self::Handle(handle) => handle.pop(),
-        }
-    }
+/// The stack and a handle of it.
+fn both<R: Engine, B: Backoff>(stack: &Stack<Block, R, B>) -> [Through<'_, Block, R, B>; 2] {
+    [false, true].map(|with_handle| Through::new(stack, with_handle))
 }
 
 fn steady_pairs<R: Engine, B: Backoff>() {
     let ledger = ledger();
     let stack = Stack::<Block, R, B>::custom();
     ledger.during(|| (0..10).for_each(|id| stack.push(block(id))));
-    for through in &mut ledger.during(|| Through::both(&stack)) {
+    for through in &mut ledger.during(|| both(&stack)) {
         ledger.steady("pairs", || {
             for id in 0..4 * idle::<R, B>() + scaled(50_000) {
-                through.push(id);
+                through.push(block(id));
                 assert_eq!(through.pop(), Some(block(id)));
             }
         });
@@ -148,10 +119,10 @@ fn steady_bursts<R: Engine, B: Backoff>() {
             0 => ledger.steady(what, action),
             _ => ledger.no_calls(what, action),
         };
-        for through in &mut ledger.during(|| Through::both(&stack)) {
+        for through in &mut ledger.during(|| both(&stack)) {
             check("bursts", &mut || {
                 for _ in 0..=filling + scaled(50_000) / burst {
-                    (0..burst).for_each(|id| through.push(id));
+                    (0..burst).for_each(|id| through.push(block(id)));
                     (0..burst).rev().for_each(|id| assert_eq!(through.pop(), Some(block(id))));
                 }
             });
@@ -188,22 +159,22 @@ fn steady_producer_and_consumer<R: Engine, B: Backoff>() {
         thread::scope(|scope| {
             scope.spawn(|| {
                 ledger.during(|| {
-                    let mut handle = with_handles.then(|| stack.handle());
+                    let mut through = Through::new(&stack, with_handles);
                     for id in 0..values {
                         while backlog.load(SeqCst) == BACKLOG {
                             thread::yield_now();
                         }
                         backlog.fetch_add(1, SeqCst);
-                        handle.as_mut().map_or_else(|| stack.push(block(id)), |handle| handle.push(block(id)));
+                        through.push(block(id));
                     }
                 });
             });
             scope.spawn(|| {
                 ledger.during(|| {
-                    let mut handle = with_handles.then(|| stack.handle());
+                    let mut through = Through::new(&stack, with_handles);
                     let mut left = values;
                     while left > 0 {
-                        if handle.as_mut().map_or_else(|| stack.pop(), Handle::pop).is_some() {
+                        if through.pop().is_some() {
                             backlog.fetch_sub(1, SeqCst);
                             left -= 1;
                         } else {
@@ -394,27 +365,15 @@ fn threads_keep_bound<R: Engine, B: Backoff>(threads: usize, rounds: usize, hold
             let (ledger, stack, live, stopped, go_on) = (&ledger, &stack, &live, &stopped, &go_on);
             scope.spawn(move || {
                 ledger.during(|| {
-                    let mut handle = (thread < holders).then(|| stack.handle());
+                    let mut through = Through::new(stack, thread < holders);
                     let mut random = Random::new(thread);
                     for _ in 0..rounds {
                         for _ in 0..10 {
                             let count = random.below(MOST_EACH);
                             live.fetch_add(count, SeqCst);
-                            for id in 0..count {
-                                let value = block(id);
-                                match &mut handle {
-                                    Some(handle) => handle.push(value),
-                                    None => stack.push(value),
-                                }
-                            }
-                            for _ in 0..count {
-                                let popped = match &mut handle {
-                                    Some(handle) => handle.pop(),
-                                    None => stack.pop(),
-                                };
-                                // Each thread takes out as many as it put in, so there is one.
-                                drop(popped.expect("a value was lost"));
-                            }
+                            (0..count).for_each(|id| through.push(block(id)));
+                            // Each thread takes out as many as it put in, so there is one.
+                            (0..count).for_each(|_| drop(through.pop().expect("a value was lost")));
                             live.fetch_sub(count, SeqCst);
                         }
                         let left = random.below(4);
@@ -664,14 +623,9 @@ fn reserve_with_as_many_contexts_as_slots<R: Engine, B: Backoff>() {
         let ledger = ledger();
         let stack = Stack::<Block, R, B>::custom();
         ledger.during(|| stack.reserve(idle::<R, B>() + R::SLOTS * MOST_EACH).unwrap());
-        let contexts: Vec<_> = (0..R::SLOTS)
-            .map(|context| match context {
-                // The last slot is never a handle's, or the stack would make another for others.
-                0 => Through::Stack(&stack),
-                _ if with_handles => Through::Handle(ledger.during(|| stack.handle())),
-                _ => Through::Stack(&stack),
-            })
-            .collect();
+        // The last slot is never a handle's, or the stack would make another for others.
+        let through = |context| ledger.during(|| Through::new(&stack, with_handles && context > 0));
+        let contexts: Vec<_> = (0..R::SLOTS).map(through).collect();
         let before = ledger.calls();
         let start = Barrier::new(R::SLOTS);
         thread::scope(|scope| {
@@ -685,9 +639,9 @@ fn reserve_with_as_many_contexts_as_slots<R: Engine, B: Backoff>() {
                             let count = 1 + random.below(MOST_EACH);
                             for id in 0..count {
                                 if random.below(2) == 0 {
-                                    through.push(id);
+                                    through.push(block(id));
                                 } else {
-                                    through.push_spare(id).expect("enough is reserved");
+                                    through.push_spare(block(id)).expect("enough is reserved");
                                 }
                             }
                             for _ in 0..count {
@@ -969,35 +923,4 @@ fn handles_without_memory<R: Engine, B: Backoff>() {
     assert_eq!(ledger.bytes(), signed(10 * ledger.node.size()));
     drop(handles);
     ledger.nothing_after(stack);
-}
-
-/// The counter of calls that `Stack::stats` shows, against what the allocator saw.
-#[cfg(feature = "stats")]
-mod stats {
-    use super::*;
-
-    for_each_slots_stack! { counts_each_call }
-
-    fn counts_each_call<R: Engine, B: Backoff>() {
-        let ledger = ledger();
-        let stack = Stack::<Block, R, B>::custom();
-        let check = |what: &str| {
-            // None of these calls needs a further slot, so all calls are for nodes.
-            let (allocations, frees) = ledger.calls();
-            assert_eq!(stack.stats().allocator_calls, allocations + frees, "after {what}");
-        };
-        ledger.during(|| (0..1_000).for_each(|id| stack.push(block(id))));
-        check("push");
-        ledger.during(|| (0..900).for_each(|_| drop(stack.pop())));
-        check("pop");
-        ledger.during(|| stack.reserve(100).unwrap());
-        check("reserve");
-        ledger.during(|| stack.push_all((0..1_000).map(block)));
-        check("push_all");
-        ledger.during(|| stack.take_all().for_each(drop));
-        check("take_all");
-        ledger.during(|| stack.reclaim());
-        check("reclaim");
-        assert_eq!(ledger.nodes(), 0);
-    }
 }

@@ -17,7 +17,7 @@ use std::hint;
 use std::mem;
 use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Mutex, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -40,8 +40,7 @@ const FIRST_VALUES: usize = 3;
 
 fn histories_of_threads<R: Engine, B: Backoff>() {
     // One test at a time: its threads shall have the processors, or their calls do not overlap.
-    static ALONE: Mutex<()> = Mutex::new(());
-    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let _alone = one_at_a_time();
     for threads in 2..=4 {
         let stack = Stack::<Value, R, B>::custom();
         // For `push_spare`.
@@ -252,7 +251,9 @@ impl<'s, R: Engine, B: Backoff> Race<'s, R, B> {
         match random.below(14) {
             0..2 => self.call(context, "push", || stack.push(value), |()| Pushed(vec![value])),
             2 => self.call(context, "try_push", || stack.try_push(value).unwrap(), |()| Pushed(vec![value])),
-            3..5 => self.call(context, "push_spare", || stack.push_spare(value), |result| pushed(value, result)),
+            3..5 => {
+                self.call(context, "push_spare", || stack.push_spare(value), |result| Effect::of_push(value, &result))
+            }
             5..7 => self.push_all(context, &values.take(random.below(4)).collect::<Vec<_>>()),
             7..9 => self.call(context, "pop", || stack.pop(), Popped),
             9..12 => self.call(context, "try_pop", || stack.try_pop(), |result| result.map_or(Refused, Popped)),
@@ -272,7 +273,12 @@ impl<'s, R: Engine, B: Backoff> Race<'s, R, B> {
         match random.below(10) {
             0..2 => self.call(context, "handle.push", || handle.push(value), |()| Pushed(vec![value])),
             2 => self.call(context, "handle.try_push", || handle.try_push(value).unwrap(), |()| Pushed(vec![value])),
-            3 => self.call(context, "handle.push_spare", || handle.push_spare(value), |result| pushed(value, result)),
+            3 => self.call(
+                context,
+                "handle.push_spare",
+                || handle.push_spare(value),
+                |result| Effect::of_push(value, &result),
+            ),
             4..6 => {
                 let values: Vec<_> = values.take(random.below(4)).collect();
                 self.call(
@@ -307,11 +313,6 @@ impl<'s, R: Engine, B: Backoff> Race<'s, R, B> {
         let ended = self.clock.tick();
         Call { context, method, began, ended, effect: effect(result) }
     }
-}
-
-/// What a push that may have been refused did.
-fn pushed(value: Value, result: Result<(), PushError<Value>>) -> Effect {
-    result.map_or(Refused, |()| Pushed(vec![value]))
 }
 
 /// Lets the threads drift against each other, but in every other history not: then they lose more races.
