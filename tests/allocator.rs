@@ -18,16 +18,15 @@ use std::thread;
 
 for_each_stack! {
     surplus_is_given_back, nothing_left_after_drop, bound_with_one_thread, bound_with_idle_handles, bound_with_64_threads,
-    new_allocates_nothing, reservation_lasts_until_reclaim, reserve_without_memory, try_push_without_memory,
+    new_allocates_nothing, reservation_lasts_until_reclaim,
 }
 
 for_each_slots_stack! {
     steady_pairs, steady_bursts, steady_producer_and_consumer, pop_never_allocates, interrupt_calls_keep_off,
-    interrupt_calls_keep_off_while_others_do_not, bound_with_interrupt_calls_alone,
-    surplus_of_a_panic_is_given_back,
-    depot_keeps_its_limit, surplus_with_reservation, idle_handles_protect_one_node, reserve_keeps_its_promise, reserve_with_as_many_contexts_as_slots,
-    as_many_contexts_as_slots_are_enough, slots_are_as_few_as_contexts,
-    reserve_with_values_from_before, without_any_memory, memory_ends_at_each_call, one_call_fails, handles_without_memory,
+    interrupt_calls_keep_off_while_others_do_not, surplus_of_a_panic_is_given_back, depot_keeps_its_limit,
+    surplus_with_reservation, idle_handles_protect_one_node, reserve_keeps_its_promise, reserve_with_as_many_contexts_as_slots,
+    as_many_contexts_as_slots_are_enough, reserve_with_values_from_before, without_any_memory, memory_ends_at_each_call,
+    one_call_fails, handles_without_memory,
 }
 
 fn new_allocates_nothing<R: Engine, B: Backoff>() {
@@ -423,26 +422,6 @@ fn bound_with_64_threads<R: Engine, B: Backoff>() {
     threads_keep_bound::<R, B>(64, scaled(20), 32);
 }
 
-/// With `push_spare` and `try_pop` alone there are never more nodes than the most values that were live at once, the
-/// idle ones and the reserved ones; in fact no node comes or goes at all.
-fn bound_with_interrupt_calls_alone<R: Engine, B: Backoff>() {
-    let ledger = ledger();
-    let stack = Stack::<Block, R, B>::custom();
-    ledger.during(|| stack.reserve(300).unwrap());
-    ledger.no_calls("push_spare or try_pop", || {
-        for round in 0..scaled(200) {
-            let mut live = 0;
-            while live < 1 + round % 280 && stack.push_spare(block(round)).is_ok() {
-                live += 1;
-            }
-            assert!(live > 0);
-            (0..live).for_each(|_| assert!(stack.try_pop().unwrap().is_some()));
-        }
-    });
-    assert_eq!((ledger.nodes(), ledger.most_nodes()), (300, 300));
-    ledger.nothing_after(stack);
-}
-
 /// What `try_pop` leaves behind, the next `push` or `pop` gives back.
 fn surplus_is_given_back<R: Engine, B: Backoff>() {
     let (idle, values) = (idle::<R, B>(), 10 * idle::<R, B>());
@@ -687,30 +666,6 @@ fn as_many_contexts_as_slots_are_enough<R: Engine, B: Backoff>() {
     ledger.nothing_after(stack);
 }
 
-/// More contexts than slots make the stack add some, but no more than there are contexts, however long it runs. (Twice as
-/// many may pass: one that finds each slot claimed in turn, while others come and go, adds one too.)
-fn slots_are_as_few_as_contexts<R: Engine, B: Backoff>() {
-    let threads = R::SLOTS + 4;
-    let ledger = ledger();
-    let stack = Stack::<Block, R, B>::custom();
-    let start = Barrier::new(threads);
-    thread::scope(|scope| {
-        for _ in 0..threads {
-            scope.spawn(|| {
-                start.wait();
-                ledger.during(|| {
-                    for id in 0..scaled(400_000) / threads {
-                        stack.push(block(id));
-                        drop(stack.pop());
-                    }
-                });
-            });
-        }
-    });
-    assert!(ledger.slots() <= 2 * threads, "{} further slots for {threads} threads", ledger.slots());
-    ledger.nothing_after(stack);
-}
-
 /// A stack may have values, and idle nodes, before it is told to reserve.
 fn reserve_with_values_from_before<R: Engine, B: Backoff>() {
     let ledger = ledger();
@@ -731,55 +686,6 @@ fn reserve_with_values_from_before<R: Engine, B: Backoff>() {
     });
     assert_eq!(ledger.calls().0, before, "allocated although enough is reserved");
     ledger.assert_bound::<R, B>(2 * most + idle::<R, B>());
-    ledger.nothing_after(stack);
-}
-
-fn try_push_without_memory<R: Engine, B: Backoff>() {
-    let ledger = ledger();
-    let stack = Stack::<Block, R, B>::custom();
-    ledger.fail(0, usize::MAX);
-    ledger.during(|| {
-        for id in 0..3 {
-            let error = stack.try_push(block(id)).unwrap_err();
-            assert_eq!((error.kind(), error.into_value()), (PushErrorKind::OutOfMemory, block(id)));
-        }
-        let mut handle = stack.handle();
-        let error = handle.try_push(block(7)).unwrap_err();
-        assert_eq!((error.kind(), error.into_value()), (PushErrorKind::OutOfMemory, block(7)));
-    });
-    assert!(stack.is_empty());
-    assert!(ledger.refused() >= 4);
-    assert_eq!(ledger.bytes(), 0);
-    // With memory again, it works.
-    ledger.fail(usize::MAX, 0);
-    ledger.during(|| stack.push(block(1)));
-    assert_eq!(ledger.during(|| stack.pop()), Some(block(1)));
-    ledger.nothing_after(stack);
-}
-
-/// `reserve` makes all of its nodes or none.
-fn reserve_without_memory<R: Engine, B: Backoff>() {
-    let ledger = ledger();
-    let stack = Stack::<Block, R, B>::custom();
-    // What an engine needs once.
-    ledger.during(|| {
-        stack.push(block(1));
-        drop(stack.pop());
-        stack.reclaim();
-    });
-    let (nodes, bytes) = (ledger.nodes(), ledger.bytes());
-    for successes in [0, 1, 2, 10, 49] {
-        ledger.fail(successes, usize::MAX);
-        ledger.during(|| assert!(stack.reserve(50).is_err()));
-        assert_eq!((ledger.nodes(), ledger.bytes()), (nodes, bytes), "reserve left something behind");
-        assert_eq!(stack.push_spare(block(1)).unwrap_err().kind(), PushErrorKind::NoSpareNode);
-    }
-    ledger.fail(50, usize::MAX);
-    ledger.during(|| stack.reserve(50).unwrap());
-    assert_eq!(ledger.nodes(), nodes + 50);
-    ledger.during(|| (0..50).for_each(|id| stack.push_spare(block(id)).unwrap()));
-    assert_eq!(stack.push_spare(block(1)).unwrap_err().kind(), PushErrorKind::NoSpareNode);
-    ledger.fail(usize::MAX, 0);
     ledger.nothing_after(stack);
 }
 

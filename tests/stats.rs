@@ -4,8 +4,11 @@
 
 #[macro_use]
 mod common;
+#[path = "common/ledger.rs"]
+mod ledger;
 
 use common::*;
+use ledger::*;
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::thread;
@@ -13,7 +16,7 @@ use std::thread;
 for_each_stack! { one_thread, many_threads, scans_when_due }
 for_each_slots_stack! {
     scans_for_a_node_if_that_is_worth_it, whole_batches_are_reserved_without_a_scan, handles_that_rest_make_no_scan_due,
-    looks_at_some_nodes_of_others_at_a_time, push_all_gets_no_more_nodes_than_values,
+    looks_at_some_nodes_of_others_at_a_time, push_all_gets_no_more_nodes_than_values, counts_each_call_of_the_allocator,
 }
 
 fn one_thread<R: Engine, B: Backoff>() {
@@ -26,10 +29,14 @@ fn one_thread<R: Engine, B: Backoff>() {
     let made = stack.stats();
     assert_eq!((made.pushes, made.pops), (30, 0));
     assert_eq!(made.allocator_calls, 30, "one for each node");
+    let mut handle = stack.handle();
     for _ in 0..5 {
-        stack.pop();
+        handle.pop();
     }
-    assert_eq!(stack.take_all().count(), 25);
+    drop(handle);
+    assert!(stack.try_pop().unwrap().is_some() && stack.pop().is_some());
+    // The others are dropped with the iterator, which pops, too.
+    assert_eq!(stack.take_all().take(10).count(), 10);
     assert_eq!(stack.pop(), None);
     let done = stack.stats();
     assert_eq!((done.pushes, done.pops), (30, 30));
@@ -151,6 +158,24 @@ fn push_all_gets_no_more_nodes_than_values<R: Engine, B: Backoff>() {
     // Of the spare nodes three are retired now; and for so many values it takes the others at once.
     stack.push_all(0..=R::RETIRED);
     assert_eq!(stack.stats().allocator_calls - made, 1 + 3);
+}
+
+fn counts_each_call_of_the_allocator<R: Engine, B: Backoff>() {
+    let ledger = ledger();
+    let stack = Stack::<Block, R, B>::custom();
+    let check = |what: &str, call: &dyn Fn()| {
+        ledger.during(call);
+        // None of these calls needs a further slot, so all calls are for nodes.
+        let (allocations, frees) = ledger.calls();
+        assert_eq!(stack.stats().allocator_calls, allocations + frees, "after {what}");
+    };
+    check("push", &|| (0..1_000).for_each(|id| stack.push(block(id))));
+    check("pop", &|| (0..900).for_each(|_| drop(stack.pop())));
+    check("reserve", &|| stack.reserve(100).unwrap());
+    check("push_all", &|| stack.push_all((0..1_000).map(block)));
+    check("take_all", &|| stack.take_all().for_each(drop));
+    check("reclaim", &|| _ = stack.reclaim());
+    assert_eq!(ledger.nodes(), 0);
 }
 
 fn many_threads<R: Engine, B: Backoff>() {
