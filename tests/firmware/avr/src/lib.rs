@@ -11,7 +11,7 @@ use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use workload::{Board, sleep::Sleep};
 
 #[doc(hidden)]
-pub use {elimination_stack, workload};
+pub use workload;
 
 /// Nanoseconds of four counts of the timer, which runs at the processor's 16 MHz.
 const FOUR_COUNTS: u32 = 250;
@@ -145,45 +145,22 @@ unsafe impl critical_section::Impl for Masked {
     }
 }
 
-/// Defines the image's start and interrupt for a workload.
-#[doc(hidden)]
+/// An image whose main loop runs a workload that the timer interrupts: `image!(OneHart<Slots<2>, NoBackoff>, OneHart::new())`.
 #[macro_export]
 macro_rules! image {
-    ($workload:ident) => {
+    ($workload:ty, $new:expr) => {
+        static WORKLOAD: $workload = $new;
+
         #[unsafe(no_mangle)]
         extern "C" fn main() -> ! {
             $crate::enable_interrupts();
-            $workload.run::<$crate::Ticking>();
+            WORKLOAD.run::<$crate::Ticking>();
             $crate::workload::exit()
         }
 
         #[unsafe(no_mangle)]
         fn on_timer() {
-            $workload.interrupt::<$crate::Ticking>();
+            WORKLOAD.interrupt::<$crate::Ticking>();
         }
-    };
-}
-
-/// An image in which the main loop and the timer interrupt use one stack: `one_hart!(Slots<2>, NoBackoff)`.
-#[macro_export]
-macro_rules! one_hart {
-    ($reclaim:ty, $backoff:ty) => {
-        static WORKLOAD: $crate::workload::one_hart::OneHart<$reclaim, $backoff> =
-            $crate::workload::one_hart::OneHart::new();
-
-        $crate::image!(WORKLOAD);
-    };
-}
-
-/// An image that sleeps between two interrupts: `sleep!(Masked)`.
-#[macro_export]
-macro_rules! sleep {
-    ($manner:ident) => {
-        use $crate::elimination_stack::{NoBackoff, Slots};
-        use $crate::workload::sleep::{Manner, Sleeper};
-
-        static WORKLOAD: Sleeper<Slots<2>, NoBackoff> = Sleeper::new(Manner::$manner);
-
-        $crate::image!(WORKLOAD);
     };
 }

@@ -86,47 +86,24 @@ impl Counter for Counting {
     }
 }
 
-/// An image whose main loop runs a workload that the timer interrupts.
+/// An image whose main loop runs a workload that the timer interrupts: `image!(OneHart<Slots<2>, NoBackoff>, OneHart::new())`.
 #[macro_export]
 macro_rules! image {
-    ($workload:ident) => {
+    ($workload:ty, $new:expr) => {
+        static WORKLOAD: $workload = $new;
+
         #[$crate::cortex_m_rt::entry]
         fn main() -> ! {
-            $workload.run::<$crate::Ticking>();
+            WORKLOAD.run::<$crate::Ticking>();
             $crate::workload::exit()
         }
 
         #[$crate::cortex_m_rt::exception]
         fn SysTick() {
-            $workload.interrupt::<$crate::Ticking>();
+            WORKLOAD.interrupt::<$crate::Ticking>();
         }
 
         $crate::faults!();
-    };
-}
-
-/// An image in which the main loop and SysTick use one stack: `one_hart!(Slots<2>, NoBackoff)`.
-#[macro_export]
-macro_rules! one_hart {
-    ($reclaim:ty, $backoff:ty) => {
-        use $crate::workload::one_hart::OneHart;
-
-        static WORKLOAD: OneHart<$reclaim, $backoff> = OneHart::new();
-
-        $crate::image!(WORKLOAD);
-    };
-}
-
-/// An image that sleeps between two interrupts: `sleep!(Masked)`.
-#[macro_export]
-macro_rules! sleep {
-    ($manner:ident) => {
-        use $crate::elimination_stack::{NoBackoff, Slots};
-        use $crate::workload::sleep::{Manner, Sleeper};
-
-        static WORKLOAD: Sleeper<Slots<2>, NoBackoff> = Sleeper::new(Manner::$manner);
-
-        $crate::image!(WORKLOAD);
     };
 }
 

@@ -101,46 +101,23 @@ extern "C" fn ExceptionHandler(_: &riscv_rt::TrapFrame) -> ! {
     panic!("fault {} at {:#x}, value {:#x}", mcause::read().code(), mepc::read(), mtval::read());
 }
 
-/// An image whose main loop runs a workload that the timer interrupts.
+/// An image whose main loop runs a workload that the timer interrupts: `image!(OneHart<Slots<2>, NoBackoff>, OneHart::new())`.
 #[macro_export]
 macro_rules! image {
-    ($workload:ident) => {
+    ($workload:ty, $new:expr) => {
+        static WORKLOAD: $workload = $new;
+
         #[$crate::riscv_rt::entry]
         fn main() -> ! {
             $crate::enable_interrupts();
-            $workload.run::<$crate::Ticking>();
+            WORKLOAD.run::<$crate::Ticking>();
             $crate::workload::exit()
         }
 
         #[$crate::riscv_rt::core_interrupt($crate::riscv::interrupt::Interrupt::MachineTimer)]
         fn timer() {
-            $workload.interrupt::<$crate::Ticking>();
+            WORKLOAD.interrupt::<$crate::Ticking>();
         }
-    };
-}
-
-/// An image in which the main loop and the timer interrupt use one stack: `one_hart!(Slots<2>, NoBackoff)`.
-#[macro_export]
-macro_rules! one_hart {
-    ($reclaim:ty, $backoff:ty) => {
-        use $crate::workload::one_hart::OneHart;
-
-        static WORKLOAD: OneHart<$reclaim, $backoff> = OneHart::new();
-
-        $crate::image!(WORKLOAD);
-    };
-}
-
-/// An image that sleeps between two interrupts: `sleep!(Masked)`.
-#[macro_export]
-macro_rules! sleep {
-    ($manner:ident) => {
-        use $crate::elimination_stack::{NoBackoff, Slots};
-        use $crate::workload::sleep::{Manner, Sleeper};
-
-        static WORKLOAD: Sleeper<Slots<2>, NoBackoff> = Sleeper::new(Manner::$manner);
-
-        $crate::image!(WORKLOAD);
     };
 }
 

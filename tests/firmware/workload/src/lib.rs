@@ -55,32 +55,29 @@ trait Operations<T> {
     fn push_all(&mut self, values: impl IntoIterator<Item = T>);
 }
 
-impl<T, R: Reclaim, B: Backoff> Operations<T> for &Stack<T, R, B> {
-    fn push(&mut self, value: T) {
-        Stack::push(self, value);
-    }
+macro_rules! operations {
+    ($($who:ty, $of:ident;)*) => {
+        $(
+            impl<T, R: Reclaim, B: Backoff> Operations<T> for $who {
+                fn push(&mut self, value: T) {
+                    $of::push(self, value);
+                }
 
-    fn pop(&mut self) -> Option<T> {
-        Stack::pop(self)
-    }
+                fn pop(&mut self) -> Option<T> {
+                    $of::pop(self)
+                }
 
-    fn push_all(&mut self, values: impl IntoIterator<Item = T>) {
-        Stack::push_all(self, values);
-    }
+                fn push_all(&mut self, values: impl IntoIterator<Item = T>) {
+                    $of::push_all(self, values);
+                }
+            }
+        )*
+    };
 }
 
-impl<T, R: Reclaim, B: Backoff> Operations<T> for Handle<'_, T, R, B> {
-    fn push(&mut self, value: T) {
-        Handle::push(self, value);
-    }
-
-    fn pop(&mut self) -> Option<T> {
-        Handle::pop(self)
-    }
-
-    fn push_all(&mut self, values: impl IntoIterator<Item = T>) {
-        Handle::push_all(self, values);
-    }
+operations! {
+    &Stack<T, R, B>, Stack;
+    Handle<'_, T, R, B>, Handle;
 }
 
 /// Prints the stack's counters, if the image was built with them.

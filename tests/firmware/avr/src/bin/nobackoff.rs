@@ -4,5 +4,6 @@
 #![no_main]
 
 use elimination_stack::{NoBackoff, Slots};
+use workload::one_hart::OneHart;
 
-board_avr::one_hart!(Slots<2>, NoBackoff);
+board_avr::image!(OneHart<Slots<2>, NoBackoff>, OneHart::new());

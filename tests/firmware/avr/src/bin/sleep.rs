@@ -3,4 +3,7 @@
 #![no_std]
 #![no_main]
 
-board_avr::sleep!(Masked);
+use elimination_stack::{NoBackoff, Slots};
+use workload::sleep::{Manner, Sleeper};
+
+board_avr::image!(Sleeper<Slots<2>, NoBackoff>, Sleeper::new(Manner::Masked));

@@ -4,5 +4,6 @@
 #![no_main]
 
 use elimination_stack::{NoBackoff, Slots};
+use workload::one_hart::OneHart;
 
-board_cortex_m::one_hart!(Slots<2>, NoBackoff);
+board_cortex_m::image!(OneHart<Slots<2>, NoBackoff>, OneHart::new());

@@ -3,4 +3,7 @@
 #![no_std]
 #![no_main]
 
-board_cortex_m::sleep!(Masked);
+use elimination_stack::{NoBackoff, Slots};
+use workload::sleep::{Manner, Sleeper};
+
+board_cortex_m::image!(Sleeper<Slots<2>, NoBackoff>, Sleeper::new(Manner::Masked));

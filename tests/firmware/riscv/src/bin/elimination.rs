@@ -4,5 +4,6 @@
 #![no_main]
 
 use elimination_stack::{Elimination, Slots};
+use workload::one_hart::OneHart;
 
-board_riscv::one_hart!(Slots<8>, Elimination<4>);
+board_riscv::image!(OneHart<Slots<8>, Elimination<4>>, OneHart::new());

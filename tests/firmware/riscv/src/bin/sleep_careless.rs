@@ -3,4 +3,7 @@
 #![no_std]
 #![no_main]
 
-board_riscv::sleep!(Careless);
+use elimination_stack::{NoBackoff, Slots};
+use workload::sleep::{Manner, Sleeper};
+
+board_riscv::image!(Sleeper<Slots<2>, NoBackoff>, Sleeper::new(Manner::Careless));
