@@ -17,12 +17,12 @@ _WEAKER = {
 # Calls that the protocols consist of, and whose result nobody uses.
 _STEPS = (
     "fence publish_barrier scan_barrier full_barrier publish protect protect_raw unprotect reset_protection store"
-    " fetch_add fetch_sub set_link swap tidy reserve unreserve keep_one_free free_surplus eager_reclaim scan drop"
+    " fetch_add fetch_sub set_link swap reserve unreserve free_surplus eager_reclaim scan drop"
 )
 
 # Conditions that belong to a protocol: they look at what is shared, or at a limit.
 _SHARED = re.compile(
-    r"is_top|try_pop|try_push|compare_exchange|protects|hazard|exceeds|load\(|TAG|empty|is_null|LIMIT|BATCH|SURPLUS"
+    r"try_pop|try_push|compare_exchange|protects|hazard|exceeds|load\(|TAG|empty|is_null|LIMIT|BATCH|SURPLUS"
     r"|RECLAIM_AT"
 )
 
