@@ -16,8 +16,8 @@ use std::collections::BTreeMap;
 use std::hint;
 use std::mem;
 use std::panic::resume_unwind;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
-use std::sync::{Mutex, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -134,6 +134,8 @@ struct Tally {
     out_of_order: usize,
     /// How often each method had an effect.
     effects: BTreeMap<&'static str, usize>,
+    /// Whether all threads have to share one, on which calls overlap only where the scheduler interrupts one.
+    one_processor: bool,
 }
 
 impl Tally {
@@ -148,27 +150,21 @@ impl Tally {
 
     /// Fails if the histories could hardly have shown anything.
     fn assert_meaningful(&self) {
-        let Self { histories, overlapping, out_of_order, effects } = self;
+        let Self { histories, overlapping, out_of_order, effects, one_processor } = self;
         println!("{histories} histories, {overlapping} overlapping, {out_of_order} out of order; {effects:?}");
         assert!(effects.len() == METHODS && effects.values().all(|&count| count > 0), "{effects:?}");
         // How many do is up to the scheduler, and to what else runs: half of them and more on two idle processors.
-        assert!(*overlapping > 0 || one_processor(), "none of {histories} histories overlap");
+        assert!(*overlapping > 0 || *one_processor, "none of {histories} histories overlap");
     }
 
     /// Whether there are enough histories.
     fn is_enough(&self, overlapping: usize, time: Duration) -> bool {
-        if self.overlapping == 0 && !one_processor() {
+        if self.overlapping == 0 && !self.one_processor {
             return self.histories == MOST_TRIES * overlapping;
         }
         let late = self.histories >= FEWEST && time > ENOUGH_TIME;
         late || self.overlapping == overlapping || self.histories >= TRIES * overlapping
     }
-}
-
-/// Whether all threads have to share one, on which calls overlap only where the scheduler interrupts one.
-fn one_processor() -> bool {
-    static ONE: OnceLock<bool> = OnceLock::new();
-    *ONE.get_or_init(|| thread::available_parallelism().is_ok_and(|processors| processors.get() == 1))
 }
 
 /// Threads that race on one stack, history after history.
@@ -187,8 +183,11 @@ impl<'s, R: Engine, B: Backoff> Race<'s, R, B> {
     /// Races until there are enough histories, of which `enough` shall have overlapping calls, or one is not linearizable.
     fn run(&self, enough: usize) -> Result<Tally, NotLinearizable> {
         let records: Vec<_> = (0..self.gate.threads).map(|_| Mutex::new(Vec::new())).collect();
+        // Asked here, since the threads are kept on one each.
+        let one_processor = thread::available_parallelism().is_ok_and(|processors| processors.get() == 1);
+        let tally = Tally { one_processor, ..Tally::default() };
         thread::scope(|scope| {
-            let leader = scope.spawn(|| self.lead(&records, enough));
+            let leader = scope.spawn(|| self.lead(&records, enough, tally));
             for (context, record) in records.iter().enumerate().skip(1) {
                 scope.spawn(move || self.follow(context, record));
             }
@@ -197,10 +196,10 @@ impl<'s, R: Engine, B: Backoff> Race<'s, R, B> {
     }
 
     /// What the first thread does: it begins and ends the histories, and has them checked.
-    fn lead(&self, records: &[Mutex<Vec<Call>>], enough: usize) -> Result<Tally, NotLinearizable> {
+    fn lead(&self, records: &[Mutex<Vec<Call>>], enough: usize, mut tally: Tally) -> Result<Tally, NotLinearizable> {
         let _breaks = BreakIfPanicking(&self.gate);
         stay_on_processor(0);
-        let (mut tally, mut result, start) = (Tally::default(), Ok(()), Instant::now());
+        let (mut result, start) = (Ok(()), Instant::now());
         for round in 0.. {
             self.over.store(result.is_err() || tally.is_enough(enough, start.elapsed()), SeqCst);
             let first = Random::new(round).below(FIRST_VALUES + 1);
