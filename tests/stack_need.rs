@@ -75,6 +75,10 @@ fn calls_need_little_of_the_stack() {
         thread::Builder::new().stack_size(values * SIZE + ELSE).spawn(*call).unwrap().join().unwrap();
         return;
     }
+    // Not under emulation: another processor's compiler is the same one.
+    if env::vars().any(|(name, _)| name.starts_with("CARGO_TARGET_") && name.ends_with("_RUNNER")) {
+        return;
+    }
     for (name, _, values) in CALLS {
         let output = this_test_again().env(ORDER, name).output().unwrap();
         let printed = String::from_utf8_lossy(&output.stderr);

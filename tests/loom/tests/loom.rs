@@ -11,7 +11,7 @@
 mod common;
 
 use common::*;
-use elimination_stack::{Elimination, Exponential, NoBackoff, Slots, Stack};
+use elimination_stack::{Elimination, Exponential, NoBackoff, PushError, Slots, Stack};
 use loom::sync::Arc;
 use loom::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed, Ordering::SeqCst, fence};
 use loom::thread;
