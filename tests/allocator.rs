@@ -18,16 +18,15 @@ use std::thread;
 
 for_each_stack! {
     surplus_is_given_back, nothing_left_after_drop, bound_with_one_thread, bound_with_idle_handles, bound_with_64_threads,
-    new_allocates_nothing, reservation_lasts_until_reclaim, reserve_without_memory, try_push_without_memory, try_push_all_without_memory,
+    new_allocates_nothing, reservation_lasts_until_reclaim, try_push_all_without_memory,
 }
 
 for_each_slots_stack! {
     steady_pairs, steady_bursts, steady_producer_and_consumer, pop_never_allocates, interrupt_calls_keep_off,
-    interrupt_calls_keep_off_while_others_do_not, bound_with_interrupt_calls_alone,
-    surplus_of_a_panic_is_given_back,
-    depot_keeps_its_limit, surplus_with_reservation, idle_handles_protect_one_node, reserve_keeps_its_promise, reserve_with_as_many_contexts_as_slots,
-    as_many_contexts_as_slots_are_enough, slots_are_as_few_as_contexts,
-    reserve_with_values_from_before, without_any_memory, memory_ends_at_each_call, one_call_fails, handles_without_memory,
+    interrupt_calls_keep_off_while_others_do_not, surplus_of_a_panic_is_given_back, depot_keeps_its_limit,
+    surplus_with_reservation, idle_handles_protect_one_node, reserve_keeps_its_promise, reserve_with_as_many_contexts_as_slots,
+    as_many_contexts_as_slots_are_enough, reserve_with_values_from_before, without_any_memory, memory_ends_at_each_call,
+    one_call_fails, handles_without_memory,
 }
 
 fn new_allocates_nothing<R: Engine, B: Backoff>() {
@@ -88,48 +87,19 @@ fn nothing_left_after_drop<R: Engine, B: Backoff>() {
     }
 }
 
-/// `handles` and `stack` in turn.
-enum Through<'a, R: Engine, B: Backoff> {
-    Stack(&'a Stack<Block, R, B>),
-    Handle(Handle<'a, Block, R, B>),
-}
-
-impl<'a, R: Engine, B: Backoff> Through<'a, R, B> {
-    fn both(stack: &'a Stack<Block, R, B>) -> [Self; 2] {
-        [Self::Stack(stack), Self::Handle(stack.handle())]
-    }
-
-    fn push(&mut self, id: usize) {
-        match self {
-            Self::Stack(stack) => stack.push(block(id)),
-            Self::Handle(handle) => handle.push(block(id)),
-        }
-    }
-
-    fn push_spare(&mut self, id: usize) -> Result<(), PushErrorKind> {
-        match self {
-            Self::Stack(stack) => stack.push_spare(block(id)),
-            Self::Handle(handle) => handle.push_spare(block(id)),
-        }
-        .map_err(|error| error.kind())
-    }
-
-    fn pop(&mut self) -> Option<Block> {
-        match self {
-            Self::Stack(stack) => stack.pop(),
-            Self::Handle(handle) => handle.pop(),
-        }
-    }
+/// The stack and a handle of it.
+fn both<R: Engine, B: Backoff>(stack: &Stack<Block, R, B>) -> [Through<'_, Block, R, B>; 2] {
+    [false, true].map(|with_handle| Through::new(stack, with_handle))
 }
 
 fn steady_pairs<R: Engine, B: Backoff>() {
     let ledger = ledger();
     let stack = Stack::<Block, R, B>::custom();
     ledger.during(|| (0..10).for_each(|id| stack.push(block(id))));
-    for through in &mut ledger.during(|| Through::both(&stack)) {
+    for through in &mut ledger.during(|| both(&stack)) {
         ledger.steady("pairs", || {
             for id in 0..4 * idle::<R, B>() + scaled(50_000) {
-                through.push(id);
+                through.push(block(id));
                 assert_eq!(through.pop(), Some(block(id)));
             }
         });
@@ -148,10 +118,10 @@ fn steady_bursts<R: Engine, B: Backoff>() {
             0 => ledger.steady(what, action),
             _ => ledger.no_calls(what, action),
         };
-        for through in &mut ledger.during(|| Through::both(&stack)) {
+        for through in &mut ledger.during(|| both(&stack)) {
             check("bursts", &mut || {
                 for _ in 0..=filling + scaled(50_000) / burst {
-                    (0..burst).for_each(|id| through.push(id));
+                    (0..burst).for_each(|id| through.push(block(id)));
                     (0..burst).rev().for_each(|id| assert_eq!(through.pop(), Some(block(id))));
                 }
             });
@@ -188,22 +158,22 @@ fn steady_producer_and_consumer<R: Engine, B: Backoff>() {
         thread::scope(|scope| {
             scope.spawn(|| {
                 ledger.during(|| {
-                    let mut handle = with_handles.then(|| stack.handle());
+                    let mut through = Through::new(&stack, with_handles);
                     for id in 0..values {
                         while backlog.load(SeqCst) == BACKLOG {
                             thread::yield_now();
                         }
                         backlog.fetch_add(1, SeqCst);
-                        handle.as_mut().map_or_else(|| stack.push(block(id)), |handle| handle.push(block(id)));
+                        through.push(block(id));
                     }
                 });
             });
             scope.spawn(|| {
                 ledger.during(|| {
-                    let mut handle = with_handles.then(|| stack.handle());
+                    let mut through = Through::new(&stack, with_handles);
                     let mut left = values;
                     while left > 0 {
-                        if handle.as_mut().map_or_else(|| stack.pop(), Handle::pop).is_some() {
+                        if through.pop().is_some() {
                             backlog.fetch_sub(1, SeqCst);
                             left -= 1;
                         } else {
@@ -397,27 +367,15 @@ fn threads_keep_bound<R: Engine, B: Backoff>(threads: usize, rounds: usize, hold
             let (ledger, stack, live, stopped, go_on) = (&ledger, &stack, &live, &stopped, &go_on);
             scope.spawn(move || {
                 ledger.during(|| {
-                    let mut handle = (thread < holders).then(|| stack.handle());
+                    let mut through = Through::new(stack, thread < holders);
                     let mut random = Random::new(thread);
                     for _ in 0..rounds {
                         for _ in 0..10 {
                             let count = random.below(MOST_EACH);
                             live.fetch_add(count, SeqCst);
-                            for id in 0..count {
-                                let value = block(id);
-                                match &mut handle {
-                                    Some(handle) => handle.push(value),
-                                    None => stack.push(value),
-                                }
-                            }
-                            for _ in 0..count {
-                                let popped = match &mut handle {
-                                    Some(handle) => handle.pop(),
-                                    None => stack.pop(),
-                                };
-                                // Each thread takes out as many as it put in, so there is one.
-                                drop(popped.expect("a value was lost"));
-                            }
+                            (0..count).for_each(|id| through.push(block(id)));
+                            // Each thread takes out as many as it put in, so there is one.
+                            (0..count).for_each(|_| drop(through.pop().expect("a value was lost")));
                             live.fetch_sub(count, SeqCst);
                         }
                         let left = random.below(4);
@@ -465,26 +423,6 @@ fn bound_with_idle_handles<R: Engine, B: Backoff>() {
 fn bound_with_64_threads<R: Engine, B: Backoff>() {
     threads_keep_bound::<R, B>(64, scaled(20), 0);
     threads_keep_bound::<R, B>(64, scaled(20), 32);
-}
-
-/// With `push_spare` and `try_pop` alone there are never more nodes than the most values that were live at once, the
-/// idle ones and the reserved ones; in fact no node comes or goes at all.
-fn bound_with_interrupt_calls_alone<R: Engine, B: Backoff>() {
-    let ledger = ledger();
-    let stack = Stack::<Block, R, B>::custom();
-    ledger.during(|| stack.reserve(300).unwrap());
-    ledger.no_calls("push_spare or try_pop", || {
-        for round in 0..scaled(200) {
-            let mut live = 0;
-            while live < 1 + round % 280 && stack.push_spare(block(round)).is_ok() {
-                live += 1;
-            }
-            assert!(live > 0);
-            (0..live).for_each(|_| assert!(stack.try_pop().unwrap().is_some()));
-        }
-    });
-    assert_eq!((ledger.nodes(), ledger.most_nodes()), (300, 300));
-    ledger.nothing_after(stack);
 }
 
 /// What `try_pop` leaves behind, the next `push` or `pop` gives back.
@@ -667,14 +605,9 @@ fn reserve_with_as_many_contexts_as_slots<R: Engine, B: Backoff>() {
         let ledger = ledger();
         let stack = Stack::<Block, R, B>::custom();
         ledger.during(|| stack.reserve(idle::<R, B>() + R::SLOTS * MOST_EACH).unwrap());
-        let contexts: Vec<_> = (0..R::SLOTS)
-            .map(|context| match context {
-                // The last slot is never a handle's, or the stack would make another for others.
-                0 => Through::Stack(&stack),
-                _ if with_handles => Through::Handle(ledger.during(|| stack.handle())),
-                _ => Through::Stack(&stack),
-            })
-            .collect();
+        // The last slot is never a handle's, or the stack would make another for others.
+        let through = |context| ledger.during(|| Through::new(&stack, with_handles && context > 0));
+        let contexts: Vec<_> = (0..R::SLOTS).map(through).collect();
         let before = ledger.calls();
         let start = Barrier::new(R::SLOTS);
         thread::scope(|scope| {
@@ -688,9 +621,9 @@ fn reserve_with_as_many_contexts_as_slots<R: Engine, B: Backoff>() {
                             let count = 1 + random.below(MOST_EACH);
                             for id in 0..count {
                                 if random.below(2) == 0 {
-                                    through.push(id);
+                                    through.push(block(id));
                                 } else {
-                                    through.push_spare(id).expect("enough is reserved");
+                                    through.push_spare(block(id)).expect("enough is reserved");
                                 }
                             }
                             for _ in 0..count {
@@ -736,30 +669,6 @@ fn as_many_contexts_as_slots_are_enough<R: Engine, B: Backoff>() {
     ledger.nothing_after(stack);
 }
 
-/// More contexts than slots make the stack add some, but no more than there are contexts, however long it runs. (Twice as
-/// many may pass: one that finds each slot claimed in turn, while others come and go, adds one too.)
-fn slots_are_as_few_as_contexts<R: Engine, B: Backoff>() {
-    let threads = R::SLOTS + 4;
-    let ledger = ledger();
-    let stack = Stack::<Block, R, B>::custom();
-    let start = Barrier::new(threads);
-    thread::scope(|scope| {
-        for _ in 0..threads {
-            scope.spawn(|| {
-                start.wait();
-                ledger.during(|| {
-                    for id in 0..scaled(400_000) / threads {
-                        stack.push(block(id));
-                        drop(stack.pop());
-                    }
-                });
-            });
-        }
-    });
-    assert!(ledger.slots() <= 2 * threads, "{} further slots for {threads} threads", ledger.slots());
-    ledger.nothing_after(stack);
-}
-
 /// A stack may have values, and idle nodes, before it is told to reserve.
 fn reserve_with_values_from_before<R: Engine, B: Backoff>() {
     let ledger = ledger();
@@ -780,29 +689,6 @@ fn reserve_with_values_from_before<R: Engine, B: Backoff>() {
     });
     assert_eq!(ledger.calls().0, before, "allocated although enough is reserved");
     ledger.assert_bound::<R, B>(2 * most + idle::<R, B>());
-    ledger.nothing_after(stack);
-}
-
-fn try_push_without_memory<R: Engine, B: Backoff>() {
-    let ledger = ledger();
-    let stack = Stack::<Block, R, B>::custom();
-    ledger.fail(0, usize::MAX);
-    ledger.during(|| {
-        for id in 0..3 {
-            let error = stack.try_push(block(id)).unwrap_err();
-            assert_eq!((error.kind(), error.into_value()), (PushErrorKind::OutOfMemory, block(id)));
-        }
-        let mut handle = stack.handle();
-        let error = handle.try_push(block(7)).unwrap_err();
-        assert_eq!((error.kind(), error.into_value()), (PushErrorKind::OutOfMemory, block(7)));
-    });
-    assert!(stack.is_empty());
-    assert!(ledger.refused() >= 4);
-    assert_eq!(ledger.bytes(), 0);
-    // With memory again, it works.
-    ledger.fail(usize::MAX, 0);
-    ledger.during(|| stack.push(block(1)));
-    assert_eq!(ledger.during(|| stack.pop()), Some(block(1)));
     ledger.nothing_after(stack);
 }
 
@@ -839,32 +725,6 @@ fn try_push_all_without_memory<R: Engine, B: Backoff>() {
         drop(handle);
         ledger.nothing_after(stack);
     }
-}
-
-/// `reserve` makes all of its nodes or none.
-fn reserve_without_memory<R: Engine, B: Backoff>() {
-    let ledger = ledger();
-    let stack = Stack::<Block, R, B>::custom();
-    // What an engine needs once.
-    ledger.during(|| {
-        stack.push(block(1));
-        drop(stack.pop());
-        stack.reclaim();
-    });
-    let (nodes, bytes) = (ledger.nodes(), ledger.bytes());
-    for successes in [0, 1, 2, 10, 49] {
-        ledger.fail(successes, usize::MAX);
-        ledger.during(|| assert!(stack.reserve(50).is_err()));
-        assert_eq!((ledger.nodes(), ledger.bytes()), (nodes, bytes), "reserve left something behind");
-        assert_eq!(stack.push_spare(block(1)).unwrap_err().kind(), PushErrorKind::NoSpareNode);
-    }
-    ledger.fail(50, usize::MAX);
-    ledger.during(|| stack.reserve(50).unwrap());
-    assert_eq!(ledger.nodes(), nodes + 50);
-    ledger.during(|| (0..50).for_each(|id| stack.push_spare(block(id)).unwrap()));
-    assert_eq!(stack.push_spare(block(1)).unwrap_err().kind(), PushErrorKind::NoSpareNode);
-    ledger.fail(usize::MAX, 0);
-    ledger.nothing_after(stack);
 }
 
 /// Without any memory the stack works on with the nodes that it has.
@@ -1007,35 +867,4 @@ fn handles_without_memory<R: Engine, B: Backoff>() {
     assert_eq!(ledger.bytes(), signed(10 * ledger.node.size()));
     drop(handles);
     ledger.nothing_after(stack);
-}
-
-/// The counter of calls that `Stack::stats` shows, against what the allocator saw.
-#[cfg(feature = "stats")]
-mod stats {
-    use super::*;
-
-    for_each_slots_stack! { counts_each_call }
-
-    fn counts_each_call<R: Engine, B: Backoff>() {
-        let ledger = ledger();
-        let stack = Stack::<Block, R, B>::custom();
-        let check = |what: &str| {
-            // None of these calls needs a further slot, so all calls are for nodes.
-            let (allocations, frees) = ledger.calls();
-            assert_eq!(stack.stats().allocator_calls, allocations + frees, "after {what}");
-        };
-        ledger.during(|| (0..1_000).for_each(|id| stack.push(block(id))));
-        check("push");
-        ledger.during(|| (0..900).for_each(|_| drop(stack.pop())));
-        check("pop");
-        ledger.during(|| stack.reserve(100).unwrap());
-        check("reserve");
-        ledger.during(|| stack.push_all((0..1_000).map(block)));
-        check("push_all");
-        ledger.during(|| stack.take_all().for_each(drop));
-        check("take_all");
-        ledger.during(|| stack.reclaim());
-        check("reclaim");
-        assert_eq!(ledger.nodes(), 0);
-    }
 }

@@ -10,8 +10,6 @@ use common::*;
 use ledger::*;
 use std::mem::ManuallyDrop;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
-use std::thread;
 
 for_each_stack! {
     order_whatever_is_announced, bound_while_half_taken, nothing_is_pushed_before_the_iterator_is_gone,
@@ -239,65 +237,4 @@ fn one_allocation_fails<R: Engine, B: Backoff>() {
         ledger.assert_bound::<R, B>(0);
         ledger.nothing_after(stack);
     }
-}
-
-/// Another thread sits in the only slot, in the middle of a push, and there is no memory for a further one: `push_all`
-/// waits for it, with its values to push, or with empty nodes to give back after a panic.
-#[test]
-fn waits_without_slot_and_memory() {
-    static INSIDE: AtomicBool = AtomicBool::new(false);
-    static RELEASED: AtomicBool = AtomicBool::new(false);
-
-    /// Lets the other thread go on.
-    struct Releasing;
-
-    impl elimination_stack::RelaxStrategy for Releasing {
-        fn relax() {
-            RELEASED.store(true, SeqCst);
-        }
-    }
-
-    fn wait_for(flag: &AtomicBool) {
-        while !flag.load(SeqCst) {
-            thread::yield_now();
-        }
-    }
-
-    fn check(panics: bool) {
-        INSIDE.store(false, SeqCst);
-        RELEASED.store(false, SeqCst);
-        let ledger = ledger();
-        let stack = Stack::<Block, Slots<1>, Elimination<1, Releasing>>::custom();
-        thread::scope(|scope| {
-            let other = || {
-                on_next_allocation(|| {
-                    INSIDE.store(true, SeqCst);
-                    wait_for(&RELEASED);
-                });
-                ledger.during(|| stack.push(block(7)));
-            };
-            let give = |id| {
-                // Nodes for both values are there since the first was.
-                if id == 1 {
-                    Ledger::paused(|| scope.spawn(other));
-                    wait_for(&INSIDE);
-                    ledger.fail(0, usize::MAX);
-                    if panics {
-                        resume_unwind(Box::new(()));
-                    }
-                }
-                block(id)
-            };
-            let result = ledger.during(|| catch_unwind(AssertUnwindSafe(|| stack.push_all((0..2).map(give)))));
-            assert_eq!(result.is_err(), panics);
-            assert!(RELEASED.load(SeqCst), "nobody waited");
-            assert!(ledger.refused() > 0, "nobody asked for memory");
-        });
-        ledger.end_failures();
-        let expected: &[usize] = if panics { &[7] } else { &[1, 0, 7] };
-        ledger.during(|| assert!(stack.take_all().map(|value| value.0).eq(expected.iter().copied())));
-        ledger.nothing_after(stack);
-    }
-
-    with_watchdog(|| [false, true].into_iter().for_each(check));
 }

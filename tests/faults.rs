@@ -15,6 +15,8 @@ mod fork;
 mod ledger;
 #[path = "faults/parked.rs"]
 mod parked;
+#[path = "common/process.rs"]
+mod process;
 #[path = "faults/waits.rs"]
 mod waits;
 #[path = "common/worker.rs"]

@@ -3,7 +3,11 @@
 
 #![cfg(all(unix, not(miri)))]
 
+#[path = "common/process.rs"]
+mod process;
+
 use elimination_stack::{NoBackoff, Slots, Stack};
+use process::{End, in_child};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
@@ -116,19 +120,10 @@ fn an_allocator_may_use_the_calls_for_handlers() {
 #[test]
 fn an_allocator_may_not_use_pop() {
     POPPED.push(1);
-    // SAFETY: the child calls nothing but what signal handlers may call, and the stack.
-    let status = unsafe {
-        let child = libc::fork();
-        assert_ne!(child, -1, "no more processes");
-        if child == 0 {
-            libc::alarm(1);
-            POPS.store(true, Relaxed);
-            POPPED.push(2);
-            libc::_exit(0);
-        }
-        let mut status = 0;
-        assert_eq!(libc::waitpid(child, &raw mut status, 0), child);
-        status
-    };
-    assert!(libc::WIFSIGNALED(status) && libc::WTERMSIG(status) == libc::SIGALRM, "status {status}");
+    let end = in_child(1000, || {
+        POPS.store(true, Relaxed);
+        POPPED.push(2);
+        0
+    });
+    assert_eq!(end, End::Hangs);
 }

@@ -3,6 +3,7 @@
 #[macro_use]
 mod common;
 #[path = "common/history.rs"]
+#[allow(dead_code, reason = "each suite uses a part of this")]
 mod history;
 
 use common::*;

@@ -80,35 +80,29 @@ fn in_drop_of_stack<R: Engine, B: Backoff>() {
     });
 }
 
+/// Drops an iterator that is partly consumed; what came out is dropped later, outside.
+fn drop_half_way(mut values: impl Iterator<Item = Fragile>, fragile: usize) {
+    let out: Vec<_> = values.by_ref().take(5).collect();
+    if fragile < VALUES - 5 {
+        panics(|| drop(values));
+        drop(out);
+    } else {
+        drop(values);
+        panics(|| drop(out));
+    }
+}
+
 fn in_drop_of_take_all<R: Engine, B: Backoff>() {
     for_each_fragile(|fragile, make| {
         let stack: Stack<Fragile, R, B> = (0..VALUES).map(make).collect();
-        let mut all = stack.take_all();
-        // Partly consumed: what came out is dropped later, outside.
-        let out: Vec<_> = all.by_ref().take(5).collect();
-        if fragile < VALUES - 5 {
-            panics(|| drop(all));
-            drop(out);
-        } else {
-            drop(all);
-            panics(|| drop(out));
-        }
+        drop_half_way(stack.take_all(), fragile);
         assert_usable(&stack);
     });
 }
 
 fn in_drop_of_into_iter<R: Engine, B: Backoff>() {
     for_each_fragile(|fragile, make| {
-        let stack: Stack<Fragile, R, B> = (0..VALUES).map(make).collect();
-        let mut values = stack.into_iter();
-        let out: Vec<_> = values.by_ref().take(5).collect();
-        if fragile < VALUES - 5 {
-            panics(|| drop(values));
-            drop(out);
-        } else {
-            drop(values);
-            panics(|| drop(out));
-        }
+        drop_half_way((0..VALUES).map(make).collect::<Stack<_, R, B>>().into_iter(), fragile);
     });
 }
 

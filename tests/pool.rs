@@ -3,54 +3,19 @@
 mod common;
 #[path = "common/expected.rs"]
 mod expected;
+#[path = "common/ledger.rs"]
+mod ledger;
 #[allow(dead_code, reason = "its `main` is the example's")]
 #[path = "../examples/pool.rs"]
 mod pool;
 
 use common::{scaled, with_watchdog};
 use expected::{panic_expected, panics};
+use ledger::ledger;
 use pool::{Guard, Pool};
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
-use std::num::TryFromIntError;
-use std::ptr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::thread;
-
-/// The system's allocator, which counts a thread's bytes, and has none for it if that is asked.
-struct Counting;
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
-
-thread_local! {
-    static BYTES: Cell<isize> = const { Cell::new(0) };
-    static NO_MEMORY: Cell<bool> = const { Cell::new(false) };
-}
-
-/// Counts so many bytes; no layout has more than an `isize` can say.
-fn count(bytes: Result<isize, TryFromIntError>) {
-    BYTES.set(BYTES.get() + bytes.unwrap_or(0));
-}
-
-// SAFETY: the system's allocator, or null.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        if NO_MEMORY.get() {
-            return ptr::null_mut();
-        }
-        count(layout.size().try_into());
-        // SAFETY: the caller's contract.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
-        count(layout.size().try_into().map(|size: isize| -size));
-        // SAFETY: the caller's contract.
-        unsafe { System.dealloc(block, layout) };
-    }
-}
 
 /// How many objects were made, are alive, and were at once.
 #[derive(Default)]
@@ -213,12 +178,11 @@ fn shrinking_drops_what_nobody_uses() {
 
 #[test]
 fn shrinking_gives_memory_back() {
-    let pool = Pool::new(100, || [0_u64; 100]);
-    let before = BYTES.get();
-    drop((0..100).map(|_| pool.get()).collect::<Vec<_>>());
-    assert!(BYTES.get() > before, "objects need memory");
-    pool.shrink_to(0);
-    assert_eq!(BYTES.get(), before);
+    let (pool, ledger) = (Pool::new(100, || [0_u64; 100]), ledger());
+    ledger.during(|| drop((0..100).map(|_| pool.get()).collect::<Vec<_>>()));
+    assert!(ledger.bytes() > 0, "objects need memory");
+    ledger.during(|| pool.shrink_to(0));
+    assert_eq!(ledger.bytes(), 0);
 }
 
 #[test]
@@ -284,9 +248,9 @@ fn an_object_whose_drop_panics_is_gone() {
 fn an_object_for_which_there_is_no_memory_is_gone() {
     with_pool(|pool, counts| {
         let object = pool.get();
-        NO_MEMORY.set(true);
-        drop(object);
-        NO_MEMORY.set(false);
+        let ledger = ledger();
+        ledger.fail(0, usize::MAX);
+        ledger.during(|| drop(object));
         assert_eq!((pool.objects(), counts.alive()), (0, 0));
         assert_eq!(pool.get().id, 2);
     });

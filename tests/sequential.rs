@@ -9,9 +9,8 @@ use std::error::Error;
 use std::rc::Rc;
 
 for_each_stack! {
-    order_of_push_all, order_of_collections, extend_exclusive, default_and_debug, handle_keeps_its_stack,
-    take_all_while_others_push, many_handles, push_spare_takes_from_everywhere, reclaim_counts,
-    not_send_values, forgotten_handle, handle_looks_and_pops, interrupt_is_the_stack,
+    order_of_push_all, order_of_collections, extend_exclusive, default_and_debug, handle_keeps_its_stack, many_handles,
+    push_spare_takes_from_everywhere, reclaim_counts, not_send_values, handle_looks_and_pops, interrupt_is_the_stack,
 }
 
 /// A value that shows by the count of an `Rc` whether it was dropped, once.
@@ -147,23 +146,6 @@ fn interrupt_is_the_stack<R: Engine, B: Backoff>() {
     assert!(interrupt.is_empty() && stack.is_empty());
 }
 
-fn take_all_while_others_push<R: Engine, B: Backoff>() {
-    let stack: Stack<u32, R, B> = (0..100).collect();
-    let mut first = stack.take_all();
-    assert!(stack.is_empty());
-    assert!(first.by_ref().take(10).eq((90..100).rev()));
-    stack.push_all(200..250);
-    let second = stack.take_all();
-    // What goes through meanwhile uses the nodes that the first has let go.
-    for value in 0..200 {
-        stack.push(value);
-        assert_eq!(stack.pop(), Some(value));
-    }
-    assert!(first.eq((0..90).rev()));
-    assert!(second.eq((200..250).rev()));
-    assert!(stack.is_empty());
-}
-
 fn many_handles<R: Engine, B: Backoff>() {
     let stack = Stack::<usize, R, B>::custom();
     let count = if R::SLOTS < 100 { 3 * R::SLOTS + 5 } else { 20 };
@@ -242,24 +224,6 @@ fn not_send_values<R: Engine, B: Backoff>() {
     assert_eq!(Rc::strong_count(&shared), 1);
 }
 
-fn forgotten_handle<R: Engine, B: Backoff>() {
-    let alive = Rc::new(());
-    let stack = Stack::<Item, R, B>::custom();
-    for value in 0..20 {
-        let mut handle = stack.handle();
-        handle.push(Item(value, Rc::clone(&alive)));
-        handle.push(Item(value, Rc::clone(&alive)));
-        assert_eq!(handle.pop().map(|item| item.0), Some(value));
-        std::mem::forget(handle);
-    }
-    // The slots are lost, the stack is not.
-    assert_eq!(stack.pop().map(|item| item.0), Some(19));
-    assert_eq!(stack.take_all().count(), 19);
-    stack.push(Item(0, Rc::clone(&alive)));
-    drop(stack);
-    assert_eq!(Rc::strong_count(&alive), 1);
-}
-
 #[test]
 fn errors() {
     /// Not `Debug`.
@@ -292,37 +256,4 @@ fn errors() {
     assert_eq!(NoSlot.to_string(), PushErrorKind::NoSlot.to_string());
 
     // That they come when they should is for the suite `allocator`, without memory.
-}
-
-/// The counters, against what was done.
-#[cfg(feature = "stats")]
-mod stats {
-    use super::*;
-
-    for_each_stack! { counts }
-
-    fn counts<R: Engine, B: Backoff>() {
-        let stack = Stack::<u32, R, B>::custom();
-        assert_eq!(stack.stats(), elimination_stack::Stats::default());
-        for value in 0..100 {
-            stack.push(value);
-        }
-        stack.push_all(0..50);
-        let mut handle = stack.handle();
-        for _ in 0..30 {
-            assert!(handle.pop().is_some());
-        }
-        drop(handle);
-        assert!(stack.try_pop().unwrap().is_some());
-        assert!(stack.pop().is_some());
-        assert_eq!(stack.take_all().take(10).count(), 10);
-        // The rest of the iterator was dropped, which pops too.
-        let stats = stack.stats();
-        assert_eq!((stats.pushes, stats.pops), (150, 150));
-        assert_eq!((stats.lost_races, stats.eliminated_pushes, stats.eliminated_pops, stats.withdrawals), (0, 0, 0, 0));
-        assert!(stats.retired <= stats.retired_peak && stats.retired_peak > 0);
-        assert!(stats.allocator_calls >= 150);
-        assert_eq!(stack.pop(), None);
-        assert_eq!(stack.stats().pops, 150);
-    }
 }

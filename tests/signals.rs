@@ -8,15 +8,17 @@
 
 #[macro_use]
 mod common;
+#[path = "common/process.rs"]
+mod process;
 
 use common::*;
+use process::{handle_signals, set_timer};
 use std::hint::spin_loop;
 use std::mem;
 use std::ptr;
 use std::sync::atomic::{
     AtomicBool, AtomicI64, AtomicPtr, AtomicU64, AtomicUsize, Ordering::Relaxed, Ordering::SeqCst,
 };
-use std::sync::{Mutex, Once, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -30,7 +32,7 @@ for_each_stack! { others_work_on }
 
 /// From the end of one interrupt to the next signal, in microseconds: 20 kHz. Each interrupt sets the timer anew, so where
 /// signals are slow, as in emulation, there are not more of them than the threads can take.
-const PERIOD: libc::suseconds_t = 50;
+const PERIOD: u32 = 50;
 
 /// Where signals are slow or rare, or the processor is busy, fewer of them must do.
 const ENOUGH_TIME: Duration = Duration::from_secs(4);
@@ -50,15 +52,6 @@ impl Count {
 
     fn get(&self) -> (u64, u64) {
         (self.number.load(SeqCst), self.sum.load(SeqCst))
-    }
-}
-
-/// Tells the other threads to stop, also if this one panics.
-struct StopAtEnd<'a>(&'a AtomicBool);
-
-impl Drop for StopAtEnd<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Relaxed);
     }
 }
 
@@ -113,11 +106,6 @@ extern "C" fn on_signal(signal: libc::c_int) {
 
 /// Runs `action` while a timer interrupts this thread with `interrupt(data)`.
 fn interrupted<D>(data: &D, interrupt: unsafe fn(*const ()), action: impl FnOnce()) {
-    // There is one timer for the process.
-    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
-    // Never taken away, see `handle_signals`.
-    static HANDLED: Once = Once::new();
-
     struct Stop(#[expect(dead_code, reason = "valid until the timer has stopped")] Box<Target>);
 
     impl Drop for Stop {
@@ -132,37 +120,18 @@ fn interrupted<D>(data: &D, interrupt: unsafe fn(*const ()), action: impl FnOnce
         }
     }
 
-    let _one = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    // There is one timer for the process.
+    let _one = one_at_a_time();
     // SAFETY: always valid to call.
     let thread = unsafe { libc::pthread_self() };
     let mut target = Box::new(Target { thread, data: ptr::from_ref(data).cast(), interrupt });
-    HANDLED.call_once(handle_signals);
+    // Never taken away. If signals were ignored between two tests, QEMU's user mode (7.2) would crash: another thread that it has got
+    // as far as to the handler looks twice which one it is, and jumps to the address `SIG_IGN`.
+    handle_signals(libc::SIGALRM, on_signal);
     TARGET.store(&raw mut *target, SeqCst);
     let _stop = Stop(target);
     set_timer(PERIOD);
     action();
-}
-
-/// Lets the timer's signals come to the handler, for good. If they were ignored between two tests, QEMU's user mode
-/// (7.2) would crash: another thread that it has got as far as to the handler looks twice which one it is, and jumps to the
-/// address `SIG_IGN`.
-fn handle_signals() {
-    // SAFETY: the action is initialised, and the handler has the signature that its flags ask for.
-    unsafe {
-        let mut action: libc::sigaction = mem::zeroed();
-        action.sa_sigaction = on_signal as extern "C" fn(libc::c_int) as libc::sighandler_t;
-        action.sa_flags = libc::SA_RESTART;
-        libc::sigemptyset(&raw mut action.sa_mask);
-        assert_eq!(libc::sigaction(libc::SIGALRM, &raw const action, ptr::null_mut()), 0);
-    }
-}
-
-/// One signal after so long; none after 0.
-fn set_timer(microseconds: libc::suseconds_t) {
-    let once = libc::timeval { tv_sec: 0, tv_usec: 0 };
-    let timer = libc::itimerval { it_interval: once, it_value: libc::timeval { tv_sec: 0, tv_usec: microseconds } };
-    // SAFETY: the timer is initialised, the old one is not asked for.
-    assert_eq!(unsafe { libc::setitimer(libc::ITIMER_REAL, &raw const timer, ptr::null_mut()) }, 0);
 }
 
 impl<R: Engine, B: Backoff> Interrupted<R, B> {

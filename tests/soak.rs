@@ -16,7 +16,7 @@ use ledger::*;
 use std::any::type_name;
 use std::fs;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::sync::{Barrier, Mutex, Once, PoisonError};
+use std::sync::{Barrier, Once};
 use std::thread;
 use std::time::Duration;
 use worker::*;
@@ -97,8 +97,8 @@ impl<R: Engine, B: Backoff> Soak<R, B> {
             let with_handle = random.below(2) == 0;
             self.start.wait();
             self.ledger.during(|| {
-                let handle = with_handle.then(|| self.stack.handle());
-                let mut worker = Worker { stack: &self.stack, account: &self.accounts[thread], handle, random };
+                let through = Through::new(&self.stack, with_handle);
+                let mut worker = Worker { stack: &self.stack, account: &self.accounts[thread], through, random };
                 while !self.stop.load(Relaxed) {
                     worker.step(percent, BACKLOG);
                 }
@@ -147,9 +147,7 @@ impl<R: Engine, B: Backoff> Soak<R, B> {
 
 fn soak<R: Engine, B: Backoff>() {
     // The resident size is the whole process's.
-    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
-    let _one = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
-
+    let _one = one_at_a_time();
     let time = soak_time().unwrap_or(Duration::from_millis(scaled(500) as u64));
     let soak = Soak::<R, B>::new();
     let samples = soak.run(time / u32::try_from(PHASES).unwrap());

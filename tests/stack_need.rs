@@ -5,10 +5,13 @@
 
 #![cfg(all(unix, not(miri)))]
 
+#[path = "common/process.rs"]
+mod process;
+
 use elimination_stack::{NoBackoff, Slots, Stack};
+use process::this_test_again;
 use std::env;
 use std::mem::MaybeUninit;
-use std::process::{Command, Stdio};
 use std::thread;
 
 const SIZE: usize = 256 << 10;
@@ -72,14 +75,12 @@ fn calls_need_little_of_the_stack() {
         thread::Builder::new().stack_size(values * SIZE + ELSE).spawn(*call).unwrap().join().unwrap();
         return;
     }
-    // Under emulation a program cannot start itself, and another processor's compiler is the same one.
+    // Not under emulation: another processor's compiler is the same one.
     if env::vars().any(|(name, _)| name.starts_with("CARGO_TARGET_") && name.ends_with("_RUNNER")) {
         return;
     }
     for (name, _, values) in CALLS {
-        let mut again = Command::new(env::current_exe().unwrap());
-        again.arg("--exact").arg("calls_need_little_of_the_stack").env(ORDER, name).stdout(Stdio::null());
-        let output = again.output().unwrap();
+        let output = this_test_again().env(ORDER, name).output().unwrap();
         let printed = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{name} needs room for more than {values} values: {printed}");
     }

@@ -4,14 +4,19 @@
 
 #[macro_use]
 mod common;
+#[path = "common/ledger.rs"]
+mod ledger;
 
 use common::*;
+use ledger::*;
+use std::sync::Barrier;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::thread;
 
 for_each_stack! { one_thread, many_threads, scans_when_due }
 for_each_slots_stack! {
     scans_for_a_node_if_that_is_worth_it, whole_batches_are_reserved_without_a_scan, handles_that_rest_make_no_scan_due,
-    looks_at_some_nodes_of_others_at_a_time, push_all_gets_no_more_nodes_than_values,
+    looks_at_some_nodes_of_others_at_a_time, push_all_gets_no_more_nodes_than_values, counts_each_call_of_the_allocator,
 }
 
 fn one_thread<R: Engine, B: Backoff>() {
@@ -24,10 +29,14 @@ fn one_thread<R: Engine, B: Backoff>() {
     let made = stack.stats();
     assert_eq!((made.pushes, made.pops), (30, 0));
     assert_eq!(made.allocator_calls, 30, "one for each node");
+    let mut handle = stack.handle();
     for _ in 0..5 {
-        stack.pop();
+        handle.pop();
     }
-    assert_eq!(stack.take_all().count(), 25);
+    drop(handle);
+    assert!(stack.try_pop().unwrap().is_some() && stack.pop().is_some());
+    // The others are dropped with the iterator, which pops, too.
+    assert_eq!(stack.take_all().take(10).count(), 10);
     assert_eq!(stack.pop(), None);
     let done = stack.stats();
     assert_eq!((done.pushes, done.pops), (30, 30));
@@ -151,6 +160,24 @@ fn push_all_gets_no_more_nodes_than_values<R: Engine, B: Backoff>() {
     assert_eq!(stack.stats().allocator_calls - made, if R::SLOTS == 1 { 1 } else { 1 + 3 });
 }
 
+fn counts_each_call_of_the_allocator<R: Engine, B: Backoff>() {
+    let ledger = ledger();
+    let stack = Stack::<Block, R, B>::custom();
+    let check = |what: &str, call: &dyn Fn()| {
+        ledger.during(call);
+        // None of these calls needs a further slot, so all calls are for nodes.
+        let (allocations, frees) = ledger.calls();
+        assert_eq!(stack.stats().allocator_calls, allocations + frees, "after {what}");
+    };
+    check("push", &|| (0..1_000).for_each(|id| stack.push(block(id))));
+    check("pop", &|| (0..900).for_each(|_| drop(stack.pop())));
+    check("reserve", &|| stack.reserve(100).unwrap());
+    check("push_all", &|| stack.push_all((0..1_000).map(block)));
+    check("take_all", &|| stack.take_all().for_each(drop));
+    check("reclaim", &|| _ = stack.reclaim());
+    assert_eq!(ledger.nodes(), 0);
+}
+
 fn many_threads<R: Engine, B: Backoff>() {
     let stack = Stack::<usize, R, B>::custom();
     let rounds = scaled(20_000);
@@ -169,4 +196,47 @@ fn many_threads<R: Engine, B: Backoff>() {
     let stats = stack.stats();
     assert_eq!((stats.pushes, stats.pops), (8 * rounds, 8 * rounds));
     assert_eq!(stats.eliminated_pushes, stats.eliminated_pops);
+}
+
+/// On few cores, since whoever waits lets others run: an offer stands until a partner has lost a race, too.
+fn pushes_and_pops_meet<R: Engine>() {
+    const THREADS: usize = 16;
+    // Of each thread, at most. On two idle cores a few hundred of all threads do. On one, where only who is preempted at the wrong
+    // moment loses a race, it takes ten thousand.
+    const ROUNDS: usize = 50_000;
+
+    let stack = Stack::<usize, R, Elimination<1, Yield>>::custom();
+    let (start, rounds) = (Barrier::new(THREADS), AtomicUsize::new(0));
+    thread::scope(|scope| {
+        for _ in 0..THREADS {
+            scope.spawn(|| {
+                let mut handle = stack.handle();
+                start.wait();
+                for _ in 0..ROUNDS {
+                    for value in 0..1_000 {
+                        // Not one by one: who is preempted between two shall find another top.
+                        if value / 4 % 2 == 0 {
+                            handle.push(value);
+                        } else {
+                            assert!(handle.pop().is_some());
+                        }
+                    }
+                    rounds.fetch_add(1, Relaxed);
+                    if stack.stats().eliminated_pops > 0 {
+                        break;
+                    }
+                }
+            });
+        }
+    });
+    let stats = stack.stats();
+    println!("after {} rounds: {stats:?}", rounds.into_inner());
+    assert!(stats.eliminated_pops > 0, "no push has met a pop");
+    assert_eq!(stats.eliminated_pushes, stats.eliminated_pops);
+}
+
+#[test]
+fn eliminated_on_few_cores() {
+    with_watchdog(pushes_and_pops_meet::<Slots<8>>);
+    with_watchdog(pushes_and_pops_meet::<Haphazard>);
 }

@@ -20,64 +20,41 @@ for_each_slots_stack! { calls_for_interrupts_alone }
 const THREADS: [usize; 5] = [1, 2, 4, 8, 32];
 
 /// No room for an id.
-struct Zero;
-
-impl Counted for Zero {
+impl Counted for () {
     fn id(&self) -> usize {
         0
     }
 }
 
-impl Drop for Zero {
-    fn drop(&mut self) {
-        Census::dropped(0);
-    }
-}
-
 /// Room for the low bits of an id.
-struct Byte(u8);
-
-impl Counted for Byte {
+impl Counted for u8 {
     fn id(&self) -> usize {
-        self.0.into()
-    }
-}
-
-impl Drop for Byte {
-    fn drop(&mut self) {
-        Census::dropped(self.0.into());
+        (*self).into()
     }
 }
 
 /// 4 KiB, each word of which has to arrive.
-struct Page([usize; 512]);
-
-impl Counted for Page {
+impl Counted for [usize; 512] {
     fn id(&self) -> usize {
-        assert!(self.0.iter().all(|&word| word == self.0[0]), "torn");
-        self.0[0]
-    }
-}
-
-impl Drop for Page {
-    fn drop(&mut self) {
-        Census::dropped(self.id());
+        assert!(self.iter().all(|&word| word == self[0]), "torn");
+        self[0]
     }
 }
 
 #[repr(align(128))]
-struct Aligned(u8, usize);
+struct Aligned(usize);
 
 impl Counted for Aligned {
     fn id(&self) -> usize {
-        self.1
+        assert_eq!((&raw const *self).addr() % 128, 0);
+        self.0
     }
 }
 
-impl Drop for Aligned {
-    fn drop(&mut self) {
-        assert_eq!((&raw const *self).addr() % 128, 0);
-        Census::dropped(self.1 + usize::from(self.0));
+/// Not `'static`.
+impl Counted for &usize {
+    fn id(&self) -> usize {
+        **self
     }
 }
 
@@ -106,53 +83,25 @@ impl Counted for Box<dyn Job + '_> {
     }
 }
 
-/// Not `'static`.
-struct Borrowed<'a>(&'a usize);
-
-impl Counted for Borrowed<'_> {
-    fn id(&self) -> usize {
-        *self.0
-    }
-}
-
-impl Drop for Borrowed<'_> {
-    fn drop(&mut self) {
-        Census::dropped(*self.0);
-    }
-}
-
 fn words<R: Engine, B: Backoff>() {
     mixed_calls::<_, R, B>(60_000, Word::new);
 }
 
 fn zero_sized<R: Engine, B: Backoff>() {
-    mixed_calls::<_, R, B>(30_000, |_| {
-        Census::made(0);
-        Zero
-    });
+    mixed_calls::<_, R, B>(30_000, |_| Tracked::new(()));
 }
 
 fn bytes<R: Engine, B: Backoff>() {
-    mixed_calls::<_, R, B>(30_000, |id| {
-        #[expect(clippy::cast_possible_truncation, reason = "the low bits")]
-        let byte = Byte(id as u8);
-        Census::made(byte.id());
-        byte
-    });
+    #[expect(clippy::cast_possible_truncation, reason = "the low bits")]
+    mixed_calls::<_, R, B>(30_000, |id| Tracked::new(id as u8));
 }
 
 fn pages<R: Engine, B: Backoff>() {
-    mixed_calls::<_, R, B>(8_000, |id| {
-        Census::made(id);
-        Page([id; 512])
-    });
+    mixed_calls::<_, R, B>(8_000, |id| Tracked::new([id; 512]));
 }
 
 fn over_aligned<R: Engine, B: Backoff>() {
-    mixed_calls::<_, R, B>(20_000, |id| {
-        Census::made(id);
-        Aligned(0, id)
-    });
+    mixed_calls::<_, R, B>(20_000, |id| Tracked::new(Aligned(id)));
 }
 
 fn boxed_trait_objects<R: Engine, B: Backoff>() {
@@ -164,10 +113,7 @@ fn boxed_trait_objects<R: Engine, B: Backoff>() {
 
 fn borrowed<R: Engine, B: Backoff>() {
     let ids: Vec<usize> = (0..most_values(20_000)).collect();
-    mixed_calls::<_, R, B>(20_000, |id| {
-        Census::made(id);
-        Borrowed(&ids[id])
-    });
+    mixed_calls::<_, R, B>(20_000, |id| Tracked::new(&ids[id]));
 }
 
 /// An upper limit for the values that `mixed_calls` makes, and so for their ids.
@@ -284,19 +230,14 @@ fn producers_and_consumers<R: Engine, B: Backoff>() {
                     let produce = move || {
                         let ids = thread / 2 * each..(thread / 2 + 1) * each;
                         start.wait();
-                        if with_handles {
-                            let mut handle = stack.handle();
-                            ids.for_each(|id| handle.push(Word::new(id)));
-                        } else {
-                            ids.for_each(|id| stack.push(Word::new(id)));
-                        }
+                        let mut through = Through::new(stack, with_handles);
+                        ids.for_each(|id| through.push(Word::new(id)));
                     };
                     let consume = move || {
-                        let mut handle = with_handles.then(|| stack.handle());
+                        let mut through = Through::new(stack, with_handles);
                         start.wait();
                         while left.load(Relaxed) > 0 {
-                            let value = handle.as_mut().map_or_else(|| stack.pop(), Handle::pop);
-                            if out(value) {
+                            if out(through.pop()) {
                                 left.fetch_sub(1, Relaxed);
                             } else {
                                 thread::yield_now();

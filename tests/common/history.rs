@@ -35,6 +35,11 @@ pub enum Effect {
 }
 
 impl Effect {
+    /// What a push of one value did, which may have been refused.
+    pub fn of_push<E>(value: Value, result: &Result<(), E>) -> Self {
+        if result.is_ok() { Self::Pushed(vec![value]) } else { Self::Refused }
+    }
+
     /// Does the same to a sequential stack, if that is possible.
     pub fn apply(&self, stack: &mut Vec<Value>) -> bool {
         match self {

@@ -5,7 +5,7 @@
 
 #![allow(dead_code, reason = "each suite uses a part of this")]
 
-use crate::common::{Backoff, Engine, Stack, scaled};
+use crate::common::{Backoff, Engine, Stack, scaled, with_local};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::ptr;
@@ -119,24 +119,12 @@ impl Ledger {
 
     /// Counts what this thread allocates and frees in `action`.
     pub fn during<O>(&self, action: impl FnOnce() -> O) -> O {
-        struct Restore(*const Ledger);
-
-        impl Drop for Restore {
-            fn drop(&mut self) {
-                LEDGER.set(self.0);
-            }
-        }
-
-        let _restore = Restore(LEDGER.replace(self));
-        action()
+        with_local(&LEDGER, self, action)
     }
 
     /// Does not count what this thread allocates and frees in `action`.
     pub fn paused<O>(action: impl FnOnce() -> O) -> O {
-        let ledger = LEDGER.replace(ptr::null());
-        let result = action();
-        LEDGER.set(ledger);
-        result
+        with_local(&LEDGER, ptr::null(), action)
     }
 
     fn current<'a>() -> Option<&'a Self> {

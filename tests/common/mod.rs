@@ -10,10 +10,10 @@ use std::cell::Cell;
 use std::io::{self, Write};
 use std::process;
 use std::ptr;
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 use std::sync::mpsc::{self, RecvTimeoutError};
-use std::thread;
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::thread::{self, LocalKey};
 use std::time::Duration;
 
 /// Runs tests on every stack: `for_each_stack! { first, second }` makes a `#[test]` of each generic function
@@ -132,6 +132,48 @@ impl elimination_stack::RelaxStrategy for Yield {
     }
 }
 
+/// A stack through its own calls, or through those of a handle.
+#[derive(Debug)]
+pub enum Through<'s, T, R: Reclaim, B: Backoff> {
+    Stack(&'s Stack<T, R, B>),
+    Handle(Handle<'s, T, R, B>),
+}
+
+impl<'s, T, R: Reclaim, B: Backoff> Through<'s, T, R, B> {
+    pub fn new(stack: &'s Stack<T, R, B>, with_handle: bool) -> Self {
+        if with_handle { Self::Handle(stack.handle()) } else { Self::Stack(stack) }
+    }
+
+    pub fn is_handle(&self) -> bool {
+        matches!(self, Self::Handle(_))
+    }
+}
+
+/// The calls that both have.
+macro_rules! calls_through {
+    ($($call:ident($($value:ident: $type:ty)?) -> $result:ty;)+) => {
+        impl<T, R: Reclaim, B: Backoff> Through<'_, T, R, B> {
+            $(
+                pub fn $call(&mut self $(, $value: $type)?) -> $result {
+                    match self {
+                        Self::Stack(stack) => stack.$call($($value)?),
+                        Self::Handle(handle) => handle.$call($($value)?),
+                    }
+                }
+            )+
+        }
+    };
+}
+
+calls_through! {
+    push(value: T) -> ();
+    try_push(value: T) -> Result<(), PushError<T>>;
+    push_spare(value: T) -> Result<(), PushError<T>>;
+    push_all(values: impl IntoIterator<Item = T>) -> ();
+    extend(values: impl IntoIterator<Item = T>) -> ();
+    pop() -> Option<T>;
+}
+
 /// An iteration count, scaled by the percentage in `ELIMINATION_STACK_TEST_SCALE`; at least 1.
 pub fn scaled(iterations: usize) -> usize {
     static PERCENT: OnceLock<usize> = OnceLock::new();
@@ -147,6 +189,35 @@ pub fn soak_time() -> Option<Duration> {
     let text = std::env::var("ELIMINATION_STACK_SOAK_SECONDS").ok()?;
     let seconds = text.trim().parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
     Some(seconds.expect("ELIMINATION_STACK_SOAK_SECONDS is a number of seconds"))
+}
+
+/// For tests of which one runs at a time, because they share what the process has once, or need the processors.
+pub fn one_at_a_time() -> MutexGuard<'static, ()> {
+    static ONE: Mutex<()> = Mutex::new(());
+    ONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Tells other threads to stop, also if this one panics.
+pub struct StopAtEnd<'a>(pub &'a AtomicBool);
+
+impl Drop for StopAtEnd<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Relaxed);
+    }
+}
+
+/// Has a thread-local point to `value` while `action` runs.
+pub fn with_local<V, O>(local: &'static LocalKey<Cell<*const V>>, value: *const V, action: impl FnOnce() -> O) -> O {
+    struct Restore<V: 'static>(&'static LocalKey<Cell<*const V>>, *const V);
+
+    impl<V> Drop for Restore<V> {
+        fn drop(&mut self) {
+            self.0.set(self.1);
+        }
+    }
+
+    let _restore = Restore(local, local.replace(value));
+    action()
 }
 
 /// Runs `test` in a thread of its own and ends the process if it hangs. Generous: it tells a hang, not slowness.
@@ -211,16 +282,7 @@ impl Census {
 
     /// Makes this the census of the values that this thread makes or drops in `action`.
     pub fn during<O>(&self, action: impl FnOnce() -> O) -> O {
-        struct Restore(*const Census);
-
-        impl Drop for Restore {
-            fn drop(&mut self) {
-                CENSUS.set(self.0);
-            }
-        }
-
-        let _restore = Restore(CENSUS.replace(self));
-        action()
+        with_local(&CENSUS, self, action)
     }
 
     fn row<O>(id: usize, action: impl FnOnce(&Row) -> O) -> O {
@@ -275,25 +337,34 @@ pub trait Counted: Send {
     fn id(&self) -> usize;
 }
 
-/// A counted value of a pointer's size or so.
+/// A value of any type, counted from its beginning to its end.
 #[derive(Debug)]
-pub struct Word(usize);
+pub struct Tracked<V: Counted>(V);
 
-impl Word {
-    pub fn new(id: usize) -> Self {
-        Census::made(id);
-        Self(id)
+/// A counted value of a pointer's size or so.
+pub type Word = Tracked<usize>;
+
+impl<V: Counted> Tracked<V> {
+    pub fn new(value: V) -> Self {
+        Census::made(value.id());
+        Self(value)
     }
 }
 
-impl Counted for Word {
+impl<V: Counted> Counted for Tracked<V> {
     fn id(&self) -> usize {
-        self.0
+        self.0.id()
     }
 }
 
-impl Drop for Word {
+impl<V: Counted> Drop for Tracked<V> {
     fn drop(&mut self) {
-        Census::dropped(self.0);
+        Census::dropped(self.0.id());
+    }
+}
+
+impl Counted for usize {
+    fn id(&self) -> usize {
+        *self
     }
 }

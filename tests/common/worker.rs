@@ -2,7 +2,7 @@
 
 #![allow(dead_code, reason = "each suite uses a part of this")]
 
-use crate::common::{Backoff, Engine, Handle, PushError, Random, Stack};
+use crate::common::{Backoff, Engine, PushError, Random, Stack, Through};
 use crate::ledger::{Block, block};
 use std::sync::atomic::{AtomicBool, AtomicIsize, AtomicUsize, Ordering::Relaxed, Ordering::SeqCst};
 
@@ -87,7 +87,7 @@ impl Account {
 pub struct Worker<'a, R: Engine, B: Backoff> {
     pub stack: &'a Stack<Block, R, B>,
     pub account: &'a Account,
-    pub handle: Option<Handle<'a, Block, R, B>>,
+    pub through: Through<'a, Block, R, B>,
     pub random: Random,
 }
 
@@ -120,45 +120,34 @@ impl<R: Engine, B: Backoff> Worker<'_, R, B> {
     }
 
     fn push(&mut self, kind: usize) {
-        let Self { stack, account, handle, random } = self;
-        match (kind, handle) {
-            (0, handle) => {
+        let Self { account, through, random, .. } = self;
+        match kind {
+            0 => {
                 let values: [_; 5] = std::array::from_fn(|_| account.value(random));
-                match handle {
-                    Some(handle) => account.call(|| handle.push_all(values)),
-                    None => account.call(|| stack.push_all(values)),
-                }
+                account.call(|| through.push_all(values));
             }
-            (1, handle) => {
+            1 => {
                 let value = account.value(random);
-                let refused = account.call(|| match handle {
-                    Some(handle) => handle.push_spare(value).err().map(PushError::into_value),
-                    None => stack.push_spare(value).err().map(PushError::into_value),
-                });
-                account.out(refused);
+                account.out(account.call(|| through.push_spare(value).err().map(PushError::into_value)));
             }
-            (_, handle) => {
+            _ => {
                 let value = account.value(random);
-                account.call(|| match handle {
-                    Some(handle) => handle.push(value),
-                    None => stack.push(value),
-                });
+                account.call(|| through.push(value));
             }
         }
     }
 
     fn pop(&mut self, kind: usize) {
-        let Self { stack, account, handle, .. } = self;
-        match (kind, handle) {
-            (_, Some(handle)) => account.out(account.call(|| handle.pop())),
-            (0, None) => {
+        let Self { stack, account, through, .. } = self;
+        match kind {
+            0 if !through.is_handle() => {
                 let mut all = account.call(|| stack.take_all());
                 while let Some(value) = account.call(|| all.next()) {
                     account.out(Some(value));
                 }
             }
-            (1, None) => account.out(account.call(|| stack.try_pop()).unwrap_or(None)),
-            (_, None) => account.out(account.call(|| stack.pop())),
+            1 if !through.is_handle() => account.out(account.call(|| stack.try_pop()).unwrap_or(None)),
+            _ => account.out(account.call(|| through.pop())),
         }
     }
 }

@@ -4,12 +4,13 @@
 
 use crate::common::*;
 use crate::ledger::*;
+use crate::process::this_test_again;
 use std::alloc::Layout;
 use std::env;
 use std::io::Write;
 use std::mem;
 use std::os::unix::process::ExitStatusExt;
-use std::process::{self, Command, Output};
+use std::process;
 use std::thread;
 
 /// Which call, and how many of its allocations succeed: "NAME COUNT"; or which back-off.
@@ -93,7 +94,7 @@ fn lose_a_race<B: Backoff + 'static>() {
 
 /// Runs the test again with `order`; fails unless that process aborts and says `message`. Returns all that it says.
 fn assert_aborts(order: &str, message: &str) -> String {
-    let output = this_test_again(order);
+    let output = this_test_again().env(ORDER, order).output().unwrap();
     let printed = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.signal(), Some(libc::SIGABRT), "{order}: {}, {printed}", output.status);
     assert!(printed.contains(message), "{order}: {printed}");
@@ -127,15 +128,4 @@ fn try_to_survive(action: impl FnOnce()) -> ! {
     unsafe { libc::setrlimit(libc::RLIMIT_CORE, &raw const none) };
     action();
     process::exit(SURVIVED);
-}
-
-fn this_test_again(order: &str) -> Output {
-    // Under emulation, cargo was told by what to run a program.
-    let is_runner = |name: &str| name.starts_with("CARGO_TARGET_") && name.ends_with("_RUNNER");
-    let runner = env::vars().find(|(name, _)| is_runner(name)).map(|(_, runner)| runner).unwrap_or_default();
-    let program = env::current_exe().unwrap();
-    let mut words = runner.split_whitespace().map(Into::into).chain([program.into_os_string()]);
-    let mut command = Command::new(words.next().unwrap());
-    let name = thread::current().name().unwrap().to_owned();
-    command.args(words).args(["--exact", &name, "--nocapture"]).env(ORDER, order).output().unwrap()
 }

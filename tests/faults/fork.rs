@@ -2,43 +2,10 @@
 //! claimed. `try_pop` and `push_spare` do not mind, `pop` may wait for ever.
 
 use crate::common::*;
+use crate::process::{End, in_child};
 use crate::waits::Resident;
-use std::mem;
-use std::ptr;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread;
-
-/// How a child ended.
-#[derive(Debug, PartialEq, Eq)]
-enum End {
-    Exit(i32),
-    /// It was still busy when its time was over.
-    Hangs,
-    Signal(i32),
-}
-
-/// Runs `action` in a child, which ends with what that returns, if it is not busy for so long.
-fn in_child(milliseconds: u16, action: impl FnOnce() -> i32) -> End {
-    // SAFETY: the timer is initialised. The child calls nothing but what signal handlers may call, and the action.
-    unsafe {
-        let child = libc::fork();
-        assert_ne!(child, -1, "no more processes");
-        if child == 0 {
-            let mut timer: libc::itimerval = mem::zeroed();
-            timer.it_value.tv_sec = libc::time_t::from(milliseconds / 1000);
-            timer.it_value.tv_usec = libc::suseconds_t::from(milliseconds % 1000) * 1000;
-            libc::setitimer(libc::ITIMER_REAL, &raw const timer, ptr::null_mut());
-            libc::_exit(action());
-        }
-        let mut status = 0;
-        assert_eq!(libc::waitpid(child, &raw mut status, 0), child);
-        match libc::WIFSIGNALED(status).then(|| libc::WTERMSIG(status)) {
-            None => End::Exit(libc::WEXITSTATUS(status)),
-            Some(libc::SIGALRM) => End::Hangs,
-            Some(signal) => End::Signal(signal),
-        }
-    }
-}
 
 /// What is safe in a child: ends, whatever it finds.
 fn try_much<R: Reclaim, B: Backoff>(stack: &Stack<u64, R, B>) -> i32 {
@@ -48,15 +15,6 @@ fn try_much<R: Reclaim, B: Backoff>(stack: &Stack<u64, R, B>) -> i32 {
         stack.is_empty();
     }
     0
-}
-
-/// Tells the other threads to stop, also if an assertion fails.
-struct StopAtEnd<'a>(&'a AtomicBool);
-
-impl Drop for StopAtEnd<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Relaxed);
-    }
 }
 
 /// Forks while others are in the middle of something, wherever.

@@ -6,12 +6,12 @@
 
 use crate::common::*;
 use crate::ledger::*;
+use crate::process::handle_signals;
 use crate::worker::*;
 use std::cell::Cell;
-use std::mem;
 use std::ptr;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
-use std::sync::{Once, OnceLock};
 use std::thread;
 
 /// A thread that is to be parked.
@@ -39,18 +39,6 @@ extern "C" fn park(_: libc::c_int) {
         // SAFETY: always valid to call, by signal handlers too. Waits for a millisecond.
         unsafe { libc::poll(ptr::null_mut(), 0, 1) };
     }
-}
-
-fn install_handler() {
-    static ONCE: Once = Once::new();
-    // SAFETY: the action is initialised, and the handler has the signature that its flags ask for.
-    ONCE.call_once(|| unsafe {
-        let mut action: libc::sigaction = mem::zeroed();
-        action.sa_sigaction = park as extern "C" fn(libc::c_int) as libc::sighandler_t;
-        action.sa_flags = libc::SA_RESTART;
-        libc::sigemptyset(&raw mut action.sa_mask);
-        assert_eq!(libc::sigaction(libc::SIGUSR1, &raw const action, ptr::null_mut()), 0);
-    });
 }
 
 /// Releases the victims at the end, also if an assertion fails.
@@ -102,14 +90,14 @@ fn assert_bound<R: Engine, B: Backoff>(ledger: &Ledger, total: Total, when: &str
 /// Parks threads in the middle of calls, and lets two others work on. Then the nodes are counted; and in the end, when
 /// the parked ones have come back, the values.
 pub fn check<R: Engine, B: Backoff>(parked: usize, seed: usize) {
-    install_handler();
+    handle_signals(libc::SIGUSR1, park);
     let (ledger, stack) = (ledger(), Stack::<Block, R, B>::custom());
     let victims: Vec<_> = (0..parked).map(|_| Victim::default()).collect();
     let others = [Account::default(), Account::default()];
     let accounts = || victims.iter().map(|victim| &victim.account).chain(&others);
     let worker = |account, seed, with_handle: bool| {
-        let handle = with_handle.then(|| ledger.during(|| stack.handle()));
-        Worker { stack: &stack, account, handle, random: Random::new(seed) }
+        let through = ledger.during(|| Through::new(&stack, with_handle));
+        Worker { stack: &stack, account, through, random: Random::new(seed) }
     };
     let work_on = |account, seed| {
         // Not with a handle: there has to be another slot for `pop`, which takes any.

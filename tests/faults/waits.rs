@@ -6,6 +6,7 @@
 use crate::common::*;
 use crate::ledger::*;
 use std::cell::RefCell;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::thread::{self, ScopedJoinHandle};
@@ -90,7 +91,8 @@ pub fn check<B: Backoff>() {
     pop_waits_for_a_further_slot::<B>();
     take_all_waits_at_its_end::<B>();
     take_all_waits_when_dropped::<B>();
-    push_all_waits_without_memory::<B>();
+    push_all_waits_without_memory::<B>(false);
+    push_all_waits_without_memory::<B>(true);
     handles_do_not_wait::<B>();
 }
 
@@ -148,7 +150,8 @@ fn take_all_waits_when_dropped<B: Backoff>() {
     assert_eq!(stack.take_all().count(), 1, "what the resident has pushed");
 }
 
-fn push_all_waits_without_memory<B: Backoff>() {
+/// With its values to push; or with empty nodes to give back, after a panic of the iterator.
+fn push_all_waits_without_memory<B: Backoff>(panics: bool) {
     let (ledger, stack) = (ledger(), two_values::<B>());
     thread::scope(|scope| {
         let (send, resident) = std::sync::mpsc::channel();
@@ -160,18 +163,21 @@ fn push_all_waits_without_memory<B: Backoff>() {
                     // All values are there, and have nodes. Now another one comes, and there is no memory any more.
                     Ledger::paused(|| send.send(Resident::enter(scope, stack)).unwrap());
                     ledger.fail(0, usize::MAX);
+                    if panics {
+                        resume_unwind(Box::new(()));
+                    }
                 }
                 next.next().map(block)
             });
-            ledger.during(|| stack.push_all(values));
+            ledger.during(|| catch_unwind(AssertUnwindSafe(|| stack.push_all(values))).is_err())
         });
         let resident = resident.recv().unwrap();
         assert_waits(&push_all, "push_all");
         drop(resident);
-        push_all.join().unwrap();
+        assert_eq!(push_all.join().unwrap(), panics);
         assert_ne!(ledger.refused(), 0);
     });
-    assert_eq!(stack.take_all().count(), 4);
+    assert_eq!(stack.take_all().count(), if panics { 3 } else { 4 });
 }
 
 /// A handle has its slot.

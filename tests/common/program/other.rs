@@ -1,7 +1,7 @@
 //! The steps that pop, and those that deal with slots and nodes.
 
 use super::step::{Count, Memory, Through};
-use super::tested::{Taken, Tested};
+use super::tested::{Caller, Taken, Tested};
 use super::value::Value;
 use crate::common::*;
 use std::mem;
@@ -12,12 +12,8 @@ const MOST_HANDLES: usize = 10;
 impl<'v, R: Engine, B: Backoff> Tested<'_, 'v, R, B> {
     pub fn pop(&mut self, through: Through) -> Option<Value<'v>> {
         self.free_a_slot();
-        let (stack, ledger) = (self.stack, self.ledger);
-        let handle = self.handle_mut(through);
-        let popped = Self::without_allocation(ledger, "pop", || match handle {
-            Some(handle) => handle.pop(),
-            None => stack.pop(),
-        });
+        let (ledger, caller) = (self.ledger, self.caller(through));
+        let popped = Self::without_allocation(ledger, "pop", || caller.pop());
         assert_eq!(popped.as_ref().map(|value| value.id), self.model.pop());
         if popped.is_some() {
             self.gave_surplus_back();
@@ -74,7 +70,7 @@ impl<'v, R: Engine, B: Backoff> Tested<'_, 'v, R, B> {
 
     pub fn open(&mut self) {
         if self.handles.len() < MOST_HANDLES {
-            self.handles.push(self.ledger.during(|| self.stack.handle()));
+            self.handles.push(self.ledger.during(|| Caller::new(self.stack, true)));
             assert!(self.free_slots() > 0, "a handle has taken the last slot");
         }
     }
@@ -84,7 +80,7 @@ impl<'v, R: Engine, B: Backoff> Tested<'_, 'v, R, B> {
         if self.handles.len() < MOST_HANDLES {
             match memory.during(self.ledger, || self.stack.try_handle()) {
                 Ok(handle) => {
-                    self.handles.push(handle);
+                    self.handles.push(Caller::Handle(handle));
                     assert!(self.free_slots() > 0 || self.ledger.refused() > 0, "a handle has taken the last slot");
                 }
                 Err(NoSlot { .. }) => assert!(free_slots == 0 && self.ledger.refused() > 0, "no slot, they say"),

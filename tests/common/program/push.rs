@@ -9,14 +9,11 @@ use crate::ledger::Ledger;
 
 impl<'v, R: Engine, B: Backoff> Tested<'_, 'v, R, B> {
     pub fn push(&mut self, through: Through, value: Value<'v>) {
-        let (stack, ledger, id) = (self.stack, self.ledger, value.id);
+        let (ledger, id) = (self.ledger, value.id);
         // Slots beyond the first ones may hold back nodes that the reservation does not count with.
         let reserved = R::FOR_HANDLERS && ledger.slots() == 0 && self.is_reserved(through);
-        let handle = self.handle_mut(through);
-        let push = || match handle {
-            Some(handle) => handle.push(value),
-            None => stack.push(value),
-        };
+        let caller = self.caller(through);
+        let push = || caller.push(value);
         if reserved {
             ledger.no_allocation("push on a reservation", push);
         } else {
@@ -27,14 +24,10 @@ impl<'v, R: Engine, B: Backoff> Tested<'_, 'v, R, B> {
     }
 
     pub fn try_push(&mut self, through: Through, memory: Memory) {
-        let (stack, ledger, value) = (self.stack, self.ledger, self.values.make());
+        let (ledger, value) = (self.ledger, self.values.make());
         let id = value.id;
-        let handle = self.handle_mut(through);
-        let result = memory.during(ledger, || match handle {
-            Some(handle) => handle.try_push(value),
-            None => stack.try_push(value),
-        });
-        match result {
+        let caller = self.caller(through);
+        match memory.during(ledger, || caller.try_push(value)) {
             Ok(()) => {
                 self.model.push(id);
                 self.gave_surplus_back();
@@ -48,14 +41,10 @@ impl<'v, R: Engine, B: Backoff> Tested<'_, 'v, R, B> {
     }
 
     pub fn push_spare(&mut self, through: Through) {
-        let (stack, ledger, value) = (self.stack, self.ledger, self.values.make());
+        let (ledger, value) = (self.ledger, self.values.make());
         let (id, reserved) = (value.id, self.is_reserved(through));
-        let handle = self.handle_mut(through);
-        let result = Self::without_allocator(ledger, "push_spare", || match handle {
-            Some(handle) => handle.push_spare(value),
-            None => stack.push_spare(value),
-        });
-        match result {
+        let caller = self.caller(through);
+        match Self::without_allocator(ledger, "push_spare", || caller.push_spare(value)) {
             Ok(()) => self.model.push(id),
             Err(error) => {
                 assert!(!reserved, "{error}, although enough is reserved");
@@ -65,25 +54,13 @@ impl<'v, R: Engine, B: Backoff> Tested<'_, 'v, R, B> {
         }
     }
 
-    pub fn push_all(&mut self, through: Through, Count(count): Count) {
-        let (stack, ledger, values) = (self.stack, self.ledger, self.values);
+    /// By `push_all` or by `extend`, which is the same.
+    pub fn push_all(&mut self, through: Through, Count(count): Count, extends: bool) {
+        let (ledger, values) = (self.ledger, self.values);
         let mut ids = Vec::new();
         let chain = (0..count).map(|_| Ledger::paused(|| make(values, &mut ids)));
-        match self.handle_mut(through) {
-            Some(handle) => ledger.during(|| handle.push_all(chain)),
-            None => ledger.during(|| stack.push_all(chain)),
-        }
-        self.pushed_all(&ids);
-    }
-
-    pub fn extend(&mut self, through: Through, Count(count): Count) {
-        let (mut stack, ledger, values) = (self.stack, self.ledger, self.values);
-        let mut ids = Vec::new();
-        let chain = (0..count).map(|_| Ledger::paused(|| make(values, &mut ids)));
-        match self.handle_mut(through) {
-            Some(handle) => ledger.during(|| handle.extend(chain)),
-            None => ledger.during(|| stack.extend(chain)),
-        }
+        let caller = self.caller(through);
+        ledger.during(|| if extends { caller.extend(chain) } else { caller.push_all(chain) });
         self.pushed_all(&ids);
     }
 
@@ -105,37 +82,30 @@ impl<'v, R: Engine, B: Backoff> Tested<'_, 'v, R, B> {
             }
             Ledger::paused(|| make(values, &mut ids))
         });
-        match self.handle_mut(through) {
-            Some(handle) => ledger.during(|| handle.push_all(chain)),
-            None => ledger.during(|| stack.push_all(chain)),
-        }
+        let caller = self.caller(through);
+        ledger.during(|| caller.push_all(chain));
         self.model = model;
         self.pushed_all(&ids);
     }
 
     /// If the iterator panics, nothing is pushed, and what it has given is dropped.
     pub fn push_all_panics(&mut self, through: Through, Count(count): Count) {
-        let (stack, ledger, values) = (self.stack, self.ledger, self.values);
+        let (ledger, values) = (self.ledger, self.values);
         let chain = (0..=count).map(|round| {
             if round == count {
                 panic_expected();
             }
             Ledger::paused(|| values.make_sturdy())
         });
-        let handle = self.handle_mut(through);
-        let result = ledger.during(|| {
-            catch(|| match handle {
-                Some(handle) => handle.push_all(chain),
-                None => stack.push_all(chain),
-            })
-        });
+        let caller = self.caller(through);
+        let result = ledger.during(|| catch(|| caller.push_all(chain)));
         assert!(result.is_err(), "a panic in the iterator got lost");
         self.left_surplus(count);
     }
 
     /// Why a push was refused: there is still no slot for it, or else for this reason.
     fn refusal(&mut self, through: Through, otherwise: PushErrorKind) -> PushErrorKind {
-        let needs_slot = self.handle_mut(through).is_none();
+        let needs_slot = !self.caller(through).is_handle();
         if needs_slot && self.free_slots() == 0 { PushErrorKind::NoSlot } else { otherwise }
     }
 

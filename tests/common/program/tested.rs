@@ -2,7 +2,7 @@
 
 use super::step::{Step, Through};
 use super::value::{Value, Values};
-use crate::common::*;
+use crate::common::{self, *};
 use crate::ledger::Ledger;
 use elimination_stack::TakeAll;
 
@@ -13,7 +13,9 @@ pub struct Tested<'s, 'v, R: Engine, B: Backoff> {
     pub(super) values: &'v Values,
     /// The numbers of the values, the topmost last.
     pub(super) model: Vec<usize>,
-    pub(super) handles: Vec<Handle<'s, Value<'v>, R, B>>,
+    /// The stack's own calls.
+    direct: Caller<'s, 'v, R, B>,
+    pub(super) handles: Vec<Caller<'s, 'v, R, B>>,
     /// Handles that were lost, with their slots.
     pub(super) forgotten: usize,
     pub(super) taken: Vec<Taken<'s, 'v, R, B>>,
@@ -22,6 +24,9 @@ pub struct Tested<'s, 'v, R: Engine, B: Backoff> {
     most_values: usize,
     surplus: usize,
 }
+
+/// The stack or a handle, whichever a step means.
+pub(super) type Caller<'s, 'v, R, B> = common::Through<'s, Value<'v>, R, B>;
 
 /// An iterator of `take_all` that may rest, and what is known of it.
 pub(super) struct Taken<'s, 'v, R: Engine, B: Backoff> {
@@ -47,6 +52,7 @@ impl<'s, 'v, R: Engine, B: Backoff> Tested<'s, 'v, R, B> {
             ledger,
             values,
             model: Vec::new(),
+            direct: Caller::new(stack, false),
             handles: Vec::new(),
             forgotten: 0,
             taken: Vec::new(),
@@ -71,8 +77,8 @@ impl<'s, 'v, R: Engine, B: Backoff> Tested<'s, 'v, R, B> {
             Step::Push(through) => self.push(through, self.values.make()),
             Step::TryPush(through, memory) => self.try_push(through, memory),
             Step::PushSpare(through) => self.push_spare(through),
-            Step::PushAll(through, count) => self.push_all(through, count),
-            Step::Extend(through, count) => self.extend(through, count),
+            Step::PushAll(through, count) => self.push_all(through, count, false),
+            Step::Extend(through, count) => self.push_all(through, count, true),
             Step::PushAllWhileOthers(through, count) => self.push_all_while_others(through, count),
             Step::PushAllPanics(through, count) => self.push_all_panics(through, count),
             Step::Pop(through) => self.pop(through).into_iter().for_each(Value::discard),
@@ -151,8 +157,8 @@ impl<'s, 'v, R: Engine, B: Backoff> Tested<'s, 'v, R, B> {
         }
     }
 
-    pub(super) fn handle_mut(&mut self, through: Through) -> Option<&mut Handle<'s, Value<'v>, R, B>> {
-        self.handle(through).map(|at| &mut self.handles[at])
+    pub(super) fn caller(&mut self, through: Through) -> &mut Caller<'s, 'v, R, B> {
+        self.handle(through).map_or(&mut self.direct, |at| &mut self.handles[at])
     }
 
     /// Runs a call that keeps off the allocator on an engine for interrupt handlers.

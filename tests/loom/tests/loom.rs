@@ -10,7 +10,7 @@
 
 mod common;
 
-use common::{assert_all, check, pop, pop_by_handle, pop_push_pop_by_handle, push, push_all, race, reuse};
+use common::*;
 use elimination_stack::{Elimination, Exponential, NoBackoff, PushError, Slots, Stack};
 use loom::sync::Arc;
 use loom::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed, Ordering::SeqCst, fence};
@@ -98,7 +98,6 @@ fn handle_against_reuse_of_what_it_pushed() {
 #[test]
 fn try_pop_against_reuse_of_the_node() {
     check(3, || {
-        let try_pop = |stack: &Plain<2>| stack.try_pop().ok().flatten().into_iter().collect();
         let done = race(Plain::<2>::from_iter([1, 2]), [try_pop], reuse::<3, _, _>);
         assert_all(done, &[1, 2, 3]);
     });
@@ -122,10 +121,7 @@ fn handle_against_reuse_below_what_it_kept() {
 #[test]
 fn claim_against_claim() {
     check(2, || {
-        let done = race(Plain::<2>::from_iter([1]), [pop, push::<2, _, _>], |stack| {
-            stack.try_pop().ok().flatten().into_iter().collect()
-        });
-        assert_all(done, &[1, 2]);
+        assert_all(race(Plain::<2>::from_iter([1]), [pop, push::<2, _, _>], try_pop), &[1, 2]);
     });
 }
 
@@ -133,11 +129,8 @@ fn claim_against_claim() {
 #[test]
 fn slot_changes_hands() {
     check(3, || {
-        let push_pop = |stack: &Plain<1>| {
-            stack.push(2);
-            pop(stack)
-        };
-        assert_all(race(Plain::<1>::from_iter([1]), [push_pop], push_pop), &[1, 2, 2]);
+        let work = push_pop::<2, _, _>;
+        assert_all(race(Plain::<1>::from_iter([1]), [work], work), &[1, 2, 2]);
     });
 }
 
@@ -307,8 +300,7 @@ fn depot_take_against_take() {
     check(2, || {
         let stack = Plain::<2>::custom();
         stack.reserve(2).unwrap();
-        let push_spare = |stack: &Plain<2>| stack.push_spare(1).err().map(PushError::into_value).into_iter().collect();
-        let done = race(stack, [push_spare], |stack| {
+        let done = race(stack, [push_spare::<1, _, _>], |stack| {
             stack.push(2);
             let mut values = pop(stack);
             stack.push(3);
@@ -326,8 +318,7 @@ fn depot_gives_surplus_back_against_take() {
         let stack: Plain<2> = (1..=8).collect();
         let values = (1..=7).filter_map(|_| stack.try_pop().unwrap()).collect::<Vec<_>>();
         assert_eq!(values, [8, 7, 6, 5, 4, 3, 2]);
-        let push_spare = |stack: &Plain<2>| stack.push_spare(2).err().map(PushError::into_value).into_iter().collect();
-        assert_all(race(stack, [push_spare], pop), &[1, 2]);
+        assert_all(race(stack, [push_spare::<2, _, _>], pop), &[1, 2]);
     });
 }
 
@@ -395,8 +386,7 @@ fn reclaim_against_depot_take() {
     check(3, || {
         let stack = Plain::<2>::custom();
         stack.reserve(2).unwrap();
-        let push_spare = |stack: &Plain<2>| stack.push_spare(1).err().map(PushError::into_value).into_iter().collect();
-        let done = race(stack, [push_spare], |stack| {
+        let done = race(stack, [push_spare::<1, _, _>], |stack| {
             stack.reclaim();
             vec![]
         });
@@ -409,13 +399,7 @@ fn reclaim_against_depot_take() {
 fn exponential_back_off() {
     check(2, || {
         let stack = Stack::<u32, Slots<2>, Exponential>::from_iter([1]);
-        assert_all(
-            race(stack, [pop], |stack| {
-                stack.push(2);
-                pop(stack)
-            }),
-            &[1, 2],
-        );
+        assert_all(race(stack, [pop], push_pop::<2, _, _>), &[1, 2]);
     });
 }
 
@@ -424,10 +408,7 @@ fn exponential_back_off() {
 fn elimination() {
     check(2, || {
         let stack = Stack::<u32, Slots<2>, Elimination<1>>::from_iter([1]);
-        let done = race(stack, [pop, push::<2, _, _>], |stack| {
-            stack.push(3);
-            pop(stack)
-        });
+        let done = race(stack, [pop, push::<2, _, _>], push_pop::<3, _, _>);
         assert_all(done, &[1, 2, 3]);
     });
 }

@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::{assert_all, check, pop, pop_by_handle, push, push_all, race, reuse};
+use common::*;
 use elimination_stack::{Haphazard, NoBackoff, Stack};
 
 type OnHaphazard = Stack<u32, Haphazard<1>, NoBackoff>;
@@ -36,11 +36,7 @@ fn pop_against_reuse_of_the_node() {
 #[test]
 fn first_nodes() {
     check(3, || {
-        let done = race(OnHaphazard::custom(), [push::<1, _, _>], |stack| {
-            stack.push(2);
-            pop(stack)
-        });
-        assert_all(done, &[1, 2]);
+        assert_all(race(OnHaphazard::custom(), [push::<1, _, _>], push_pop::<2, _, _>), &[1, 2]);
     });
 }
 
@@ -88,11 +84,8 @@ fn push_all_against_pop() {
 #[test]
 fn slot_changes_hands() {
     check(2, || {
-        let push_pop = |stack: &OnHaphazard| {
-            stack.push(2);
-            pop(stack)
-        };
-        assert_all(race(OnHaphazard::from_iter([1]), [push_pop], push_pop), &[1, 2, 2]);
+        let work = push_pop::<2, _, _>;
+        assert_all(race(OnHaphazard::from_iter([1]), [work], work), &[1, 2, 2]);
     });
 }
 
@@ -102,17 +95,10 @@ fn reclaim_against_spare_nodes() {
     check(2, || {
         let stack = OnHaphazard::custom();
         stack.reserve(2).unwrap();
-        let done = race(
-            stack,
-            [|stack| {
-                stack.push(1);
-                pop(stack)
-            }],
-            |stack| {
-                stack.reclaim();
-                vec![]
-            },
-        );
+        let done = race(stack, [push_pop::<1, _, _>], |stack| {
+            stack.reclaim();
+            vec![]
+        });
         assert_all(done, &[1]);
     });
 }

@@ -2,7 +2,7 @@
 
 #![allow(dead_code, reason = "each file of models uses a part of this")]
 
-use elimination_stack::{Backoff, Reclaim, Stack};
+use elimination_stack::{Backoff, PushError, Reclaim, Stack};
 use loom::model::Builder;
 use loom::sync::Arc;
 use loom::thread;
@@ -61,6 +61,22 @@ pub fn pop<R: Reclaim, B: Backoff>(stack: &Stack<u32, R, B>) -> Vec<u32> {
 pub fn push<const VALUE: u32, R: Reclaim, B: Backoff>(stack: &Stack<u32, R, B>) -> Vec<u32> {
     stack.push(VALUE);
     Vec::new()
+}
+
+/// Pushes `VALUE`, if there is a spare node, or keeps it.
+pub fn push_spare<const VALUE: u32, R: Reclaim, B: Backoff>(stack: &Stack<u32, R, B>) -> Vec<u32> {
+    stack.push_spare(VALUE).err().map(PushError::into_value).into_iter().collect()
+}
+
+/// One value, if there is one, and a slot.
+pub fn try_pop<R: Reclaim, B: Backoff>(stack: &Stack<u32, R, B>) -> Vec<u32> {
+    stack.try_pop().ok().flatten().into_iter().collect()
+}
+
+/// Pushes `VALUE`, then pops.
+pub fn push_pop<const VALUE: u32, R: Reclaim, B: Backoff>(stack: &Stack<u32, R, B>) -> Vec<u32> {
+    stack.push(VALUE);
+    pop(stack)
 }
 
 /// Pushes 2 and 3 at once.

@@ -49,11 +49,6 @@ impl Recorder {
     }
 }
 
-/// What a push of one value did, if it could be refused.
-fn pushed<E>(value: u32, result: &Result<(), E>) -> Effect {
-    if result.is_ok() { Effect::Pushed(vec![value]) } else { Effect::Refused }
-}
-
 /// The methods of one program: which of so many are used. Programs of few methods do more of what is rare in mixtures
 /// (A. Groce and others, *Swarm testing*, ISSTA 2012).
 struct Methods(Vec<usize>);
@@ -73,50 +68,40 @@ impl Methods {
     }
 }
 
-/// A random call.
-fn call<R: Engine, B: Backoff>(stack: &Stack<u32, R, B>, recorder: &Recorder, context: usize, method: usize) {
-    // Taken before the call begins, as its arguments are.
-    let (value, second) = (recorder.value(), recorder.value());
-    let record = |name, call: &dyn Fn() -> Effect| recorder.call(context, name, call);
-    match method {
-        0 => record("push", &|| {
-            stack.push(value);
-            Effect::Pushed(vec![value])
-        }),
-        1 => record("pop", &|| Effect::Popped(stack.pop())),
-        2 => record("push_spare", &|| pushed(value, &stack.push_spare(value))),
-        3 => record("try_pop", &|| stack.try_pop().map_or(Effect::Refused, Effect::Popped)),
-        4 => record("push_all", &|| {
-            stack.push_all([value, second]);
-            Effect::Pushed(vec![value, second])
-        }),
-        5 => record("take_all", &|| Effect::Took(stack.take_all().collect())),
-        6 => record("is_empty", &|| Effect::SawEmpty(stack.is_empty())),
-        _ => record("reclaim", &|| {
-            stack.reclaim();
-            Effect::Refused
-        }),
-    }
-}
+/// How many methods a handle has, and how many there are through the stack.
+const METHODS: [usize; 2] = [4, 8];
 
-/// A random call through a handle.
-fn call_by_handle<R: Engine, B: Backoff>(
-    handle: &mut Handle<'_, u32, R, B>,
+/// A random call. What a handle has, too, is through that, if there is one.
+fn call<R: Engine, B: Backoff>(
+    stack: &Stack<u32, R, B>,
+    through: &mut Through<'_, u32, R, B>,
     recorder: &Recorder,
     context: usize,
     method: usize,
 ) {
+    // Taken before the call begins, as its arguments are.
     let (value, second) = (recorder.value(), recorder.value());
+    let by_handle = through.is_handle();
+    let name = |own, of_handle| if by_handle { of_handle } else { own };
     match method {
-        0 => recorder.call(context, "Handle::push", || {
-            handle.push(value);
+        0 => recorder.call(context, name("push", "Handle::push"), || {
+            through.push(value);
             Effect::Pushed(vec![value])
         }),
-        1 => recorder.call(context, "Handle::pop", || Effect::Popped(handle.pop())),
-        2 => recorder.call(context, "Handle::push_spare", || pushed(value, &handle.push_spare(value))),
-        _ => recorder.call(context, "Handle::push_all", || {
-            handle.push_all([value, second]);
+        1 => recorder.call(context, name("pop", "Handle::pop"), || Effect::Popped(through.pop())),
+        2 => recorder.call(context, name("push_spare", "Handle::push_spare"), || {
+            Effect::of_push(value, &through.push_spare(value))
+        }),
+        3 => recorder.call(context, name("push_all", "Handle::push_all"), || {
+            through.push_all([value, second]);
             Effect::Pushed(vec![value, second])
+        }),
+        4 => recorder.call(context, "try_pop", || stack.try_pop().map_or(Effect::Refused, Effect::Popped)),
+        5 => recorder.call(context, "take_all", || Effect::Took(stack.take_all().collect())),
+        6 => recorder.call(context, "is_empty", || Effect::SawEmpty(stack.is_empty())),
+        _ => recorder.call(context, "reclaim", || {
+            stack.reclaim();
+            Effect::Refused
         }),
     }
 }
@@ -130,17 +115,14 @@ fn core<'a, R: Engine, B: Backoff>(
     mut random: machine::Random,
 ) -> Body<'a> {
     Box::new(move || {
-        let mut handle = (random.index(2) == 0).then(|| stack.handle());
-        let methods = if handle.is_some() { Methods::choose(4, &mut random) } else { Methods::choose(8, &mut random) };
+        let mut through = Through::new(stack, random.index(2) == 0);
+        let methods = Methods::choose(METHODS[usize::from(!through.is_handle())], &mut random);
         for _ in 0..=random.index(most) {
             // Under priorities, where a core runs on and on, others come back at such a point.
             if random.index(3) == 0 {
                 machine::spin_loop();
             }
-            match &mut handle {
-                Some(handle) => call_by_handle(handle, recorder, context, methods.next(&mut random)),
-                None => call(stack, recorder, context, methods.next(&mut random)),
-            }
+            call(stack, &mut through, recorder, context, methods.next(&mut random));
         }
     })
 }
