@@ -221,7 +221,9 @@ impl<T> Head<T> {
         // SAFETY: the caller owns the node.
         unsafe { last.as_ref() }.set_below(below);
         // Release pairs with `RECHECK` in `confirm` and `DETACH` in `detach` (LIST-5).
-        self.0.compare_exchange_weak(below, first.as_ptr(), Release, Relaxed).map(|_| ())
+        let pushed = self.0.compare_exchange_weak(below, first.as_ptr(), Release, Relaxed);
+        // Where code is short, to look again is shorter.
+        pushed.map(|_| ()).map_err(|top| if FAST_PATHS { top } else { self.top() })
     }
 
     /// Links the chain from `first` down to `last` above whatever the top is then. After each lost race `next` gets the address of
