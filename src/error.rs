@@ -18,7 +18,7 @@ pub struct PushError<T> {
 pub enum PushErrorKind {
     /// There is no spare node in the slot or shared by all, and the allocator has no memory for one.
     OutOfMemory,
-    /// There is no spare node anywhere, and the call may not ask the allocator for one.
+    /// There is no spare node anywhere, and the call may not ask the allocator for one, or there is none.
     NoSpareNode,
     /// All slots are claimed, and there is no memory, or no permission, to make another.
     NoSlot,
@@ -58,7 +58,9 @@ impl fmt::Display for PushErrorKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::OutOfMemory => "out of memory for a node; pop values, or reserve nodes while there is memory",
-            Self::NoSpareNode => "no spare node; reserve as many as values may wait, and IDLE_NODES more",
+            Self::NoSpareNode => {
+                "no spare node; reserve them for as many values as may wait, or make a stack with room for more"
+            }
             Self::NoSlot => "all slots are claimed; give the stack one for each context, or try again later",
         })
     }

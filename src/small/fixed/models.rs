@@ -126,10 +126,11 @@ fn push_against_reuse() {
             |stack| {
                 let first = stack.take_node().ok().unwrap();
                 let second = stack.take_node().ok().unwrap();
-                let mut chain = Chain::EMPTY;
+                let (mut emptied, mut chain) = (Chain::EMPTY, Chain::EMPTY);
                 // SAFETY: all are this stack's.
                 unsafe {
-                    assert!(stack.give_node(first).is_ok());
+                    stack.add(&mut emptied, first, 2);
+                    assert_eq!(stack.drop_next(&mut emptied.into_taken()), Ok(true));
                     stack.add(&mut chain, second, 2);
                     stack.link_chain(chain);
                 }
