@@ -47,7 +47,7 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
     ///
     /// # Panics
     ///
-    /// Without memory it does what `Box::new` does, see [`handle_alloc_error`](alloc::alloc::handle_alloc_error).
+    /// Without memory it does what `Box::new` does, see [`handle_alloc_error`].
     ///
     /// ```
     /// let stack = elimination_stack::Stack::new();

@@ -10,7 +10,7 @@
 //!   Checked by `bound_while_pushing`, `bound_while_half_taken` in `tests/bulk.rs`.
 //!
 //! To claim a slot for each value would cost as much as to push or pop them one by one. So both calls get nodes out of a slot, or
-//! give them to one, [`BATCH`](Slots::BATCH) at a time, and keep them meanwhile.
+//! give them to one, [`BATCH`](crate::Slots::BATCH) at a time, and keep them meanwhile.
 
 use super::{GuardOf, SharedList};
 use crate::backoff::Backoff;
