@@ -28,7 +28,9 @@ type Part<const N: usize> = fn(&Stack<N>) -> Vec<u32>;
 /// has to be `after`; and no node got lost, or is in two places.
 fn race<const N: usize, const OTHERS: usize>(before: &[u32], others: [Part<N>; OTHERS], here: Part<N>, after: &[u32]) {
     let stack = Arc::new(initial!(Stack<N>));
-    before.iter().for_each(|value| push(&stack, *value));
+    for value in before {
+        push(&stack, *value);
+    }
     let threads = others.map(|other| {
         let stack = stack.clone();
         thread::spawn(move || other(&stack))
