@@ -53,11 +53,12 @@ impl Attempt {
 /// How long a context stays away from the list after its turn, in steps of waiting, and how many turns there were. Whoever ends a
 /// turn corrects both. All accesses are Relaxed, and a correction may be lost to another one: these are guesses.
 pub struct Away {
-    steps: AtomicIsize,
+    /// Those beyond [`Away::EACH`], so that a static is in `.bss`.
+    more: AtomicIsize,
     turns: AtomicIsize,
 }
 
-initial! { impl[] Away = Away { steps: AtomicIsize::new(Away::EACH as isize), turns: AtomicIsize::new(0) } }
+initial! { impl[] Away = Away { more: AtomicIsize::new(0), turns: AtomicIsize::new(0) } }
 
 impl Away {
     /// Steps for each of the others, and the shortest time: it pays for a takeover on two cores. tuning.md, "Turns".
@@ -84,7 +85,7 @@ impl Away {
         // More than 63 have the longest time in any case.
         let others = i32::from(others.min(63));
         let wanted = Self::EACH * others * (Self::MANY + others) / Self::MANY;
-        let now = self.steps.load(Relaxed) as i32;
+        let now = Self::EACH + self.more.load(Relaxed) as i32;
         let now = if popped >= Self::LONG {
             now - now / 4
         } else if now < wanted {
@@ -93,7 +94,7 @@ impl Away {
             now - (now - wanted) / 8
         };
         let now = now.clamp(Self::EACH, Self::MOST);
-        self.steps.store(now as isize, Relaxed);
+        self.more.store((now - Self::EACH) as isize, Relaxed);
         now as u16
     }
 }
@@ -213,7 +214,7 @@ impl Turns {
 impl Away {
     /// The longest time.
     pub(super) fn crowd(&self) {
-        self.steps.store(Self::MOST as isize, Relaxed);
+        self.more.store((Self::MOST - Self::EACH) as isize, Relaxed);
     }
 }
 
