@@ -28,7 +28,9 @@ type Part<const N: usize> = fn(&Stack<N>) -> Vec<u32>;
 /// has to be `after`; and no node got lost, or is in two places.
 fn race<const N: usize, const OTHERS: usize>(before: &[u32], others: [Part<N>; OTHERS], here: Part<N>, after: &[u32]) {
     let stack = Arc::new(initial!(Stack<N>));
-    before.iter().for_each(|value| push(&stack, *value));
+    for value in before {
+        push(&stack, *value);
+    }
     let threads = others.map(|other| {
         let stack = stack.clone();
         thread::spawn(move || other(&stack))
@@ -126,10 +128,11 @@ fn push_against_reuse() {
             |stack| {
                 let first = stack.take_node().ok().unwrap();
                 let second = stack.take_node().ok().unwrap();
-                let mut chain = Chain::EMPTY;
+                let (mut emptied, mut chain) = (Chain::EMPTY, Chain::EMPTY);
                 // SAFETY: all are this stack's.
                 unsafe {
-                    assert!(stack.give_node(first).is_ok());
+                    stack.add(&mut emptied, first, 2);
+                    assert_eq!(stack.drop_next(&mut emptied.into_taken()), Ok(true));
                     stack.add(&mut chain, second, 2);
                     stack.link_chain(chain);
                 }
