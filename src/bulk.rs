@@ -15,7 +15,8 @@ impl<T, R: Engine, B: Backoff> Stack<T, R, B> {
     ///
     /// # Errors
     ///
-    /// [`PushErrorKind::OutOfMemory`]; the error's value is an iterator of what was not pushed: the value for which there was no
+    /// [`OutOfMemory`](crate::PushErrorKind::OutOfMemory), or without an allocator [`NoSpareNode`](crate::PushErrorKind::NoSpareNode);
+    /// the error's value is an iterator of what was not pushed: the value for which there was no
     /// node, and those that the iterator has not given yet.
     ///
     /// ```
@@ -55,7 +56,7 @@ impl<T, R: Engine, B: Backoff> Handle<'_, T, R, B> {
     ///
     /// # Errors
     ///
-    /// [`PushErrorKind::OutOfMemory`](crate::PushErrorKind::OutOfMemory); the values that were not pushed are in the error.
+    /// As there; the values that were not pushed are in the error.
     pub fn try_push_all<I: IntoIterator<Item = T>>(&mut self, values: I) -> Result<(), PushError<Rest<I::IntoIter>>> {
         let pushed = self.stack.inner.push_all(Some(&mut self.seat), values.into_iter());
         pushed.map_err(PushError::of_many)

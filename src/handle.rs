@@ -81,7 +81,7 @@ impl<'a, T, R: Engine, B: Backoff> Handle<'a, T, R, B> {
     ///
     /// # Errors
     ///
-    /// [`PushErrorKind::OutOfMemory`]; the value is in the error.
+    /// [`OutOfMemory`](crate::PushErrorKind::OutOfMemory); the value is in the error.
     #[inline]
     pub fn try_push(&mut self, value: T) -> Result<(), PushError<T>> {
         let (inner, seat) = (&self.stack.inner, &mut self.seat);
@@ -94,7 +94,7 @@ impl<'a, T, R: Engine, B: Backoff> Handle<'a, T, R, B> {
     ///
     /// # Errors
     ///
-    /// [`PushErrorKind::NoSpareNode`]; the value is in the error.
+    /// [`NoSpareNode`](crate::PushErrorKind::NoSpareNode); the value is in the error.
     pub fn push_spare(&mut self, value: T) -> Result<(), PushError<T>> {
         let (inner, seat) = (&self.stack.inner, &mut self.seat);
         parked!(value: T => inner.push(Some(seat), value, Permit::Nothing, PushError::refuse))

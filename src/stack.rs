@@ -10,7 +10,8 @@ use core::panic::{RefUnwindSafe, UnwindSafe};
 
 /// A lock-free last-in first-out stack that many contexts share: threads, cores, interrupt handlers.
 ///
-/// `R` is the engine that reclaims memory ([`Slots`](crate::Slots), [`Haphazard`](crate::Haphazard)), `B` what an operation
+/// `R` is the engine: where the nodes are, and how they come back ([`Slots`](crate::Slots), [`Haphazard`](crate::Haphazard);
+/// [`Fixed`](crate::Fixed) and `Masked`, without an allocator); `B` is what an operation
 /// does after it lost a race ([`Elimination`], [`Exponential`](crate::Exponential),
 /// [`NoBackoff`](crate::NoBackoff)). `T` need be neither `'static` nor `Sync` nor `Clone`.
 ///
@@ -62,7 +63,7 @@ pub struct Stack<T, R: Engine = DefaultEngine, B: Backoff = Elimination<32>> {
 }
 
 // SAFETY: a stack hands values from one thread to another, which `T: Send` permits, and never a reference to one. All else that
-// is shared is atomic, or owned by one context at a time (LIST-2, SLOT-2, EXCHANGE-2).
+// is shared is atomic, or owned by one context at a time (LIST-2, SLOT-2, EXCHANGE-2, FIXED-1, MASKED-1).
 unsafe impl<T: Send, R: Engine, B: Backoff> Send for Stack<T, R, B> {}
 // SAFETY: what is said for `Send` is said of shared stacks.
 unsafe impl<T: Send, R: Engine, B: Backoff> Sync for Stack<T, R, B> {}
@@ -100,7 +101,8 @@ impl<T> Stack<T> {
 
 impl<T, R: Engine, B: Backoff> Stack<T, R, B> {
     const_fn! {
-        /// An empty stack of any types. Allocates nothing.
+        /// An empty stack of any types. Allocates nothing. All its bits are zero, so that a static lies in `.bss`; and memory of
+        /// zeros, which another program has made, is an empty stack, too.
         ///
         /// ```
         /// use elimination_stack::{NoBackoff, Slots, Stack};
@@ -121,7 +123,8 @@ impl<T, R: Engine, B: Backoff> Stack<T, R, B> {
     ///
     /// # Errors
     ///
-    /// [`PushErrorKind::OutOfMemory`] or [`PushErrorKind::NoSlot`]; the value is in the error.
+    /// [`OutOfMemory`](crate::PushErrorKind::OutOfMemory), without an allocator
+    /// [`NoSpareNode`](crate::PushErrorKind::NoSpareNode), or [`NoSlot`](crate::PushErrorKind::NoSlot); the value is in the error.
     #[inline]
     pub fn try_push(&self, value: T) -> Result<(), PushError<T>> {
         parked!(value: T => self.inner.push(None, value, Permit::All, PushError::refuse))
@@ -129,13 +132,13 @@ impl<T, R: Engine, B: Backoff> Stack<T, R, B> {
 
     /// Pushes a value without the allocator, or gives it back.
     ///
-    /// With [`Stack::reserve`] it never refuses, if at most `N` contexts of `Slots<N>` are inside at once.
+    /// With [`Stack::reserve_for`] it never refuses, if at most `N` contexts of `Slots<N>` are inside at once.
     ///
     /// Allocates: never. Frees: never. Waits: never. Lock-free: yes. From an interrupt handler: yes.
     ///
     /// # Errors
     ///
-    /// [`PushErrorKind::NoSpareNode`] or [`PushErrorKind::NoSlot`]; the value is in the error.
+    /// [`NoSpareNode`](crate::PushErrorKind::NoSpareNode) or [`NoSlot`](crate::PushErrorKind::NoSlot); the value is in the error.
     pub fn push_spare(&self, value: T) -> Result<(), PushError<T>> {
         parked!(value: T => self.inner.push(None, value, Permit::Nothing, PushError::refuse))
     }
@@ -144,7 +147,7 @@ impl<T, R: Engine, B: Backoff> Stack<T, R, B> {
     ///
     /// The push of the value happens before this. `None` orders nothing: see [Ordering](crate#ordering) before you sleep on it.
     ///
-    /// Allocates: never on [`Slots`](crate::Slots), but see [`Haphazard`](crate::Haphazard). Frees: may give surplus nodes back.
+    /// Allocates: never, but see [`Haphazard`](crate::Haphazard). Frees: may give surplus nodes back.
     /// Waits: no longer than its back-off; but if all slots are claimed, until one is free, which is for ever if this context
     /// has preempted their owners: call [`Stack::try_pop`] there. Lock-free: yes, while a
     /// slot is free. From an interrupt handler: see [`Stack::try_pop`].
@@ -155,8 +158,8 @@ impl<T, R: Engine, B: Backoff> Stack<T, R, B> {
 
     /// Pops the value on top, if there is one, without the allocator and without waiting.
     ///
-    /// Allocates: never on [`Slots`](crate::Slots). Frees: never. Waits: never. Lock-free: yes. From an interrupt handler: yes, on
-    /// [`Slots`](crate::Slots).
+    /// Allocates: never, but see [`Haphazard`](crate::Haphazard), which is not for interrupt handlers either. Frees: never. Waits:
+    /// never. Lock-free: yes, but on `Masked`. From an interrupt handler: yes.
     ///
     /// # Errors
     ///
