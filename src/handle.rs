@@ -106,11 +106,11 @@ impl<'a, T, R: Engine, B: Backoff> Handle<'a, T, R, B> {
         self.stack.inner.pop(Some(&mut self.seat), Permit::All).unwrap_or(None)
     }
 
-    /// As [`Stack::try_pop`], except that there always is a slot.
+    /// As [`Stack::try_pop`], except that there always is a slot; but on [`Fixed`](crate::Fixed), where a handle keeps none.
     ///
     /// # Errors
     ///
-    /// None: it is `Ok`.
+    /// [`NoSlot`], on `Fixed`.
     pub fn try_pop(&mut self) -> Result<Option<T>, NoSlot> {
         self.stack.inner.pop(Some(&mut self.seat), Permit::Nothing)
     }

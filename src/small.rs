@@ -50,6 +50,32 @@ use core::mem;
 ///
 /// Stack::<u16, Fixed<64>>::custom().push(1);
 /// ```
+///
+/// Nor do stacks without room, or without slots, or with more nodes than that:
+///
+/// ```compile_fail,E0080
+/// use elimination_stack::{Fixed, Stack};
+///
+/// static NO_ROOM: Stack<u8, Fixed<0>> = Stack::custom();
+/// ```
+///
+/// ```compile_fail,E0080
+/// use elimination_stack::{Fixed, Stack};
+///
+/// static NO_SLOTS: Stack<u8, Fixed<64, 0>> = Stack::custom();
+/// ```
+///
+/// ```compile_fail,E0080
+/// use elimination_stack::{Fixed, Stack};
+///
+/// static MANY_NODES: Stack<u8, Fixed<65532, 2>> = Stack::custom();
+/// ```
+///
+/// ```compile_fail,E0080
+/// use elimination_stack::{Fixed, Stack};
+///
+/// static MANY_SLOTS: Stack<u8, Fixed<1, 256>> = Stack::custom();
+/// ```
 #[derive(Debug)]
 pub enum Fixed<const CAP: usize, const N: usize = 2> {}
 
@@ -73,6 +99,20 @@ pub enum Fixed<const CAP: usize, const N: usize = 2> {}
 ///
 /// EVENTS.interrupt().push(7).expect("there is room for 64");
 /// assert_eq!(EVENTS.pop(), Some(7));
+/// ```
+///
+/// Other numbers of values do not compile:
+///
+/// ```compile_fail,E0080
+/// use elimination_stack::{Masked, Stack};
+///
+/// static NO_ROOM: Stack<u8, Masked<0>> = Stack::custom();
+/// ```
+///
+/// ```compile_fail,E0080
+/// use elimination_stack::{Masked, Stack};
+///
+/// static MANY: Stack<u8, Masked<65536>> = Stack::custom();
 /// ```
 #[cfg(feature = "critical-section")]
 #[cfg_attr(docsrs, doc(cfg(feature = "critical-section")))]

@@ -5,14 +5,17 @@
 
 #[macro_use]
 mod common;
+#[macro_use]
+#[path = "common/implements.rs"]
+mod implements;
 
 use common::*;
 use elimination_stack::{Interrupt, IntoIter, TakeAll};
+use implements::*;
 use std::cell::Cell;
 use std::error::Error;
 use std::fmt::{Debug, Display};
 use std::iter::FusedIterator;
-use std::marker::PhantomData;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::rc::Rc;
 use std::sync::MutexGuard;
@@ -28,25 +31,6 @@ fn slots_have_a_limit() {
     let idle = |slots: usize| 12 * (slots as u128).pow(2) + 5 * slots as u128 - 1;
     assert!(idle(most) <= isize::MAX as u128 && (most == 65535 || idle(most + 1) > isize::MAX as u128));
     assert_eq!(Stack::<u8, Slots<3>, NoBackoff>::IDLE_NODES as u128, idle(3));
-}
-
-/// What `implements` answers if the bound does not hold.
-trait Otherwise {
-    const IMPLEMENTED: bool = false;
-}
-
-impl<X> Otherwise for X {}
-
-/// Whether a type implements a trait: an inherent constant, if its bound holds, hides the trait's.
-macro_rules! implements {
-    ($type:ty: $($bound:tt)+) => {{
-        struct Asked<X>(PhantomData<X>);
-        #[allow(dead_code, reason = "not used if the bound does not hold")]
-        impl<X: $($bound)+> Asked<X> {
-            const IMPLEMENTED: bool = true;
-        }
-        <Asked<$type>>::IMPLEMENTED
-    }};
 }
 
 /// The question itself, since all else rests on it.

@@ -11,14 +11,30 @@
 #[path = "../../common/mod.rs"]
 mod common;
 
+#[macro_use]
+#[path = "../../common/in_place.rs"]
+mod engines;
+
 mod alone;
+mod in_place;
 mod together;
 
 use common::*;
+#[cfg(feature = "critical-section")]
+use engines::Masked;
+use engines::{Fixed, InPlace};
 
 fn main() {
     let seed = std::env::args().nth(1).map_or(0, |seed| seed.parse().expect("a seed, a whole number"));
     on_each_stack!(play(seed));
+    on_each_stack_in_place!(play_in_place(seed));
+}
+
+fn play_in_place<R: InPlace, B: Backoff>(seed: usize) {
+    in_place::alone::<R, B>();
+    for threads in 2..=4 {
+        in_place::together::<R, B>(seed, threads);
+    }
 }
 
 fn play<R: Engine, B: Backoff>(seed: usize) {
