@@ -19,8 +19,8 @@ mod in_place;
 
 use common::*;
 use history::Effect::{Popped, Pushed, Refused, SawEmpty};
-use history::{Call, Value};
-use race::{Calls, Race, pushed, race};
+use history::{Call, Effect, Value};
+use race::{Calls, Race, race};
 
 for_each_stack! { histories_of_threads }
 
@@ -44,7 +44,7 @@ fn call_stack<R: Engine, B: Backoff>(
     match random.below(14) {
         0..2 => race.call(context, "push", || stack.push(value), |()| Pushed(vec![value])),
         2 => race.call(context, "try_push", || stack.try_push(value).unwrap(), |()| Pushed(vec![value])),
-        3..5 => race.call(context, "push_spare", || stack.push_spare(value), |result| pushed(value, result)),
+        3..5 => race.call(context, "push_spare", || stack.push_spare(value), |result| Effect::of_push(value, &result)),
         5..7 => push_all(race, context, &values.take(random.below(4)).collect::<Vec<_>>()),
         7..9 => race.call(context, "pop", || stack.pop(), Popped),
         9..12 => race.call(context, "try_pop", || stack.try_pop(), |result| result.map_or(Refused, Popped)),
@@ -64,7 +64,12 @@ fn call_handle<'s, R: Engine, B: Backoff>(
     match random.below(10) {
         0..2 => race.call(context, "handle.push", || handle.push(value), |()| Pushed(vec![value])),
         2 => race.call(context, "handle.try_push", || handle.try_push(value).unwrap(), |()| Pushed(vec![value])),
-        3 => race.call(context, "handle.push_spare", || handle.push_spare(value), |result| pushed(value, result)),
+        3 => race.call(
+            context,
+            "handle.push_spare",
+            || handle.push_spare(value),
+            |result| Effect::of_push(value, &result),
+        ),
         4..6 => {
             let values: Vec<_> = values.take(random.below(4)).collect();
             race.call(

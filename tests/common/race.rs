@@ -287,11 +287,6 @@ impl<'s, R: Engine, B: Backoff> Race<'s, R, B> {
     }
 }
 
-/// What a push that may have been refused did.
-pub fn pushed<E>(value: Value, result: Result<(), E>) -> Effect {
-    result.map_or(Refused, |()| Pushed(vec![value]))
-}
-
 /// Lets the threads drift against each other, but in every other history not: then they lose more races.
 fn drift(random: &mut Random, round: usize) {
     if round % 2 == 0 {

@@ -3,8 +3,8 @@
 use crate::common::*;
 use crate::engines::*;
 use crate::history::Effect::{Popped, Refused, SawEmpty};
-use crate::history::{Call, Value};
-use crate::race::{Calls, Race, pushed, race};
+use crate::history::{Call, Effect, Value};
+use crate::race::{Calls, Race, race};
 use elimination_stack::Engine;
 
 for_each_stack_in_place! { histories_of_threads }
@@ -25,8 +25,8 @@ fn call_stack<R: Engine, B: Backoff>(
 ) -> Call {
     let (stack, value) = (race.stack, values.next().unwrap());
     match random.below(14) {
-        0..3 => race.call(context, "try_push", || stack.try_push(value), |result| pushed(value, result)),
-        3..5 => race.call(context, "push_spare", || stack.push_spare(value), |result| pushed(value, result)),
+        0..3 => race.call(context, "try_push", || stack.try_push(value), |result| Effect::of_push(value, &result)),
+        3..5 => race.call(context, "push_spare", || stack.push_spare(value), |result| Effect::of_push(value, &result)),
         5..7 => race.try_push_all(context, values.take(random.below(4)).collect()),
         7..9 => race.call(context, "pop", || stack.pop(), Popped),
         9..12 => race.call(context, "try_pop", || stack.try_pop(), |result| result.map_or(Refused, Popped)),
@@ -44,8 +44,15 @@ fn call_handle<'s, R: Engine, B: Backoff>(
 ) -> Call {
     let value = values.next().unwrap();
     match random.below(8) {
-        0..3 => race.call(context, "handle.try_push", || handle.try_push(value), |result| pushed(value, result)),
-        3 => race.call(context, "handle.push_spare", || handle.push_spare(value), |result| pushed(value, result)),
+        0..3 => {
+            race.call(context, "handle.try_push", || handle.try_push(value), |result| Effect::of_push(value, &result))
+        }
+        3 => race.call(
+            context,
+            "handle.push_spare",
+            || handle.push_spare(value),
+            |result| Effect::of_push(value, &result),
+        ),
         4 => race.call(context, "handle.try_pop", || handle.try_pop(), |result| result.map_or(Refused, Popped)),
         _ => race.call(context, "handle.pop", || handle.pop(), Popped),
     }
