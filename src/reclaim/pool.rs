@@ -114,7 +114,11 @@ impl<T, P: Initial, const N: usize> Pool<T, P, N> {
     /// How often a claim has to find all slots claimed before it says so: while others come and go, it may find each slot claimed
     /// in turn although one was always free. Two contexts that both look at the first of two slots first, as they do where code is
     /// short, cannot do that to each other.
-    const PASSES: usize = if FAST_PATHS || N > 2 { 4 } else { 1 };
+    const PASSES: usize = match N {
+        1 => 1 + FAST_PATHS as usize,
+        2 if !FAST_PATHS => 1,
+        _ => 4,
+    };
 
     /// Claims a free slot, by protecting a node with it, if there is one.
     #[inline(always)]
