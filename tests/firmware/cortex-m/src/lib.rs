@@ -3,7 +3,7 @@
 #![no_std]
 
 use cortex_m::peripheral::{SCB, SYST};
-use workload::{Board, count::Counter, sleep::Sleep};
+use workload::{Board, Counter, Sleep};
 
 #[doc(hidden)]
 pub use {cortex_m, cortex_m_rt, elimination_stack, workload};
@@ -110,6 +110,19 @@ macro_rules! one_hart {
         use $crate::workload::one_hart::OneHart;
 
         static WORKLOAD: OneHart<$reclaim, $backoff> = OneHart::new();
+
+        $crate::image!(WORKLOAD);
+    };
+}
+
+/// An image in which the main loop and SysTick use one stack in place, which refuses a value
+/// when there are so many: `in_place!(Fixed<64, 2>, 64..=68)`.
+#[macro_export]
+macro_rules! in_place {
+    ($engine:ty, $room:expr) => {
+        use $crate::workload::in_place::InPlace;
+
+        static WORKLOAD: InPlace<$engine, 1> = InPlace::new($room);
 
         $crate::image!(WORKLOAD);
     };

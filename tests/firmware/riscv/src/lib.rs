@@ -6,7 +6,7 @@
 pub mod calls;
 
 use riscv::register::{mcause, mepc, mie, minstret, mtval};
-use workload::{Board, count::Counter, hart, sleep::Sleep};
+use workload::{Board, Counter, Sleep, hart};
 
 #[doc(hidden)]
 pub use {elimination_stack, riscv, riscv_rt, workload};
@@ -124,6 +124,19 @@ macro_rules! one_hart {
         use $crate::workload::one_hart::OneHart;
 
         static WORKLOAD: OneHart<$reclaim, $backoff> = OneHart::new();
+
+        $crate::image!(WORKLOAD);
+    };
+}
+
+/// An image in which the main loop and the timer interrupt use one stack in place, which refuses a value
+/// when there are so many: `in_place!(Fixed<64, 2>, 64..=68)`.
+#[macro_export]
+macro_rules! in_place {
+    ($engine:ty, $room:expr) => {
+        use $crate::workload::in_place::InPlace;
+
+        static WORKLOAD: InPlace<$engine, 1> = InPlace::new($room);
 
         $crate::image!(WORKLOAD);
     };
