@@ -202,6 +202,37 @@ macro_rules! many_harts {
     };
 }
 
+/// An image in which 4 harts share a stack in place: `many_in_place!(4, Masked<64>, 64..=64)`.
+#[cfg(feature = "many-harts")]
+#[macro_export]
+macro_rules! many_in_place {
+    ($harts:literal, $engine:ty, $room:expr) => {
+        use $crate::workload::in_place::InPlace;
+
+        static WORKLOAD: InPlace<$engine, $harts> = InPlace::new($room);
+
+        #[$crate::riscv_rt::entry]
+        fn main(hart: usize) -> ! {
+            if hart == 0 {
+                $crate::wake(1..$harts);
+            }
+            $crate::enable_interrupts();
+            WORKLOAD.run::<$crate::Ticking>();
+            if hart == 0 {
+                $crate::workload::exit()
+            }
+            loop {
+                $crate::riscv::asm::wfi();
+            }
+        }
+
+        #[$crate::riscv_rt::core_interrupt($crate::riscv::interrupt::Interrupt::MachineTimer)]
+        fn timer() {
+            WORKLOAD.interrupt::<$crate::Ticking>();
+        }
+    };
+}
+
 /// An image in which 4 harts sleep while their work stack is empty: `work_stack!(4, Careful)`.
 #[cfg(feature = "many-harts")]
 #[macro_export]

@@ -143,7 +143,6 @@ impl<E: Engine, const HARTS: usize> InPlace<E, HARTS> {
             self.check();
             self.report::<M>();
         }
-        self.barrier();
     }
 
     /// The timer interrupt.
@@ -265,7 +264,7 @@ impl<E: Engine, const HARTS: usize> InPlace<E, HARTS> {
         let refusals: u32 = self.contexts.iter().map(|context| context.refusals.load(Relaxed)).sum();
         assert!(refusals > 0, "the stack was never full");
         println!(
-            "ok: {} values; {} interrupts, {} inside an operation; {} bytes, {} pushes refused, each when {} values were in there",
+            "ok: {} values; {} interrupts, {} inside an operation; {} bytes, {} pushes refused, none with fewer than {} values",
             values,
             interrupts,
             hits,
