@@ -1,10 +1,10 @@
 /* A lock-free last-in first-out stack of pointers, which a main loop and interrupt handlers of one priority share.
  *
- * The functions neither wait nor allocate, but for `elimination_stack_init`. They may interrupt each other. NULL is a pointer as
- * any other. What the pointers lead to is not touched; whoever has popped one sees what was written there before it was pushed.
+ * The functions neither wait nor allocate. They may interrupt each other. NULL is a pointer as any other. What the pointers lead to
+ * is not touched; whoever has popped one sees what was written there before it was pushed.
  *
- * Memory: on a 32-bit processor 760 bytes, all of it static: the stack, and an array for the nodes. The capacity and the number
- * of contexts are constants in src/lib.rs.
+ * Memory: on a 32-bit processor 312 bytes, all of it static, and zero at the start. The capacity and the number of contexts are
+ * constants in src/lib.rs.
  */
 #ifndef ELIMINATION_STACK_H
 #define ELIMINATION_STACK_H
@@ -19,14 +19,11 @@ enum {
     ELIMINATION_STACK_DONE = 0,
     /* There is no pointer. */
     ELIMINATION_STACK_EMPTY = 1,
-    /* As many wait as there are nodes for; or `elimination_stack_init` was not called. */
+    /* As many wait as there is room for. */
     ELIMINATION_STACK_FULL = 2,
     /* More contexts are inside than the stack was made for: try again when the one that was interrupted has gone on. */
     ELIMINATION_STACK_NO_SLOT = 3,
 };
-
-/* Makes the nodes: to be called once, before interrupts come. ELIMINATION_STACK_FULL if it was called before. */
-int elimination_stack_init(void);
 
 /* ELIMINATION_STACK_DONE, _FULL or _NO_SLOT. */
 int elimination_stack_push(void *pointer);

@@ -3,21 +3,17 @@
 
 #![no_std]
 
-mod arena;
-
 use core::ffi::{c_int, c_void};
 use core::panic::PanicInfo;
-use elimination_stack::{NoBackoff, PushErrorKind, Slots, Stack};
+use elimination_stack::{Fixed, NoBackoff, PushErrorKind, Stack};
 
 /// The one place that says which engine it is. Two contexts: the main loop, and one level of interrupts.
-type Pointers = Stack<Pointer, Slots<2>, NoBackoff>;
+type Pointers = Stack<Pointer, Fixed<CAPACITY, 2>, NoBackoff>;
 
 static POINTERS: Pointers = Stack::custom();
 
 /// As the header has it.
 const CAPACITY: usize = 32;
-/// All that are ever made.
-const NODES: usize = CAPACITY + Pointers::IDLE_NODES;
 
 const DONE: c_int = 0;
 const EMPTY: c_int = 1;
@@ -29,11 +25,6 @@ struct Pointer(*mut c_void);
 
 // SAFETY: here it is a number. Who may use what it leads to, is what the C program has to know.
 unsafe impl Send for Pointer {}
-
-#[unsafe(no_mangle)]
-pub extern "C" fn elimination_stack_init() -> c_int {
-    if POINTERS.reserve(NODES).is_ok() { DONE } else { FULL }
-}
 
 #[unsafe(no_mangle)]
 pub extern "C" fn elimination_stack_push(pointer: *mut c_void) -> c_int {

@@ -138,6 +138,18 @@ macro_rules! image {
     };
 }
 
+/// An image in which the main loop and the timer interrupt use one stack in place, which refuses a value
+/// when there are so many: `in_place!(Fixed<64, 2>, 64..=68)`.
+#[macro_export]
+macro_rules! in_place {
+    ($engine:ty, $room:expr) => {
+        static WORKLOAD: $crate::workload::in_place::InPlace<$engine, 1> =
+            $crate::workload::in_place::InPlace::new($room);
+
+        $crate::image!(WORKLOAD);
+    };
+}
+
 /// An image in which the main loop and the timer interrupt use one stack: `one_hart!(Slots<2>, NoBackoff)`.
 #[macro_export]
 macro_rules! one_hart {

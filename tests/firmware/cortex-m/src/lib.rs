@@ -3,7 +3,9 @@
 #![no_std]
 
 use cortex_m::peripheral::{SCB, SYST, scb::SystemHandler};
-use workload::{Board, count::Counter, sleep::Sleep, sweep::Stepping};
+#[cfg(feature = "heap")]
+use workload::sweep::Stepping;
+use workload::{Board, Counter, Sleep};
 
 #[doc(hidden)]
 pub use {cortex_m, cortex_m_rt, elimination_stack, workload};
@@ -84,6 +86,7 @@ impl Counter for Counting {
     }
 }
 
+#[cfg(feature = "heap")]
 impl Stepping for Counting {
     const CODE: usize = 0;
 
@@ -151,6 +154,19 @@ macro_rules! one_hart {
         use $crate::workload::one_hart::OneHart;
 
         static WORKLOAD: OneHart<$reclaim, $backoff> = OneHart::new();
+
+        $crate::image!(WORKLOAD);
+    };
+}
+
+/// An image in which the main loop and SysTick use one stack in place, which refuses a value
+/// when there are so many: `in_place!(Fixed<64, 2>, 64..=68)`.
+#[macro_export]
+macro_rules! in_place {
+    ($engine:ty, $room:expr) => {
+        use $crate::workload::in_place::InPlace;
+
+        static WORKLOAD: InPlace<$engine, 1> = InPlace::new($room);
 
         $crate::image!(WORKLOAD);
     };

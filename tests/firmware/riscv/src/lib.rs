@@ -6,8 +6,9 @@
 pub mod calls;
 
 use riscv::register::{mcause, mepc, mie, minstret, mtval};
+#[cfg(feature = "heap")]
 use workload::sweep::{self, Stepping};
-use workload::{Board, count::Counter, hart, sleep::Sleep};
+use workload::{Board, Counter, Sleep, hart};
 
 #[doc(hidden)]
 pub use {elimination_stack, riscv, riscv_rt, workload};
@@ -98,8 +99,10 @@ impl Counter for Counting {
 pub struct Sweeping;
 
 /// Nanoseconds of an instruction then: several counts of the timer.
+#[cfg(feature = "heap")]
 const INSTRUCTION: u32 = 1024;
 
+#[cfg(feature = "heap")]
 impl Counter for Sweeping {
     fn read() -> u32 {
         Counting::read()
@@ -111,6 +114,7 @@ impl Counter for Sweeping {
     }
 }
 
+#[cfg(feature = "heap")]
 impl Stepping for Sweeping {
     const CODE: usize = 0x8000_0000;
 
@@ -186,6 +190,19 @@ macro_rules! sweep {
     };
 }
 
+/// An image in which the main loop and the timer interrupt use one stack in place, which refuses a value
+/// when there are so many: `in_place!(Fixed<64, 2>, 64..=68)`.
+#[macro_export]
+macro_rules! in_place {
+    ($engine:ty, $room:expr) => {
+        use $crate::workload::in_place::InPlace;
+
+        static WORKLOAD: InPlace<$engine, 1> = InPlace::new($room);
+
+        $crate::image!(WORKLOAD);
+    };
+}
+
 /// An image that sleeps between two interrupts: `sleep!(Masked)`.
 #[macro_export]
 macro_rules! sleep {
@@ -227,6 +244,37 @@ macro_rules! many_harts {
         fn main(hart: usize) -> ! {
             if hart == 0 {
                 WORKLOAD.init();
+                $crate::wake(1..$harts);
+            }
+            $crate::enable_interrupts();
+            WORKLOAD.run::<$crate::Ticking>();
+            if hart == 0 {
+                $crate::workload::exit()
+            }
+            loop {
+                $crate::riscv::asm::wfi();
+            }
+        }
+
+        #[$crate::riscv_rt::core_interrupt($crate::riscv::interrupt::Interrupt::MachineTimer)]
+        fn timer() {
+            WORKLOAD.interrupt::<$crate::Ticking>();
+        }
+    };
+}
+
+/// An image in which 4 harts share a stack in place: `many_in_place!(4, Masked<64>, 64..=64)`.
+#[cfg(feature = "many-harts")]
+#[macro_export]
+macro_rules! many_in_place {
+    ($harts:literal, $engine:ty, $room:expr) => {
+        use $crate::workload::in_place::InPlace;
+
+        static WORKLOAD: InPlace<$engine, $harts> = InPlace::new($room);
+
+        #[$crate::riscv_rt::entry]
+        fn main(hart: usize) -> ! {
+            if hart == 0 {
                 $crate::wake(1..$harts);
             }
             $crate::enable_interrupts();

@@ -4,18 +4,9 @@
 //! function that does nothing is subtracted: what is left is the operation without its call and return. The
 //! emulator counts the instructions themselves (`-icount`), so the figures repeat exactly.
 
-use crate::{Operations, console::println, heap};
+use crate::{Counter, Operations, console::println, heap};
 use core::hint::black_box;
 use elimination_stack::{Backoff, Reclaim, Stack};
-
-/// A machine's counter of executed instructions.
-pub trait Counter {
-    /// A reading.
-    fn read() -> u32;
-
-    /// The instructions between two readings.
-    fn between(start: u32, end: u32) -> u32;
-}
 
 /// Operations counted, after as many that were not.
 const SAMPLES: usize = 256;

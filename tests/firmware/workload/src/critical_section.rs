@@ -1,6 +1,6 @@
 //! A critical section for several harts: interrupts off, then a spin lock that its holder may take again.
 //!
-//! Only the allocator and the counters use it; the stack does not.
+//! The allocator and the counters use it, and the engine `Masked`; no other stack does.
 
 use crate::hart;
 use critical_section::{Impl, RawRestoreState, set_impl};

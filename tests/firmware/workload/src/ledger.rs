@@ -93,6 +93,11 @@ impl Ledger {
         self.pushed.totals()
     }
 
+    /// How many were pushed so far, and how many popped.
+    pub fn counts(&self) -> (u32, u32) {
+        (self.pushed.count.load(Relaxed), self.popped.count.load(Relaxed))
+    }
+
     /// Everything popped so far.
     pub fn popped(&self) -> Totals {
         self.popped.totals()

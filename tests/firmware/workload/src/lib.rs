@@ -1,32 +1,38 @@
 //! What the images do and check, the same on every machine.
 //!
-//! A board crate boots its machine, implements [`Board`] and hands over: [`one_hart`], [`many_harts`], [`sleep`] and
-//! [`wake_ups`] are the workloads, [`count`] counts the instructions of single operations. All of them use the library only as a user's
-//! firmware would.
+//! A board crate boots its machine, implements [`Board`] and hands over: [`one_hart`], [`many_harts`], [`in_place`], [`sleep`] and
+//! [`wake_ups`] are the workloads, [`count`] and [`plan`] count the instructions of single operations. All of them use the library only as a user's
+//! firmware would. Without the feature `heap` there is no allocator, and of the workloads only [`in_place`].
 //!
 //! A check that fails panics; the panic handler prints it and ends the emulator with a status other than 0. All of them
 //! print and end through [`console`].
 
 #![no_std]
 
-#[cfg(not(target_arch = "avr"))]
+#[cfg(all(feature = "heap", not(target_arch = "avr")))]
 extern crate alloc;
 
 pub mod console;
 // It has inline assembly, which only a nightly compiler has for AVR.
-#[cfg(not(target_arch = "avr"))]
+#[cfg(all(feature = "heap", not(target_arch = "avr")))]
 pub mod count;
 pub mod handler;
 pub mod hart;
+#[cfg(feature = "heap")]
 pub mod heap;
+pub mod in_place;
 pub mod ledger;
 #[cfg(feature = "many-harts")]
 pub mod many_harts;
+#[cfg(feature = "heap")]
 pub mod one_hart;
+#[cfg(all(feature = "heap", not(target_arch = "avr")))]
+pub mod plan;
 pub mod random;
+#[cfg(feature = "heap")]
 pub mod sleep;
 // It counts instructions.
-#[cfg(not(target_arch = "avr"))]
+#[cfg(all(feature = "heap", not(target_arch = "avr")))]
 pub mod sweep;
 #[cfg(feature = "many-harts")]
 pub mod wake_ups;
@@ -34,6 +40,7 @@ pub mod wake_ups;
 #[cfg(feature = "many-harts")]
 mod critical_section;
 
+#[cfg(feature = "heap")]
 use elimination_stack::{Backoff, Handle, Reclaim, Stack};
 
 /// What a workload needs of a machine.
@@ -54,13 +61,33 @@ pub trait Board {
     fn disarm();
 }
 
+/// A machine whose processor can sleep.
+pub trait Sleep: Board {
+    /// Does something with interrupts masked, which has to be short.
+    fn masked<R>(work: impl FnOnce() -> R) -> R;
+
+    /// Waits for an interrupt. Returns at once if one is pending, and wakes up when one is, even if all are masked.
+    fn wait_for_interrupt();
+}
+
+/// A machine's counter of executed instructions.
+pub trait Counter {
+    /// A reading.
+    fn read() -> u32;
+
+    /// The instructions between two readings.
+    fn between(start: u32, end: u32) -> u32;
+}
+
 /// The operations that a stack and a handle have in common.
+#[cfg(feature = "heap")]
 trait Operations<T> {
     fn push(&mut self, value: T);
     fn pop(&mut self) -> Option<T>;
     fn push_all(&mut self, values: impl IntoIterator<Item = T>);
 }
 
+#[cfg(feature = "heap")]
 impl<T, R: Reclaim, B: Backoff> Operations<T> for &Stack<T, R, B> {
     fn push(&mut self, value: T) {
         Stack::push(self, value);
@@ -75,6 +102,7 @@ impl<T, R: Reclaim, B: Backoff> Operations<T> for &Stack<T, R, B> {
     }
 }
 
+#[cfg(feature = "heap")]
 impl<T, R: Reclaim, B: Backoff> Operations<T> for Handle<'_, T, R, B> {
     fn push(&mut self, value: T) {
         Handle::push(self, value);
@@ -90,6 +118,7 @@ impl<T, R: Reclaim, B: Backoff> Operations<T> for Handle<'_, T, R, B> {
 }
 
 /// Prints the stack's counters, if the image was built with them.
+#[cfg(feature = "heap")]
 fn print_statistics<T, R: Reclaim, B: Backoff>(stack: &Stack<T, R, B>) {
     #[cfg(feature = "stats")]
     console::println!("{:?}", stack.stats());

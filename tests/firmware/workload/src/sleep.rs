@@ -6,7 +6,7 @@
 
 use crate::console::println;
 use crate::random::Random;
-use crate::{Board, hart, heap};
+use crate::{Sleep, hart, heap};
 use elimination_stack::{Backoff, Reclaim, Stack};
 use portable_atomic::{AtomicU32, Ordering::Relaxed};
 
@@ -18,15 +18,6 @@ const DELAYS: core::ops::Range<u32> = 500..6_000;
 /// Steps of a few instructions that the main loop does between the request of an interrupt and the first look: about
 /// half of the longest delay, so that there are as many interrupts before the look as after it.
 const WORK: u32 = 60;
-
-/// A machine whose processor can sleep.
-pub trait Sleep: Board {
-    /// Does something with interrupts masked, which has to be short.
-    fn masked<R>(work: impl FnOnce() -> R) -> R;
-
-    /// Waits for an interrupt. Returns at once if one is pending, and wakes up when one is, even if all are masked.
-    fn wait_for_interrupt();
-}
 
 /// How the main loop goes to sleep after it has popped nothing.
 #[derive(Clone, Copy, PartialEq, Eq)]

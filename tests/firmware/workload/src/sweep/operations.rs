@@ -8,7 +8,7 @@ use core::any;
 use core::cell::Cell;
 use core::fmt;
 use core::marker::PhantomData;
-use elimination_stack::{Backoff, Elimination, NoBackoff, NoSlot, PushErrorKind, Reclaim, Slots, Stack};
+use elimination_stack::{Backoff, Elimination, Engine, Fixed, NoBackoff, NoSlot, PushErrorKind, Reclaim, Slots, Stack};
 
 /// Nodes that are reserved, for an engine that has an allocator: in these slots more than two batches.
 pub const RESERVED: usize = 28;
@@ -23,14 +23,31 @@ const VALUE: u16 = VALUES[0];
 impl<M: Stepping> Sweep<M> {
     /// Sweeps over each type of stack: for how many contexts it has slots, how it comes to its nodes, and its operations.
     pub(super) fn all(&mut self) {
-        self.stack::<Slots<2>, NoBackoff>(2, reserve, &[&of_every_engine(), &with_allocator()]);
-        self.stack::<Slots<2>, Elimination<2>>(2, reserve, &[&of_every_engine(), &with_allocator()]);
-        self.stack::<Slots<3>, NoBackoff>(3, reserve, &[&of_every_engine(), &with_allocator()]);
+        self.list::<Slots<2>, NoBackoff>(2);
+        self.list::<Slots<2>, Elimination<2>>(2);
+        self.list::<Slots<3>, NoBackoff>(3);
+        self.stack::<Fixed<16, 2>, NoBackoff>(2, 0, Some(16), |_| {}, &[&of_every_engine()]);
+        self.stack::<Fixed<16, 3>, NoBackoff>(3, 0, Some(16), |_| {}, &[&of_every_engine()]);
+        #[cfg(feature = "critical-section")]
+        self.stack::<elimination_stack::Masked<16>, NoBackoff>(3, 0, Some(16), |_| {}, &[&of_every_engine()]);
     }
 
-    fn stack<R: Reclaim, B: Backoff>(
+    /// On an engine with an allocator.
+    fn list<R: Reclaim, B: Backoff>(&mut self, contexts: usize) {
+        self.stack::<R, B>(
+            contexts,
+            Stack::<u16, R, B>::IDLE_NODES,
+            None,
+            reserve,
+            &[&of_every_engine(), &with_allocator()],
+        );
+    }
+
+    fn stack<R: Engine, B: Backoff>(
         &mut self,
         contexts: usize,
+        idle_nodes: usize,
+        room: Option<usize>,
         prepare: fn(&Stack<u16, R, B>),
         operations: &[&[Operation<R, B, M>]],
     ) {
@@ -40,7 +57,8 @@ impl<M: Stepping> Sweep<M> {
                 backoff: any::type_name::<B>(),
                 operation: operation.name,
                 contexts,
-                idle_nodes: Stack::<u16, R, B>::IDLE_NODES,
+                idle_nodes,
+                room,
                 with_new: &|run| {
                     let stack = Stack::custom();
                     prepare(&stack);
@@ -65,6 +83,8 @@ pub struct Subject<'a, M> {
     pub contexts: usize,
     /// [`Stack::IDLE_NODES`].
     pub idle_nodes: usize,
+    /// How many values there always is room for, if not as many as at first.
+    pub room: Option<usize>,
     /// Makes a new stack and has something done with that, and with what calls the operation on it.
     pub with_new: &'a dyn Fn(&mut dyn FnMut(&dyn Interrupted, &dyn Fn(&Caller<'_, M>))),
 }
@@ -125,13 +145,13 @@ impl<'a, M: Stepping> Caller<'a, M> {
 }
 
 /// An operation of the main loop.
-struct Operation<R: Reclaim, B: Backoff, M> {
+struct Operation<R: Engine, B: Backoff, M> {
     name: &'static str,
     call: fn(&Stack<u16, R, B>, &Caller<'_, M>),
 }
 
 /// The operations that every engine has.
-fn of_every_engine<R: Reclaim, B: Backoff, M: Stepping>() -> [Operation<R, B, M>; 5] {
+fn of_every_engine<R: Engine, B: Backoff, M: Stepping>() -> [Operation<R, B, M>; 5] {
     [
         Operation {
             name: "try_pop",
@@ -200,7 +220,7 @@ fn with_allocator<R: Reclaim, B: Backoff, M: Stepping>() -> [Operation<R, B, M>;
     ]
 }
 
-impl<R: Reclaim, B: Backoff> Interrupted for Stack<u16, R, B> {
+impl<R: Engine, B: Backoff> Interrupted for Stack<u16, R, B> {
     fn push_spare(&self, value: u16) -> Done {
         match Stack::push_spare(self, value) {
             Ok(()) => Done::Pushed(value),

@@ -1,0 +1,6 @@
+//! `Fixed`.
+
+#![no_std]
+#![no_main]
+
+planner::in_place!(elimination_stack::Fixed<64, 2>);
