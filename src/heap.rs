@@ -47,7 +47,7 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
     ///
     /// # Panics
     ///
-    /// Without memory it does what `Box::new` does, see [`handle_alloc_error`].
+    /// Without memory for a value it does what `Box::new` does, see [`handle_alloc_error`]; the values before that one were pushed.
     ///
     /// ```
     /// let stack = elimination_stack::Stack::new();
@@ -145,7 +145,7 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
         R::stats(&self.inner.domain)
     }
 
-    /// Where a push that must not fail does.
+    /// What a push that must not fail does instead.
     #[cold]
     pub(crate) fn never<V>(kind: PushErrorKind, _: V) -> Infallible {
         Self::give_up(kind)

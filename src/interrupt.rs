@@ -9,7 +9,7 @@ use core::fmt;
 /// A [`Stack`] as an interrupt handler sees it, from [`Stack::interrupt`]: none of its calls allocates, frees or waits, so whoever
 /// holds only this cannot make a wrong one.
 ///
-/// All of it holds for [`Slots`](crate::Slots); for [`Haphazard`](crate::Haphazard) only what [`Stack::push_spare`] and [`Stack::try_pop`] say.
+/// That holds for every engine but [`Haphazard`](crate::Haphazard), whose calls may allocate and free.
 pub struct Interrupt<'a, T, R: Engine = DefaultEngine, B: Backoff = Elimination<32>>(&'a Stack<T, R, B>);
 
 impl<T, R: Engine, B: Backoff> Stack<T, R, B> {
