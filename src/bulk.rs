@@ -15,9 +15,9 @@ impl<T, R: Engine, B: Backoff> Stack<T, R, B> {
     ///
     /// # Errors
     ///
-    /// [`OutOfMemory`](crate::PushErrorKind::OutOfMemory), or without an allocator [`NoSpareNode`](crate::PushErrorKind::NoSpareNode);
-    /// the error's value is an iterator of what was not pushed: the value for which there was no
-    /// node, and those that the iterator has not given yet.
+    /// [`OutOfMemory`](crate::PushErrorKind::OutOfMemory), or without an allocator
+    /// [`NoSpareNode`](crate::PushErrorKind::NoSpareNode); the error's value is an iterator of what was not pushed: the value for
+    /// which there was no node, and those that the iterator has not given yet.
     ///
     /// ```
     /// use elimination_stack::Stack;
@@ -36,10 +36,10 @@ impl<T, R: Engine, B: Backoff> Stack<T, R, B> {
     ///
     /// Values that the iterator is not asked for are dropped with it.
     ///
-    /// Allocates: never on [`Slots`](crate::Slots). Frees: the iterator may give surplus nodes back. Waits: the iterator needs a slot after
-    /// each [`BATCH`](crate::Slots::BATCH) values, after the last one and when it is dropped, and waits for one as [`Stack::pop`] does:
-    /// where that may be for ever, call [`Stack::try_pop`] until there is nothing. Lock-free: yes, while a slot is free. From an
-    /// interrupt handler: no.
+    /// Allocates: never on [`Slots`](crate::Slots). Frees: the iterator may give surplus nodes back. Waits: the iterator needs a
+    /// slot after each [`BATCH`](crate::Slots::BATCH) values, after the last one and when it is dropped, and waits for one as
+    /// [`Stack::pop`] does: where that may be for ever, call [`Stack::try_pop`] until there is nothing. Lock-free: yes, while a
+    /// slot is free. From an interrupt handler: no.
     ///
     /// ```
     /// let stack: elimination_stack::Stack<_> = [1, 2, 3].into_iter().collect();

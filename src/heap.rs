@@ -47,7 +47,8 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
     ///
     /// # Panics
     ///
-    /// Without memory for a value it does what `Box::new` does, see [`handle_alloc_error`]; the values before that one were pushed.
+    /// Without memory for a value it does what `Box::new` does, see [`handle_alloc_error`]; the values before that one were
+    /// pushed.
     ///
     /// ```
     /// let stack = elimination_stack::Stack::new();
@@ -79,8 +80,8 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
     /// Makes `nodes` spare nodes ahead of time, and keeps so many more in circulation instead of giving them back.
     ///
     /// After `reserve(n)`, a system whose values never exceed `n - Stack::IDLE_NODES` never allocates again (nor frees, if there
-    /// was nothing in the stack before), and its [`push_spare`](Stack::push_spare) never refuses; on [`Slots<N>`](crate::Slots), with at
-    /// most `N` contexts inside at once. Reservations add up; [`Stack::reclaim`] ends them.
+    /// was nothing in the stack before), and its [`push_spare`](Stack::push_spare) never refuses; on [`Slots<N>`](crate::Slots),
+    /// with at most `N` contexts inside at once. Reservations add up; [`Stack::reclaim`] ends them.
     ///
     /// Allocates: yes, `nodes` nodes. Waits: never. Lock-free: as the allocator. From an interrupt handler: no.
     ///
@@ -103,7 +104,8 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
         R::reserve(&self.inner.domain, nodes)
     }
 
-    /// Reserves nodes for so many values: [`Stack::reserve`] of these and of [`Stack::IDLE_NODES`], which are held back meanwhile.
+    /// Reserves nodes for so many values: [`Stack::reserve`] of these and of [`Stack::IDLE_NODES`], which are held back
+    /// meanwhile.
     ///
     /// Allocates: yes. Waits: never. Lock-free: as the allocator. From an interrupt handler: no.
     ///

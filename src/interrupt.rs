@@ -6,8 +6,8 @@ use crate::engine::{DefaultEngine, Engine};
 use crate::error::{NoSlot, PushError};
 use core::fmt;
 
-/// A [`Stack`] as an interrupt handler sees it, from [`Stack::interrupt`]: none of its calls allocates, frees or waits, so whoever
-/// holds only this cannot make a wrong one.
+/// A [`Stack`] as an interrupt handler sees it, from [`Stack::interrupt`]: none of its calls allocates, frees or waits, so
+/// whoever holds only this cannot make a wrong one.
 ///
 /// That holds for every engine but [`Haphazard`](crate::Haphazard), whose calls may allocate and free.
 pub struct Interrupt<'a, T, R: Engine = DefaultEngine, B: Backoff = Elimination<32>>(&'a Stack<T, R, B>);

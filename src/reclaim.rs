@@ -4,9 +4,9 @@
 //!
 //! A [`Guard`] is the ownership of a slot by one context. With `node` any node of the stack:
 //!
-//! * **GUARD-1**: After [`Guard::protect`] (or [`Heap::enter`](sealed::Heap::enter)) with `node`, if [`Head::confirm`] then says that it
-//!   is the top, `node` stays allocated, and does not become the top of that list again once it was unlinked, until the guard
-//!   protects something else, unprotects it or ends. The barrier between the two steps is in `confirm`.
+//! * **GUARD-1**: After [`Guard::protect`] (or [`Heap::enter`](sealed::Heap::enter)) with `node`, if [`Head::confirm`] then says
+//!   that it is the top, `node` stays allocated, and does not become the top of that list again once it was unlinked, until the
+//!   guard protects something else, unprotects it or ends. The barrier between the two steps is in `confirm`.
 //!   Checked by `pop_against_reuse_of_the_node`, `handle_against_reuse_of_the_node` in `tests/loom/tests/loom.rs`,
 //!   `pop_against_reuse_of_the_node` in `tests/loom/tests/loom_haphazard.rs`.
 //! * **GUARD-2**: What [`Guard::node`], [`Guard::spare`], [`Guard::spares`] and [`Guard::refill`] give are nodes without a value,

@@ -22,15 +22,15 @@ use core::mem;
 /// [`Slots<N>`](crate::Slots), on targets with compare-exchange.
 ///
 /// As long as at most `N` contexts are inside at once, a push is refused only if there are `CAP` values already (or a
-/// [`TakeAll`](crate::TakeAll) still holds some): the nodes that slots hold back, at most `N` each, are in the type besides. With more
-/// contexts a call may find no slot; then [`Stack::try_push`](crate::Stack::try_push) and [`Stack::try_pop`](crate::Stack::try_pop)
-/// say so, and [`Stack::pop`](crate::Stack::pop) waits.
+/// [`TakeAll`](crate::TakeAll) still holds some): the nodes that slots hold back, at most `N` each, are in the type besides. With
+/// more contexts a call may find no slot; then [`Stack::try_push`](crate::Stack::try_push) and
+/// [`Stack::try_pop`](crate::Stack::try_pop) say so, and [`Stack::pop`](crate::Stack::pop) waits.
 ///
-/// A lost race is followed by the next attempt at once, whatever the back-off: of that only the step of waiting for a slot is used. A
-/// [`Handle`](crate::Handle) keeps nothing, and is no faster than the stack.
+/// A lost race is followed by the next attempt at once, whatever the back-off: of that only the step of waiting for a slot is
+/// used. A [`Handle`](crate::Handle) keeps nothing, and is no faster than the stack.
 ///
-/// `CAP` and `N` are at least 1, and `CAP + N * N` is at most 65535. A node has the size of a value and 2 bytes, as far as alignment
-/// permits. A stack whose bits are all zero is empty.
+/// `CAP` and `N` are at least 1, and `CAP + N * N` is at most 65535. A node has the size of a value and 2 bytes, as far as
+/// alignment permits. A stack whose bits are all zero is empty.
 ///
 /// ```
 /// use elimination_stack::{Fixed, PushErrorKind, Stack};
@@ -79,17 +79,17 @@ use core::mem;
 #[derive(Debug)]
 pub enum Fixed<const CAP: usize, const N: usize = 2> {}
 
-/// The engine for one core, and for cores without compare-exchange: nodes for `CAP` values lie in the stack itself, and each operation
-/// is one critical section of a fixed number of instructions. So it is **not lock-free**.
+/// The engine for one core, and for cores without compare-exchange: nodes for `CAP` values lie in the stack itself, and each
+/// operation is one critical section of a fixed number of instructions. So it is **not lock-free**.
 ///
-/// What a critical section is, the final program says, by the crate [`critical-section`](https://docs.rs/critical-section). On several
-/// cores it has to be one that spans them; one that masks the interrupts of its own core alone is not enough there.
+/// What a critical section is, the final program says, by the crate [`critical-section`](https://docs.rs/critical-section). On
+/// several cores it has to be one that spans them; one that masks the interrupts of its own core alone is not enough there.
 ///
-/// A push is refused only if there are `CAP` values already (or a [`TakeAll`](crate::TakeAll) still holds some). A back-off has no
-/// meaning. A [`Handle`](crate::Handle) keeps nothing, and is no faster than the stack.
+/// A push is refused only if there are `CAP` values already (or a [`TakeAll`](crate::TakeAll) still holds some). A back-off has
+/// no meaning. A [`Handle`](crate::Handle) keeps nothing, and is no faster than the stack.
 ///
-/// `CAP` is at least 1 and at most 65535. A node has the size of a value and 2 bytes, as far as alignment permits; large values take
-/// long to move in a critical section, so they go in as references or numbers. A stack whose bits are all zero is empty.
+/// `CAP` is at least 1 and at most 65535. A node has the size of a value and 2 bytes, as far as alignment permits; large values
+/// take long to move in a critical section, so they go in as references or numbers. A stack whose bits are all zero is empty.
 ///
 /// ```
 /// # extern crate critical_section;

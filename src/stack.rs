@@ -124,7 +124,8 @@ impl<T, R: Engine, B: Backoff> Stack<T, R, B> {
     /// # Errors
     ///
     /// [`OutOfMemory`](crate::PushErrorKind::OutOfMemory), without an allocator
-    /// [`NoSpareNode`](crate::PushErrorKind::NoSpareNode), or [`NoSlot`](crate::PushErrorKind::NoSlot); the value is in the error.
+    /// [`NoSpareNode`](crate::PushErrorKind::NoSpareNode), or [`NoSlot`](crate::PushErrorKind::NoSlot); the value is in the
+    /// error.
     #[inline]
     pub fn try_push(&self, value: T) -> Result<(), PushError<T>> {
         parked!(value: T => self.inner.push(None, value, Permit::All, PushError::refuse))
@@ -158,8 +159,8 @@ impl<T, R: Engine, B: Backoff> Stack<T, R, B> {
 
     /// Pops the value on top, if there is one, without the allocator and without waiting.
     ///
-    /// Allocates: never, but see [`Haphazard`](crate::Haphazard), which is not for interrupt handlers either. Frees: never. Waits:
-    /// never. Lock-free: yes, but on `Masked`. From an interrupt handler: yes.
+    /// Allocates: never, but see [`Haphazard`](crate::Haphazard), which is not for interrupt handlers either. Frees: never.
+    /// Waits: never. Lock-free: yes, but on `Masked`. From an interrupt handler: yes.
     ///
     /// # Errors
     ///

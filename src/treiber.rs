@@ -226,8 +226,8 @@ impl<T> Head<T> {
         pushed.map(|_| ()).map_err(|top| if FAST_PATHS { top } else { self.top() })
     }
 
-    /// Links the chain from `first` down to `last` above whatever the top is then. After each lost race `next` gets the address of
-    /// the top, and returns that of the top to try next.
+    /// Links the chain from `first` down to `last` above whatever the top is then. After each lost race `next` gets the address
+    /// of the top, and returns that of the top to try next.
     ///
     /// # Safety
     ///

@@ -125,8 +125,8 @@ fn interrupted<D>(data: &D, interrupt: unsafe fn(*const ()), action: impl FnOnce
     // SAFETY: always valid to call.
     let thread = unsafe { libc::pthread_self() };
     let mut target = Box::new(Target { thread, data: ptr::from_ref(data).cast(), interrupt });
-    // Never taken away. If signals were ignored between two tests, QEMU's user mode (7.2) would crash: another thread that it has got
-    // as far as to the handler looks twice which one it is, and jumps to the address `SIG_IGN`.
+    // Never taken away. If signals were ignored between two tests, QEMU's user mode (7.2) would crash: another thread that it has
+    // got as far as to the handler looks twice which one it is, and jumps to the address `SIG_IGN`.
     handle_signals(libc::SIGALRM, on_signal);
     TARGET.store(&raw mut *target, SeqCst);
     let _stop = Stop(target);

@@ -201,8 +201,8 @@ fn many_threads<R: Engine, B: Backoff>() {
 /// On few cores, since whoever waits lets others run: an offer stands until a partner has lost a race, too.
 fn pushes_and_pops_meet<R: Engine>() {
     const THREADS: usize = 16;
-    // Of each thread, at most. On two idle cores a few hundred of all threads do. On one, where only who is preempted at the wrong
-    // moment loses a race, it takes ten thousand.
+    // Of each thread, at most. On two idle cores a few hundred of all threads do. On one, where only who is preempted at the
+    // wrong moment loses a race, it takes ten thousand.
     const ROUNDS: usize = 50_000;
 
     let stack = Stack::<usize, R, Elimination<1, Yield>>::custom();

@@ -4,7 +4,8 @@
 //! and the sums when all threads are done. The threads work in phases, in each of which they use a stack in one way:
 //! most often pushes and pops in turn through a handle, which is what the fast paths are made for.
 //!
-//! Meant for `cargo test --release --test stress`, which takes some seconds; without `--release` it takes less time, and sees less.
+//! Meant for `cargo test --release --test stress`, which takes some seconds; without `--release` it takes less time, and sees
+//! less.
 
 #[macro_use]
 mod common;

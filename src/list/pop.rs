@@ -107,8 +107,8 @@ impl<T, R: Reclaim, B: Backoff> SharedList<T, R, B> {
     }
 
     slow_path! {
-        /// Pops from within a slot: what it protects, if it begins with [`Step::Try`], is `top`; after [`Step::LostRace`], `top` is
-        /// what it has found instead. Backs off if the allocator is permitted.
+        /// Pops from within a slot: what it protects, if it begins with [`Step::Try`], is `top`; after [`Step::LostRace`], `top`
+        /// is what it has found instead. Backs off if the allocator is permitted.
         pub(super) fn pop_slowly<const STAYS: bool>(
             &self,
             session: SessionOf<'_, T, R, B, STAYS>,

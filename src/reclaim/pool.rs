@@ -112,8 +112,8 @@ impl<T, P: Initial, const N: usize> Pool<T, P, N> {
     pub(crate) const LAYOUT: Layout = Layout::new::<Further<T, P>>();
 
     /// How often a claim has to find all slots claimed before it says so: while others come and go, it may find each slot claimed
-    /// in turn although one was always free. Two contexts that both look at the first of two slots first, as they do where code is
-    /// short, cannot do that to each other.
+    /// in turn although one was always free. Two contexts that both look at the first of two slots first, as they do where code
+    /// is short, cannot do that to each other.
     const PASSES: usize = match N {
         1 => 1 + FAST_PATHS as usize,
         2 if !FAST_PATHS => 1,

@@ -15,8 +15,8 @@ const BURST: usize = 64;
 /// How far ahead of the pops a push may be when calls of the allocator are counted, so that there is a steady state.
 const AHEAD: u64 = 128;
 
-/// What went in, less what came out: how many values, and the sum of their ids. The sum tells whether a value was lost or doubled:
-/// no two ids are the same, and their differences are those of a random sequence.
+/// What went in, less what came out: how many values, and the sum of their ids. The sum tells whether a value was lost or
+/// doubled: no two ids are the same, and their differences are those of a random sequence.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Tally {
     values: i64,

@@ -1,5 +1,5 @@
-//! In the place of a DMA controller: SysTick is its interrupt, and the bytes come from a loop. A driver of a real one has the same
-//! three calls; it gives the buffer's address to the controller, with a fence before the start and one after the end.
+//! In the place of a DMA controller: SysTick is its interrupt, and the bytes come from a loop. A driver of a real one has the
+//! same three calls; it gives the buffer's address to the controller, with a fence before the start and one after the end.
 
 use crate::Buffer;
 use core::cell::RefCell;

@@ -1,5 +1,5 @@
-//! Takes the work stack of docs/servers.md out of the guide, for the models in tests/guide.rs. `ci/work-stack` sets the variable to
-//! put a copy of the guide in its place that has a mistake.
+//! Takes the work stack of docs/servers.md out of the guide, for the models in tests/guide.rs. `ci/work-stack` sets the variable
+//! to put a copy of the guide in its place that has a mistake.
 
 use std::{env, fs, path::PathBuf};
 

@@ -146,8 +146,8 @@ fn growth() {
 /// A stack whose only slot in place is lost, so that all who come are in further ones.
 fn further_slots(values: impl IntoIterator<Item = u32>) -> Plain<1> {
     let stack = Plain::from_iter(values);
-    // There are enough already, and the newest one is lost, too: to add one, or to change which is the newest in use, takes a model
-    // many steps, and is for models of its own.
+    // There are enough already, and the newest one is lost, too: to add one, or to change which is the newest in use, takes a
+    // model many steps, and is for models of its own.
     let [in_place, _, _, _, newest] = [(); 5].map(|()| stack.handle());
     mem::forget(in_place);
     mem::forget(newest);
@@ -173,8 +173,8 @@ fn further_slot_comes_out_of_use_and_back() {
     });
 }
 
-/// A pop in a further slot protects a node, reads its link and leaves; a handle that ends takes the slot out of use; and a scan, which
-/// leaves it out, lets the node go, and a push uses it again. The pop's read happens before that all the same.
+/// A pop in a further slot protects a node, reads its link and leaves; a handle that ends takes the slot out of use; and a scan,
+/// which leaves it out, lets the node go, and a push uses it again. The pop's read happens before that all the same.
 #[test]
 fn slot_goes_out_of_use_after_a_pop() {
     type Handle = elimination_stack::Handle<'static, u32, Slots<1>, NoBackoff>;
@@ -464,7 +464,8 @@ fn wake_up_may_be_lost(finds_nothing: fn(&Plain<1>) -> bool, worker_has_fence: b
     })
 }
 
-/// The section "Ordering" of docs/guarantees.md: a worker may sleep after an empty look if both sides have a fence; each is needed.
+/// The section "Ordering" of docs/guarantees.md: a worker may sleep after an empty look if both sides have a fence; each is
+/// needed.
 #[test]
 fn sleepers_need_both_fences() {
     let looks: [fn(&Plain<1>) -> bool; 4] = [

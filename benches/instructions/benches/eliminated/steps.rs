@@ -118,8 +118,8 @@ fn meet(stack: &'static Meeting, first: Operation, second: Operation) -> (u64, u
     (take(FIRST), take(SECOND))
 }
 
-/// One value by each of the three. So each has spare nodes then, and none is near its next scan. Before, the two that meet have so
-/// many pairs to themselves that they go away after the first race that they lose.
+/// One value by each of the three. So each has spare nodes then, and none is near its next scan. Before, the two that meet have
+/// so many pairs to themselves that they go away after the first race that they lose.
 fn prepare(subject: &Subject) {
     const PAIRS: usize = 16;
     // SAFETY: nobody else uses the handles at the moment.

@@ -1,5 +1,5 @@
-//! Models of the work stack that docs/servers.md shows, as it stands there. Run with `ci/work-stack`, which also takes away what it
-//! needs, one thing at a time.
+//! Models of the work stack that docs/servers.md shows, as it stands there. Run with `ci/work-stack`, which also takes away what
+//! it needs, one thing at a time.
 #![cfg(loom)]
 
 // The library's own models check themselves by the same.

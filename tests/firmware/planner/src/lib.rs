@@ -5,8 +5,8 @@
 #[doc(hidden)]
 pub use board_cortex_m as board;
 
-/// An image that measures a place for 64 values: `image!(16, start, push, pop, [bytes of u16, bytes of u32])`. So many values go in
-/// before they come out again. `start` is called once; the others are `fn(u16) -> bool` and `fn() -> Option<u16>`.
+/// An image that measures a place for 64 values: `image!(16, start, push, pop, [bytes of u16, bytes of u32])`. So many values go
+/// in before they come out again. `start` is called once; the others are `fn(u16) -> bool` and `fn() -> Option<u16>`.
 #[macro_export]
 macro_rules! image {
     ($wave:literal, $start:expr, $push:expr, $pop:expr, $bytes:expr) => {

@@ -1,8 +1,8 @@
 //! The workload of the engines that need no allocator: the main loop, or each of several, and the timer interrupt use one
 //! `static` stack.
 //!
-//! At first nobody else is there: the stack is filled until it refuses a value, and emptied in order. Then interrupts come, while the
-//! main loops let the stack fill up and run empty again and again.
+//! At first nobody else is there: the stack is filled until it refuses a value, and emptied in order. Then interrupts come, while
+//! the main loops let the stack fill up and run empty again and again.
 
 use crate::console::println;
 use crate::handler::{Handler, Interrupted};

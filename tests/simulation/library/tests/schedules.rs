@@ -127,8 +127,8 @@ fn core<'a, R: Engine, B: Backoff>(
     })
 }
 
-/// Has one core after the other push and pop alone, so that each slot's owner had the list for itself, and goes away after the first
-/// race that it loses. Without that only who loses many races does, which programs as short as these do not.
+/// Has one core after the other push and pop alone, so that each slot's owner had the list for itself, and goes away after the
+/// first race that it loses. Without that only who loses many races does, which programs as short as these do not.
 fn alone<R: Engine, B: Backoff>(simulation: &Simulation, stack: &Stack<u32, R, B>, cores: usize) {
     for alone in 0..cores {
         let body = |core| -> Body<'_> {
@@ -136,7 +136,8 @@ fn alone<R: Engine, B: Backoff>(simulation: &Simulation, stack: &Stack<u32, R, B
                 if core != alone {
                     return;
                 }
-                // First in the slot that it tries first, and then in one that the others had not, where there is but one in place.
+                // First in the slot that it tries first, and then in one that the others had not, where there is but one in
+                // place.
                 for others in [0, alone] {
                     let held: Vec<_> = (0..others).map(|_| stack.handle()).collect();
                     for _ in 0..12 {

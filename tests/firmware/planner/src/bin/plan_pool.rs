@@ -1,5 +1,5 @@
-//! The pool of heapless: a push takes a block with a value in it, a pop puts it back. Where the block is meanwhile adds two instructions
-//! to either.
+//! The pool of heapless: a push takes a block with a value in it, a pop puts it back. Where the block is meanwhile adds two
+//! instructions to either.
 
 #![no_std]
 #![no_main]
