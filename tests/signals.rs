@@ -32,7 +32,7 @@ for_each_stack! { others_work_on }
 
 /// From the end of one interrupt to the next signal, in microseconds: 20 kHz. Each interrupt sets the timer anew, so where
 /// signals are slow, as in emulation, there are not more of them than the threads can take.
-const PERIOD: u32 = 50;
+const PERIOD: i32 = 50;
 
 /// Where signals are slow or rare, or the processor is busy, fewer of them must do.
 const ENOUGH_TIME: Duration = Duration::from_secs(4);

@@ -21,8 +21,8 @@ pub fn handle_signals(signal: libc::c_int, handler: extern "C" fn(libc::c_int)) 
 }
 
 /// One `SIGALRM` after so long; none after 0.
-pub fn set_timer(microseconds: u32) {
-    let once = |microseconds: u32| libc::timeval {
+pub fn set_timer(microseconds: i32) {
+    let once = |microseconds: i32| libc::timeval {
         tv_sec: libc::time_t::from(microseconds / 1_000_000),
         tv_usec: libc::suseconds_t::from(microseconds % 1_000_000),
     };
@@ -41,7 +41,7 @@ pub enum End {
 }
 
 /// Runs `action` in a child, which ends with what that returns, if it is not busy for so long.
-pub fn in_child(milliseconds: u32, action: impl FnOnce() -> i32) -> End {
+pub fn in_child(milliseconds: i32, action: impl FnOnce() -> i32) -> End {
     // SAFETY: the child calls nothing but what signal handlers may call, and the action.
     unsafe {
         let child = libc::fork();
