@@ -33,15 +33,15 @@ pub enum Permit {
 /// Drops values, where they are, until `drop_next` says that there are no more. If a value's `Drop` panics, the other values are
 /// still dropped.
 pub(crate) fn drop_all(drop_next: impl FnMut() -> bool) {
-    struct Left<F: FnMut() -> bool>(F);
+    struct Rest<F: FnMut() -> bool>(F);
 
-    impl<F: FnMut() -> bool> Drop for Left<F> {
+    impl<F: FnMut() -> bool> Drop for Rest<F> {
         fn drop(&mut self) {
             while (self.0)() {}
         }
     }
 
-    let mut rest = Left(drop_next);
+    let mut rest = Rest(drop_next);
     while (rest.0)() {}
     mem::forget(rest);
 }
