@@ -96,10 +96,9 @@ unsafe impl<T: Send, const CAP: usize, const N: usize> Sync for FixedStack<T, CA
 impl<T, const CAP: usize, const N: usize> Place<T> for FixedStack<T, CAP, N> {
     #[inline]
     fn try_push<V: Source<T>>(&self, value: V) -> Result<(), (PushErrorKind, V)> {
-        let Found { slot, number, node } = match self.take_first::<FREE_NODES>() {
-            Ok(Some(found)) => found,
-            Ok(None) => return Err((PushErrorKind::NoSpareNode, value)),
-            Err(NoSlot) => return Err((PushErrorKind::NoSlot, value)),
+        let Found { slot, number, node } = match self.take_free() {
+            Ok(found) => found,
+            Err(kind) => return Err((kind, value)),
         };
         // SAFETY: FIXED-1: the node is ours. No free node has a value.
         unsafe { node.put(value) };
@@ -152,14 +151,9 @@ impl<T, const CAP: usize, const N: usize> Place<T> for FixedStack<T, CAP, N> {
     }
 
     fn take_node(&self) -> Result<Empty, PushErrorKind> {
-        match self.take_first::<FREE_NODES>() {
-            Ok(Some(found)) => {
-                found.slot.leave();
-                Ok(Empty::new(found.number))
-            }
-            Ok(None) => Err(PushErrorKind::NoSpareNode),
-            Err(NoSlot) => Err(PushErrorKind::NoSlot),
-        }
+        let found = self.take_free()?;
+        found.slot.leave();
+        Ok(Empty::new(found.number))
     }
 
     unsafe fn add<V: Source<T>>(&self, chain: &mut Chain, node: Empty, value: V) {
@@ -244,6 +238,16 @@ impl<T, const CAP: usize, const N: usize> FixedStack<T, CAP, N> {
             };
             number = other;
             slot.protect(number);
+        }
+    }
+
+    /// [`FixedStack::take_first`] of the free nodes, for a push; or why there is none.
+    #[inline(always)]
+    fn take_free(&self) -> Result<Found<'_, T, N>, PushErrorKind> {
+        match self.take_first::<FREE_NODES>() {
+            Ok(Some(found)) => Ok(found),
+            Ok(None) => Err(PushErrorKind::NoSpareNode),
+            Err(NoSlot) => Err(PushErrorKind::NoSlot),
         }
     }
 
