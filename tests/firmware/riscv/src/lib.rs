@@ -240,14 +240,23 @@ macro_rules! many_harts {
 
         static WORKLOAD: ManyHarts<$reclaim, $backoff, $harts> = ManyHarts::new(Engine::$engine);
 
+        $crate::image_of_harts!(WORKLOAD, $harts, WORKLOAD.init());
+    };
+}
+
+/// An image in which several harts run a workload that their timers interrupt; the first one may prepare it.
+#[cfg(feature = "many-harts")]
+#[macro_export]
+macro_rules! image_of_harts {
+    ($workload:ident, $harts:literal $(, $prepare:expr)?) => {
         #[$crate::riscv_rt::entry]
         fn main(hart: usize) -> ! {
             if hart == 0 {
-                WORKLOAD.init();
+                $($prepare;)?
                 $crate::wake(1..$harts);
             }
             $crate::enable_interrupts();
-            WORKLOAD.run::<$crate::Ticking>();
+            $workload.run::<$crate::Ticking>();
             if hart == 0 {
                 $crate::workload::exit()
             }
@@ -258,7 +267,7 @@ macro_rules! many_harts {
 
         #[$crate::riscv_rt::core_interrupt($crate::riscv::interrupt::Interrupt::MachineTimer)]
         fn timer() {
-            WORKLOAD.interrupt::<$crate::Ticking>();
+            $workload.interrupt::<$crate::Ticking>();
         }
     };
 }
@@ -272,25 +281,7 @@ macro_rules! many_in_place {
 
         static WORKLOAD: InPlace<$engine, $harts> = InPlace::new($room);
 
-        #[$crate::riscv_rt::entry]
-        fn main(hart: usize) -> ! {
-            if hart == 0 {
-                $crate::wake(1..$harts);
-            }
-            $crate::enable_interrupts();
-            WORKLOAD.run::<$crate::Ticking>();
-            if hart == 0 {
-                $crate::workload::exit()
-            }
-            loop {
-                $crate::riscv::asm::wfi();
-            }
-        }
-
-        #[$crate::riscv_rt::core_interrupt($crate::riscv::interrupt::Interrupt::MachineTimer)]
-        fn timer() {
-            WORKLOAD.interrupt::<$crate::Ticking>();
-        }
+        $crate::image_of_harts!(WORKLOAD, $harts);
     };
 }
 
