@@ -8,7 +8,7 @@ mod nodes;
 use self::fixed::FixedStack;
 #[cfg(feature = "critical-section")]
 use self::masked::MaskedStack;
-use self::nodes::{Chain, Empty, Taken};
+use self::nodes::{Chain, Empty, NONE, Node, Number, Taken};
 use crate::backoff::Backoff;
 use crate::engine::sealed::{Engine, Inner};
 use crate::engine::{Permit, drop_all};
@@ -132,6 +132,9 @@ impl<const CAP: usize> Engine for Masked<CAP> {
 ///
 /// Its numbers of nodes come back to the stack that they came from.
 pub trait Place<T>: Initial {
+    /// What links the nodes.
+    type Link;
+
     /// Whether there is no value, at the moment.
     fn is_empty(&self) -> bool;
 
@@ -144,19 +147,67 @@ pub trait Place<T>: Initial {
     /// Takes all values at once.
     fn detach(&self) -> Taken;
 
+    /// The node of this number.
+    fn node(&self, number: Number) -> &Node<T, Self::Link>;
+
+    /// The number in the link of a value's node that the caller owns.
+    fn below(&self, number: Number) -> Number;
+
+    /// Lets a node without a value go that was taken out, if there is a slot for that.
+    fn let_go(&self, number: Number) -> Result<(), NoSlot>;
+
     /// The next value of those that were taken. Each one's node needs a slot to go; if there is none, the next call needs one.
     ///
     /// # Safety
     ///
     /// They were taken from this stack.
-    unsafe fn next(&self, taken: &mut Taken) -> Result<Option<T>, NoSlot>;
+    unsafe fn next(&self, taken: &mut Taken) -> Result<Option<T>, NoSlot> {
+        self.settle(taken)?;
+        let value = self.pass(taken).map(|number| {
+            // SAFETY: the node is the caller's since it was detached, and has a value.
+            unsafe { self.node(number).take() }
+        });
+        // If the node cannot go now, it does next time: the value can go now.
+        _ = self.settle(taken);
+        Ok(value)
+    }
 
     /// Drops the next value of those that were taken, where it is; says whether there was one. As [`Place::next`] else.
     ///
     /// # Safety
     ///
     /// They were taken from this stack.
-    unsafe fn drop_next(&self, taken: &mut Taken) -> Result<bool, NoSlot>;
+    unsafe fn drop_next(&self, taken: &mut Taken) -> Result<bool, NoSlot> {
+        self.settle(taken)?;
+        let number = self.pass(taken);
+        if let Some(number) = number {
+            // SAFETY: the node is the caller's since it was detached, and has a value; it is noted as one without, in case this
+            // unwinds.
+            unsafe { self.node(number).drop_value() };
+        }
+        _ = self.settle(taken);
+        Ok(number.is_some())
+    }
+
+    /// Goes on to the next node, and notes that this one is to go.
+    fn pass(&self, taken: &mut Taken) -> Option<Number> {
+        let number = taken.first;
+        if number == NONE {
+            return None;
+        }
+        taken.first = self.below(number);
+        taken.emptied = number;
+        Some(number)
+    }
+
+    /// Lets the node without a value go, if there is one, and a slot.
+    fn settle(&self, taken: &mut Taken) -> Result<(), NoSlot> {
+        if taken.emptied != NONE {
+            self.let_go(taken.emptied)?;
+            taken.emptied = NONE;
+        }
+        Ok(())
+    }
 
     /// Takes a node for a value to come.
     fn take_node(&self) -> Result<Empty, PushErrorKind>;

@@ -19,7 +19,7 @@
 //!   to the holder of an [`Empty`], a [`Chain`] or a [`Taken`]. Only a compare-exchange or a swap of a list's head that succeeds,
 //!   a claim or the leaving of a slot changes that.
 //!   Checked by `pop_against_pop`, `push_against_push` in `src/small/fixed/models.rs`.
-//! * **FIXED-2**: A node comes into the list of free ones by [`FixedStack::let_go`] alone, and that finds, after a full barrier
+//! * **FIXED-2**: A node comes into the list of free ones by [`FixedStack::let_go_from`] alone, and that finds, after a full barrier
 //!   that comes after the node was taken out of its list, that no other slot protects it (BARRIER-1).
 //!   Checked by `pop_against_reuse`, `push_against_reuse` in `src/small/fixed/models.rs`.
 //! * **FIXED-3**: A node that a context protects and then, after a full barrier, found at the head of a list, does not become
@@ -53,8 +53,6 @@ use crate::sync::{
     AtomicU16, AtomicUsize, DETACH, RECHECK, Relaxed, Release, UNLINK, assert_exclusive_number, initial,
     publish_barrier,
 };
-use core::mem;
-
 initial! { impl[] AtomicU16 = AtomicU16::new(0) }
 
 /// A node that was taken out of a list, and the slot that protects it; both are ours.
@@ -94,6 +92,8 @@ unsafe impl<T: Send, const CAP: usize, const N: usize> Send for FixedStack<T, CA
 unsafe impl<T: Send, const CAP: usize, const N: usize> Sync for FixedStack<T, CAP, N> {}
 
 impl<T, const CAP: usize, const N: usize> Place<T> for FixedStack<T, CAP, N> {
+    type Link = AtomicU16;
+
     #[inline]
     fn try_push<V: Source<T>>(&self, value: V) -> Result<(), (PushErrorKind, V)> {
         let Found { slot, number, node } = match self.take_free() {
@@ -113,7 +113,7 @@ impl<T, const CAP: usize, const N: usize> Place<T> for FixedStack<T, CAP, N> {
         let Some(Found { slot, number, node }) = self.take_first::<VALUES>()? else { return Ok(None) };
         // SAFETY: FIXED-1: the node is ours, and it had a value on `top`.
         let value = unsafe { node.take() };
-        self.let_go(slot, number);
+        self.let_go_from(slot, number);
         slot.leave();
         Ok(Some(value))
     }
@@ -128,26 +128,22 @@ impl<T, const CAP: usize, const N: usize> Place<T> for FixedStack<T, CAP, N> {
         Taken::from_first(self.top.swap(NONE, DETACH))
     }
 
-    unsafe fn next(&self, taken: &mut Taken) -> Result<Option<T>, NoSlot> {
-        self.settle(taken)?;
-        let value = self.pass(taken).map(|number| {
-            // SAFETY: FIXED-1: the node is ours, and has a value.
-            unsafe { self.node(number).take() }
-        });
-        // If the node cannot go now, it does next time: the value can go now.
-        let _ = self.settle(taken);
-        Ok(value)
+    #[inline(always)]
+    fn node(&self, number: Number) -> &Node<T, AtomicU16> {
+        // SAFETY: all numbers in this file are of nodes, and come back to the stack that they came from.
+        unsafe { self.nodes.node(number) }
     }
 
-    unsafe fn drop_next(&self, taken: &mut Taken) -> Result<bool, NoSlot> {
-        self.settle(taken)?;
-        let number = self.pass(taken);
-        if let Some(number) = number {
-            // SAFETY: FIXED-1: the node is ours, and has a value; it is noted as one without, in case this unwinds.
-            unsafe { self.node(number).drop_value() };
-        }
-        let _ = self.settle(taken);
-        Ok(number.is_some())
+    fn below(&self, number: Number) -> Number {
+        // Relaxed: the node is the caller's since it was detached, by which its link is visible (FIXED-4).
+        self.node(number).link.load(Relaxed).into()
+    }
+
+    fn let_go(&self, number: Number) -> Result<(), NoSlot> {
+        let slot = self.slots.claim(number).ok_or(NoSlot)?;
+        self.let_go_from(slot, number);
+        slot.leave();
+        Ok(())
     }
 
     fn take_node(&self) -> Result<Empty, PushErrorKind> {
@@ -174,28 +170,6 @@ impl<T, const CAP: usize, const N: usize> Place<T> for FixedStack<T, CAP, N> {
 
 impl<T, const CAP: usize, const N: usize> FixedStack<T, CAP, N> {
     const LEN: usize = Nodes::<T, AtomicU16, CAP, N>::LEN;
-
-    /// Goes on to the next node, and notes that this one is to go.
-    fn pass(&self, taken: &mut Taken) -> Option<Number> {
-        let number = taken.first;
-        if number == NONE {
-            return None;
-        }
-        // Relaxed: the node is ours since it was detached, by which its link is visible (FIXED-4).
-        taken.first = self.node(number).link.load(Relaxed).into();
-        taken.emptied = number;
-        Some(number)
-    }
-
-    /// Lets the node without a value go, if there is one, and a slot.
-    fn settle(&self, taken: &mut Taken) -> Result<(), NoSlot> {
-        if taken.emptied != NONE {
-            let slot = self.slots.claim(taken.emptied).ok_or(NoSlot)?;
-            self.let_go(slot, mem::replace(&mut taken.emptied, NONE));
-            slot.leave();
-        }
-        Ok(())
-    }
 
     #[inline(always)]
     fn list<const WHICH: bool>(&self) -> &AtomicUsize {
@@ -270,7 +244,7 @@ impl<T, const CAP: usize, const N: usize> FixedStack<T, CAP, N> {
     /// Lets go of a node without a value that is in hand in our slot, was taken out of a list, and is protected by our slot: it
     /// is free then, or kept.
     #[inline(always)]
-    fn let_go(&self, slot: &Slot<N>, number: Number) {
+    fn let_go_from(&self, slot: &Slot<N>, number: Number) {
         let number = self.slots.exchange_protected(slot, number);
         if number != NONE {
             self.link_free(number);
@@ -293,12 +267,6 @@ impl<T, const CAP: usize, const N: usize> FixedStack<T, CAP, N> {
                 Err(other) => free = other,
             }
         }
-    }
-
-    #[inline(always)]
-    fn node(&self, number: Number) -> &Node<T, AtomicU16> {
-        // SAFETY: all numbers in this file are of nodes, and come back to the stack that they came from.
-        unsafe { self.nodes.node(number) }
     }
 
     /// Drops the value on top where it is; says whether there was one.

@@ -24,7 +24,7 @@ use crate::error::{NoSlot, PushErrorKind};
 use crate::source::Source;
 use crate::sync::initial;
 use core::cell::Cell;
-use core::mem::{self, ManuallyDrop};
+use core::mem::ManuallyDrop;
 use critical_section::with;
 
 initial! { impl[] Cell<u16> = Cell::new(0) }
@@ -49,6 +49,8 @@ unsafe impl<T: Send, const CAP: usize> Send for MaskedStack<T, CAP> {}
 unsafe impl<T: Send, const CAP: usize> Sync for MaskedStack<T, CAP> {}
 
 impl<T, const CAP: usize> Place<T> for MaskedStack<T, CAP> {
+    type Link = Cell<u16>;
+
     #[inline]
     fn try_push<V: Source<T>>(&self, value: V) -> Result<(), (PushErrorKind, V)> {
         // The value goes round the section, or it would be moved into it and out again.
@@ -90,25 +92,20 @@ impl<T, const CAP: usize> Place<T> for MaskedStack<T, CAP> {
         Taken::from_first(with(|_| self.top.replace(short(NONE)).into()))
     }
 
-    unsafe fn next(&self, taken: &mut Taken) -> Result<Option<T>, NoSlot> {
-        let value = self.pass(taken).map(|number| {
-            // SAFETY: the node is ours (MASKED-2), and has a value.
-            unsafe { self.node(number).take() }
-        });
-        self.settle(taken);
-        Ok(value)
+    #[inline(always)]
+    fn node(&self, number: Number) -> &Node<T, Cell<u16>> {
+        // SAFETY: all numbers in this file are of nodes, and come back to the stack that they came from.
+        unsafe { self.nodes.node(number) }
     }
 
-    unsafe fn drop_next(&self, taken: &mut Taken) -> Result<bool, NoSlot> {
-        // If a value's `Drop` has panicked, its node is still to go.
-        self.settle(taken);
-        let number = self.pass(taken);
-        if let Some(number) = number {
-            // SAFETY: the node is ours (MASKED-2), and has a value.
-            unsafe { self.node(number).drop_value() };
-        }
-        self.settle(taken);
-        Ok(number.is_some())
+    fn below(&self, number: Number) -> Number {
+        // MASKED-2: the node is the caller's since it was detached.
+        self.node(number).link.get().into()
+    }
+
+    fn let_go(&self, number: Number) -> Result<(), NoSlot> {
+        with(|_| self.link_free(number));
+        Ok(())
     }
 
     fn take_node(&self) -> Result<Empty, PushErrorKind> {
@@ -135,25 +132,6 @@ impl<T, const CAP: usize> Place<T> for MaskedStack<T, CAP> {
 }
 
 impl<T, const CAP: usize> MaskedStack<T, CAP> {
-    /// Goes on to the next node, and notes that this one is to go.
-    fn pass(&self, taken: &mut Taken) -> Option<Number> {
-        let number = taken.first;
-        if number == NONE {
-            return None;
-        }
-        taken.first = self.node(number).link.get().into();
-        taken.emptied = number;
-        Some(number)
-    }
-
-    /// Lets the node without a value go, if there is one.
-    fn settle(&self, taken: &mut Taken) {
-        let number = mem::replace(&mut taken.emptied, NONE);
-        if number != NONE {
-            with(|_| self.link_free(number));
-        }
-    }
-
     /// In a critical section: takes a node out of the list of free ones.
     #[inline(always)]
     fn unlink_free(&self) -> Option<Number> {
@@ -179,12 +157,6 @@ impl<T, const CAP: usize> MaskedStack<T, CAP> {
     #[inline(always)]
     fn top(&self) -> Number {
         self.top.get().into()
-    }
-
-    #[inline(always)]
-    fn node(&self, number: Number) -> &Node<T, Cell<u16>> {
-        // SAFETY: all numbers in this file are of nodes, and come back to the stack that they came from.
-        unsafe { self.nodes.node(number) }
     }
 
     /// Drops the value on top where it is; says whether there was one.

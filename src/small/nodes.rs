@@ -21,7 +21,7 @@ use crate::sync::{Initial, UnsafeCell, array_of, initial};
 use core::mem::MaybeUninit;
 
 /// A node's number, in registers; see "Numbers". It has 16 bits, of which [`short`] makes a link.
-pub(super) type Number = usize;
+pub type Number = usize;
 
 /// No node.
 pub(super) const NONE: Number = 0;
@@ -43,7 +43,7 @@ pub(super) const fn free_link(number: Number, next: usize) -> usize {
 
 /// A link and a maybe-initialised value. `L` is the link: atomic, or not.
 #[repr(C)]
-pub(super) struct Node<T, L> {
+pub struct Node<T, L> {
     pub(super) link: L,
     value: UnsafeCell<MaybeUninit<T>>,
 }

@@ -4,7 +4,7 @@ extern crate std;
 
 use super::slots::FREE;
 use super::*;
-use core::mem::MaybeUninit;
+use core::mem::{self, MaybeUninit};
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::boxed::Box;
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -3,6 +3,7 @@
 extern crate std;
 
 use super::*;
+use core::mem;
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::boxed::Box;
 use std::panic::{AssertUnwindSafe, catch_unwind};
