@@ -18,7 +18,7 @@ mod race;
 mod in_place;
 
 use common::*;
-use history::Effect::{Popped, Pushed, Refused, SawEmpty};
+use history::Effect::{Popped, Pushed};
 use history::{Call, Effect, Value};
 use race::{Calls, Race, race};
 
@@ -44,12 +44,8 @@ fn call_stack<R: Engine, B: Backoff>(
     match random.below(14) {
         0..2 => race.call(context, "push", || stack.push(value), |()| Pushed(vec![value])),
         2 => race.call(context, "try_push", || stack.try_push(value).unwrap(), |()| Pushed(vec![value])),
-        3..5 => race.call(context, "push_spare", || stack.push_spare(value), |result| Effect::of_push(value, &result)),
         5..7 => push_all(race, context, &values.take(random.below(4)).collect::<Vec<_>>()),
-        7..9 => race.call(context, "pop", || stack.pop(), Popped),
-        9..12 => race.call(context, "try_pop", || stack.try_pop(), |result| result.map_or(Refused, Popped)),
-        12 => race.take_all(context),
-        _ => race.call(context, "is_empty", || stack.is_empty(), SawEmpty),
+        roll => race.call_on_any(context, roll, value),
     }
 }
 

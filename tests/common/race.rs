@@ -5,7 +5,7 @@
 #![allow(dead_code, reason = "each suite uses a part of this")]
 
 use crate::common::{Backoff, Handle, Random, Stack, scaled};
-use crate::history::Effect::{self, Pushed, Refused, Took};
+use crate::history::Effect::{self, Popped, Pushed, Refused, SawEmpty, Took};
 use crate::history::{Call, History, NotLinearizable, Value};
 use elimination_stack::Engine;
 use std::collections::BTreeMap;
@@ -266,6 +266,20 @@ impl<'s, R: Engine, B: Backoff> Race<'s, R, B> {
                 if refused > 0 && values.is_empty() { Refused } else { Pushed(values) }
             },
         )
+    }
+
+    /// A call that every engine has, of those that are chosen among 14: the numbers that are not an engine's own.
+    pub fn call_on_any(&self, context: usize, number: usize, value: Value) -> Call {
+        let stack = self.stack;
+        match number {
+            3..5 => {
+                self.call(context, "push_spare", || stack.push_spare(value), |result| Effect::of_push(value, &result))
+            }
+            7..9 => self.call(context, "pop", || stack.pop(), Popped),
+            9..12 => self.call(context, "try_pop", || stack.try_pop(), |result| result.map_or(Refused, Popped)),
+            12 => self.take_all(context),
+            _ => self.call(context, "is_empty", || stack.is_empty(), SawEmpty),
+        }
     }
 
     /// The call has ended when everything is detached; what it was, the iterator may say later.

@@ -2,7 +2,7 @@
 
 use crate::common::*;
 use crate::engines::*;
-use crate::history::Effect::{Popped, Refused, SawEmpty};
+use crate::history::Effect::{Popped, Refused};
 use crate::history::{Call, Effect, Value};
 use crate::race::{Calls, Race, race};
 use elimination_stack::Engine;
@@ -26,12 +26,8 @@ fn call_stack<R: Engine, B: Backoff>(
     let (stack, value) = (race.stack, values.next().unwrap());
     match random.below(14) {
         0..3 => race.call(context, "try_push", || stack.try_push(value), |result| Effect::of_push(value, &result)),
-        3..5 => race.call(context, "push_spare", || stack.push_spare(value), |result| Effect::of_push(value, &result)),
         5..7 => race.try_push_all(context, values.take(random.below(4)).collect()),
-        7..9 => race.call(context, "pop", || stack.pop(), Popped),
-        9..12 => race.call(context, "try_pop", || stack.try_pop(), |result| result.map_or(Refused, Popped)),
-        12 => race.take_all(context),
-        _ => race.call(context, "is_empty", || stack.is_empty(), SawEmpty),
+        roll => race.call_on_any(context, roll, value),
     }
 }
 
