@@ -33,11 +33,14 @@ pub(crate) mod pool;
 pub(crate) mod slots;
 
 use crate::OutOfMemory;
+use crate::backoff::sealed::Local;
 use crate::engine::Permit;
 use crate::stats::Counters;
+use crate::sync::{Initial, initial};
 use crate::treiber::NodePtr;
 use chain::List;
 use core::alloc::Layout;
+use pool::Owner;
 
 #[cfg(all(feature = "haphazard", target_has_atomic = "ptr"))]
 pub use haphazard::Haphazard;
@@ -48,6 +51,20 @@ pub use slots::Slots;
 pub trait Reclaim: sealed::Heap {}
 
 impl<R: sealed::Heap> Reclaim for R {}
+
+/// What the owner of a slot alone touches.
+pub struct Private<T, L, Q> {
+    retired: Q,
+    spare: List<T>,
+    /// The back-off's.
+    local: L,
+}
+
+initial! { impl[T, L: Local, Q: Initial] Private<T, L, Q> = Private {
+    retired: initial!(Q),
+    spare: initial!(List<T>),
+    local: initial!(L),
+} }
 
 /// Which slot a context enters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,9 +80,7 @@ pub enum Search {
 pub mod sealed {
     //! The seam itself, out of the users' reach.
 
-    use super::{Guard, Layout, NodePtr, OutOfMemory, Search};
-    use crate::backoff::sealed::Local;
-    use crate::sync::Initial;
+    use super::{Guard, Initial, Layout, Local, NodePtr, OutOfMemory, Search};
 
     /// What an engine does for a [`SharedList`](crate::list::SharedList): its part of each, and the ways into a slot of that.
     ///
@@ -95,8 +110,23 @@ pub mod sealed {
             node: Option<NodePtr<T>>,
         ) -> Option<Self::Guard<'_, T, L>>;
 
-        /// Claims some slot that has a spare node, and takes the node. Neither allocates nor frees.
-        fn enter_with_spare<T, L: Local>(domain: &Self::Domain<T, L>) -> Option<(Self::Guard<'_, T, L>, NodePtr<T>)>;
+        /// Claims each slot that is free when its turn comes. Each of the guards has to leave.
+        fn free_slots<'a, T: 'a, L: Local + 'a>(
+            domain: &'a Self::Domain<T, L>,
+        ) -> impl Iterator<Item = Self::Guard<'a, T, L>>;
+
+        /// Claims some slot that has a node for a push (GUARD-2), and takes the node. Neither allocates nor frees.
+        #[cold]
+        fn enter_with_spare<T, L: Local>(domain: &Self::Domain<T, L>) -> Option<(Self::Guard<'_, T, L>, NodePtr<T>)> {
+            Self::free_slots(domain).find_map(|guard| {
+                let node = guard.own();
+                if node.is_none() {
+                    // SAFETY: it is not used any more.
+                    unsafe { guard.leave() };
+                }
+                node.map(|node| (guard, node))
+            })
+        }
 
         /// Claims a slot for long: sees to it that those who stay leave one to the others, if there is memory.
         fn enter_to_stay<T, L: Local>(domain: &Self::Domain<T, L>) -> Option<Self::Guard<'_, T, L>>;
@@ -126,19 +156,40 @@ pub mod sealed {
 /// # Safety
 ///
 /// The implementation keeps the rules GUARD-1 to GUARD-5 of the module.
-pub unsafe trait Guard<'a, T, L>: Copy {
+pub unsafe trait Guard<'a, T: 'a, L: 'a>: Copy {
+    /// What a slot notes of the nodes that it has retired, and not let go yet.
+    type Retired: 'a;
+
+    /// The slot, which is the guard's.
+    fn owner(self) -> Owner<'a, T, Private<T, L, Self::Retired>>;
+
     /// Frees the slot.
     ///
     /// # Safety
     ///
     /// No copy of the guard is used afterwards.
-    unsafe fn leave(self);
+    #[inline(always)]
+    unsafe fn leave(self) {
+        // SAFETY: the caller's contract.
+        unsafe { self.owner().leave() };
+    }
 
     /// A node for a push (GUARD-2): a spare one of the slot.
-    fn spare(self) -> Option<NodePtr<T>>;
+    #[inline(always)]
+    fn spare(self) -> Option<NodePtr<T>> {
+        self.owner().private().spare.pop_exclusive()
+    }
 
     /// Nodes for pushes (GUARD-2): all spare ones of the slot, at most [`Heap::BATCH`](sealed::Heap::BATCH).
-    fn spares(self) -> List<T>;
+    #[inline(always)]
+    fn spares(self) -> List<T> {
+        self.owner().private().spare.take()
+    }
+
+    /// A node for a push (GUARD-2): one of the slot, retired ones that nobody protects among them.
+    fn own(self) -> Option<NodePtr<T>> {
+        self.spare()
+    }
 
     /// A node for a push (GUARD-2), for a slot without a spare one: of the depot, or, if permitted, from the allocator.
     fn refill(self, permit: Permit) -> Option<NodePtr<T>>;
@@ -210,9 +261,15 @@ pub unsafe trait Guard<'a, T, L>: Copy {
     fn give_back(self);
 
     /// Gives `action` what the back-off keeps in this slot.
-    fn with_local<O>(self, action: impl FnOnce(&mut L) -> O) -> O;
+    #[inline(always)]
+    fn with_local<O>(self, action: impl FnOnce(&mut L) -> O) -> O {
+        action(&mut self.owner().private().local)
+    }
 
-    fn counters(self) -> &'a Counters;
+    #[inline(always)]
+    fn counters(self) -> &'a Counters {
+        self.owner().counters()
+    }
 
     /// One of so many places, each of which is shared by neighbouring slots, two at least.
     fn neighbourhood(self, places: usize) -> usize;

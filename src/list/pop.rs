@@ -2,7 +2,7 @@
 
 use super::SharedList;
 use super::seat::Seat;
-use super::session::{SessionOf, Step};
+use super::session::{Session, Step};
 use crate::backoff::exchanger::Visit;
 use crate::backoff::{Attempt, Backoff};
 use crate::engine::Permit;
@@ -69,14 +69,14 @@ impl<T, R: Reclaim, B: Backoff> SharedList<T, R, B> {
     /// Pops through a handle that keeps nothing. Out of line, so that a pop is short enough to be in line where pushes and pops
     /// alternate. tuning.md, "Code paths".
     #[inline(never)]
-    fn pop_other(&self, session: SessionOf<'_, T, R, B, true>, top: NodePtr<T>) -> Option<T> {
+    fn pop_other(&self, session: Session<'_, T, R, B, true>, top: NodePtr<T>) -> Option<T> {
         session.protect(top);
         self.pop_from(session, top)
     }
 
     slow_path! {
         /// Pops through a handle, after the exchange has found another `top` than the node that is kept.
-        fn pop_interleaved(&self, session: SessionOf<'_, T, R, B, true>, top: *mut Node<T>) -> Option<T> {
+        fn pop_interleaved(&self, session: Session<'_, T, R, B, true>, top: *mut Node<T>) -> Option<T> {
             if let Some(top) = NonNull::new(top) {
                 return self.pop_other(session, top);
             }
@@ -87,7 +87,7 @@ impl<T, R: Reclaim, B: Backoff> SharedList<T, R, B> {
 
     /// Pops from within a handle's slot, without a look at what is kept.
     #[inline(always)]
-    pub(super) fn pop_protecting(&self, session: SessionOf<'_, T, R, B, true>, permit: Permit) -> Option<T> {
+    pub(super) fn pop_protecting(&self, session: Session<'_, T, R, B, true>, permit: Permit) -> Option<T> {
         let top = NonNull::new(self.head.top())?;
         session.protect(top);
         self.pop_slowly(session, top.as_ptr(), Step::Try, permit)
@@ -95,7 +95,7 @@ impl<T, R: Reclaim, B: Backoff> SharedList<T, R, B> {
 
     /// Pops from within a slot, whose hazard is `top`.
     #[inline(always)]
-    fn pop_from<const STAYS: bool>(&self, session: SessionOf<'_, T, R, B, STAYS>, top: NodePtr<T>) -> Option<T> {
+    fn pop_from<const STAYS: bool>(&self, session: Session<'_, T, R, B, STAYS>, top: NodePtr<T>) -> Option<T> {
         // SAFETY: the guard has published the hazard.
         match unsafe { self.head.try_pop(top.as_ptr()) } {
             Ok(node) => {
@@ -111,7 +111,7 @@ impl<T, R: Reclaim, B: Backoff> SharedList<T, R, B> {
         /// is what it has found instead. Backs off if the allocator is permitted.
         pub(super) fn pop_slowly<const STAYS: bool>(
             &self,
-            session: SessionOf<'_, T, R, B, STAYS>,
+            session: Session<'_, T, R, B, STAYS>,
             mut top: *mut Node<T>,
             mut step: Step,
             permit: Permit,
@@ -165,7 +165,7 @@ impl<T, R: Reclaim, B: Backoff> SharedList<T, R, B> {
 
     /// The end of a pop that has won `node` from the list, and needs its hazard no more; the node may have been `kept` (GUARD-5).
     #[inline(always)]
-    fn finish_pop<const STAYS: bool>(session: SessionOf<'_, T, R, B, STAYS>, node: NodePtr<T>, kept: bool) -> T {
+    fn finish_pop<const STAYS: bool>(session: Session<'_, T, R, B, STAYS>, node: NodePtr<T>, kept: bool) -> T {
         if session.is_due() {
             return Self::finish_pop_slowly(session, node, kept, Permit::All);
         }
@@ -178,7 +178,7 @@ impl<T, R: Reclaim, B: Backoff> SharedList<T, R, B> {
     slow_path! {
         /// The same, if something may be due, and wherever the node came from.
         fn finish_pop_slowly<const STAYS: bool>(
-            session: SessionOf<'_, T, R, B, STAYS>,
+            session: Session<'_, T, R, B, STAYS>,
             node: NodePtr<T>,
             kept: bool,
             permit: Permit,

@@ -13,7 +13,7 @@
 use super::GuardOf;
 use super::SharedList;
 use super::seat::{Kept, Seat};
-use super::session::{SessionOf, Step};
+use super::session::{Session, Step};
 use crate::backoff::exchanger::Visit;
 use crate::backoff::{Attempt, Backoff};
 use crate::engine::Permit;
@@ -57,7 +57,7 @@ impl<T, R: Reclaim, B: Backoff> SharedList<T, R, B> {
     #[inline(always)]
     pub(super) fn push_from<V: Source<T>, E, const STAYS: bool>(
         &self,
-        session: SessionOf<'_, T, R, B, STAYS>,
+        session: Session<'_, T, R, B, STAYS>,
         value: V,
         kept: Option<&mut Kept<T>>,
         refuse: impl FnOnce(PushErrorKind, V) -> E,
@@ -75,7 +75,7 @@ impl<T, R: Reclaim, B: Backoff> SharedList<T, R, B> {
         /// Pushes from within a slot, with or without a spare node.
         fn push_with_other_node<V: Source<T>, E, const STAYS: bool>(
             &self,
-            session: SessionOf<'_, T, R, B, STAYS>,
+            session: Session<'_, T, R, B, STAYS>,
             value: V,
             kept: Option<&mut Kept<T>>,
             refuse: impl FnOnce(PushErrorKind, V) -> E,
@@ -95,7 +95,7 @@ impl<T, R: Reclaim, B: Backoff> SharedList<T, R, B> {
     #[inline(always)]
     fn push_with<const STAYS: bool>(
         &self,
-        session: SessionOf<'_, T, R, B, STAYS>,
+        session: Session<'_, T, R, B, STAYS>,
         node: NodePtr<T>,
         value: impl Source<T>,
         kept: Option<&mut Kept<T>>,
@@ -130,7 +130,7 @@ impl<T, R: Reclaim, B: Backoff> SharedList<T, R, B> {
         /// Pushes a node with a value above `top`, or whatever the top is then.
         fn push_slowly<const STAYS: bool>(
             &self,
-            session: SessionOf<'_, T, R, B, STAYS>,
+            session: Session<'_, T, R, B, STAYS>,
             node: NodePtr<T>,
             mut top: *mut Node<T>,
             mut step: Step,

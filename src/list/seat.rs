@@ -1,6 +1,6 @@
 //! What a handle keeps.
 
-use super::session::{Session, SessionOf};
+use super::session::Session;
 use super::{GuardOf, SharedList};
 use crate::backoff::Backoff;
 use crate::layout::IfFast;
@@ -22,7 +22,7 @@ impl<'a, T, R: Reclaim, B: Backoff> Seat<'a, T, R, B> {
 
     /// The slot, for one operation.
     #[inline(always)]
-    pub(super) fn session(&mut self) -> SessionOf<'a, T, R, B, true> {
+    pub(super) fn session(&mut self) -> Session<'a, T, R, B, true> {
         // SAFETY: the slot is claimed, and stays.
         unsafe { Session::new(self.guard) }
     }
@@ -81,13 +81,16 @@ impl<T> Kept<T> {
     ///
     /// The caller owns the node; if this succeeds, the list does.
     #[inline(always)]
-    pub(super) unsafe fn push<'g, L>(
+    pub(super) unsafe fn push<'g, L: 'g>(
         &mut self,
         head: &Head<T>,
         guard: impl Guard<'g, T, L>,
         node: NodePtr<T>,
         top: *mut Node<T>,
-    ) -> Result<(), *mut Node<T>> {
+    ) -> Result<(), *mut Node<T>>
+    where
+        T: 'g,
+    {
         // Before the exchange, since after it the compiler would read this once more.
         if self.below != top {
             self.below = top;
@@ -105,11 +108,14 @@ impl<T> Kept<T> {
     /// Pops the node that is kept, if it is the top: the caller owns it then. Else returns the address of the top. `None` if no
     /// node is kept.
     #[inline(always)]
-    pub(super) fn pop<'g, L>(
+    pub(super) fn pop<'g, L: 'g>(
         &self,
         head: &Head<T>,
         guard: impl Guard<'g, T, L>,
-    ) -> Option<Result<NodePtr<T>, *mut Node<T>>> {
+    ) -> Option<Result<NodePtr<T>, *mut Node<T>>>
+    where
+        T: 'g,
+    {
         // CHEAPER: if no node is kept, a pop has a hazard to publish, which only takes longer.
         let node = guard.kept()?;
         // SAFETY: GUARD-5: the node is protected, and if it is the top, then as it was pushed, which was above `below` (KEPT-1).

@@ -9,18 +9,16 @@ use crate::reclaim::{Guard, Reclaim, Search};
 use crate::treiber::{Node, NodePtr};
 use core::ops::Deref;
 
-pub(super) type SessionOf<'a, T, R, B, const STAYS: bool> = Session<GuardOf<'a, T, R, B>, STAYS>;
-
 /// A context in its slot: claimed for one operation, which ends with [`Session::end`]; or, if it `STAYS`, lent by the handle that
 /// keeps it. It is passed by value, and whether it stays is part of its type, so it is two references in registers. tuning.md,
 /// "Code paths".
-pub(super) struct Session<G, const STAYS: bool>(G);
+pub(super) struct Session<'a, T: 'a, R: Reclaim + 'a, B: Backoff + 'a, const STAYS: bool>(GuardOf<'a, T, R, B>);
 
-impl<G, const STAYS: bool> Deref for Session<G, STAYS> {
-    type Target = G;
+impl<'a, T, R: Reclaim, B: Backoff, const STAYS: bool> Deref for Session<'a, T, R, B, STAYS> {
+    type Target = GuardOf<'a, T, R, B>;
 
     #[inline(always)]
-    fn deref(&self) -> &G {
+    fn deref(&self) -> &GuardOf<'a, T, R, B> {
         &self.0
     }
 }
@@ -36,23 +34,20 @@ pub(super) enum Step {
     StayAway,
 }
 
-impl<G, const STAYS: bool> Session<G, STAYS> {
+impl<'a, T, R: Reclaim, B: Backoff, const STAYS: bool> Session<'a, T, R, B, STAYS> {
     /// A context in the slot of this guard.
     ///
     /// # Safety
     ///
     /// The slot was claimed for it. No copy of the guard is used after the session, unless it stays.
     #[inline(always)]
-    pub(super) unsafe fn new(guard: G) -> Self {
+    pub(super) unsafe fn new(guard: GuardOf<'a, T, R, B>) -> Self {
         Self(guard)
     }
 
     /// What the operation protects is not needed any more.
     #[inline(always)]
-    pub(super) fn release<'a, T, L>(&self)
-    where
-        G: Guard<'a, T, L>,
-    {
+    pub(super) fn release(&self) {
         // Whoever leaves the slot protects nothing any more.
         // CHEAPER: left as it is, the hazard costs others time, but no more nodes than the bound says.
         if STAYS {
@@ -62,10 +57,7 @@ impl<G, const STAYS: bool> Session<G, STAYS> {
 
     /// Ends the operation.
     #[inline(always)]
-    pub(super) fn end<'a, T, L>(self)
-    where
-        G: Guard<'a, T, L>,
-    {
+    pub(super) fn end(self) {
         if !STAYS {
             // SAFETY: the contract of `new`: no copy is used after this.
             unsafe { self.0.leave() };
@@ -74,10 +66,7 @@ impl<G, const STAYS: bool> Session<G, STAYS> {
 
     slow_path! {
         /// The end of a push that may have something to give back.
-        pub(super) fn give_back_and_end<'a, T, L>(self)
-        where
-            G: Guard<'a, T, L>,
-        {
+        pub(super) fn give_back_and_end(self) {
             self.give_back();
             self.end();
         }
@@ -90,10 +79,7 @@ impl<G, const STAYS: bool> Session<G, STAYS> {
     /// The caller owns the node, which holds a value and came from the guard's stack. If it was `kept`, the guard has pushed it
     /// and kept it until the caller popped it (GUARD-5). [`Guard::settle`] has to follow, if something is due.
     #[inline(always)]
-    pub(super) unsafe fn take_value<'a, T, L>(&self, node: NodePtr<T>, kept: bool) -> T
-    where
-        G: Guard<'a, T, L>,
-    {
+    pub(super) unsafe fn take_value(&self, node: NodePtr<T>, kept: bool) -> T {
         // SAFETY: the caller's contract.
         let value = unsafe { Node::take(node) };
         self.counters().pops(1);
@@ -106,7 +92,7 @@ impl<G, const STAYS: bool> Session<G, STAYS> {
 impl<T, R: Reclaim, B: Backoff> SharedList<T, R, B> {
     /// Claims a slot for one operation; and protects `node` with it, if there is one (GUARD-1).
     #[inline(always)]
-    pub(super) fn enter(&self, search: Search, node: Option<NodePtr<T>>) -> Option<SessionOf<'_, T, R, B, false>> {
+    pub(super) fn enter(&self, search: Search, node: Option<NodePtr<T>>) -> Option<Session<'_, T, R, B, false>> {
         // SAFETY: the slot is claimed for this, and its guard is nowhere else.
         R::enter(&self.domain, search, node).map(|guard| unsafe { Session::new(guard) })
     }

@@ -27,7 +27,6 @@ use crate::OutOfMemory;
 use crate::backoff::sealed::Local;
 use crate::engine::Permit;
 use crate::model::{self, limit};
-use crate::stats::Counters;
 use crate::sync::{AcqRel, Acquire, AtomicPtr, Relaxed, Release, alloc, dealloc, foreign_publish_barrier, initial};
 use crate::treiber::{Node, NodePtr};
 use core::alloc::Layout;
@@ -68,30 +67,26 @@ impl<const RECLAIM_AT: usize> Haphazard<RECLAIM_AT> {
 const SLOTS: usize = Haphazard::<0>::SLOTS;
 
 /// What the owner of a slot alone touches.
-pub struct Private<T, L> {
+type Private<T, L> = super::Private<T, L, Record>;
+
+/// A slot's hazard, and what it has retired.
+pub struct Record {
     /// Borrows from the domain, which outlives it (DOMAIN-1). Always initialised: the type says `MaybeUninit` because what a
     /// value borrows has to outlive each call that the value is moved into, and the domain does not outlive the drop of the
     /// stack.
     hazard: Option<MaybeUninit<HazardPointer<'static, Family>>>,
-    spare: List<T>,
     /// Nodes retired since this slot reclaimed last.
-    retired: usize,
-    local: L,
+    nodes: usize,
 }
 
-impl<T, L> Private<T, L> {
+impl Record {
     fn hazard(&mut self) -> Option<&mut HazardPointer<'static, Family>> {
         // SAFETY: what is put there is initialised.
         self.hazard.as_mut().map(|hazard| unsafe { hazard.assume_init_mut() })
     }
 }
 
-initial! { impl[T, L: Local] Private<T, L> = Private {
-    hazard: None,
-    spare: initial!(List<T>),
-    retired: 0,
-    local: initial!(L),
-} }
+initial! { impl[] Record = Record { hazard: None, nodes: 0 } }
 
 /// The engine's part of one stack.
 pub struct HaphazardDomain<T, L, const RECLAIM_AT: usize> {
@@ -198,15 +193,10 @@ unsafe impl<const RECLAIM_AT: usize> sealed::Heap for Haphazard<RECLAIM_AT> {
         Some(guard)
     }
 
-    fn enter_with_spare<T, L: Local>(domain: &Self::Domain<T, L>) -> Option<(Self::Guard<'_, T, L>, NodePtr<T>)> {
-        domain.free_slots().find_map(|guard| {
-            let node = guard.spare();
-            if node.is_none() {
-                // SAFETY: it is not used any more.
-                unsafe { guard.leave() };
-            }
-            node.map(|node| (guard, node))
-        })
+    fn free_slots<'a, T: 'a, L: Local + 'a>(
+        domain: &'a Self::Domain<T, L>,
+    ) -> impl Iterator<Item = Self::Guard<'a, T, L>> {
+        domain.pool.claim_each().map(|owner| HaphazardGuard { domain, owner })
     }
 
     fn enter_to_stay<T, L: Local>(domain: &Self::Domain<T, L>) -> Option<Self::Guard<'_, T, L>> {
@@ -240,7 +230,7 @@ unsafe impl<const RECLAIM_AT: usize> sealed::Heap for Haphazard<RECLAIM_AT> {
         shared.spares.reserved.store(0, Relaxed);
         shared.domain.eager_reclaim();
         let (_, mut freed) = shared.spares.take(0, 0);
-        for guard in domain.free_slots() {
+        for guard in Self::free_slots(domain) {
             // SAFETY: DOMAIN-3.
             freed += unsafe { guard.owner.private().spare.free() };
             // SAFETY: it is not used any more.
@@ -256,29 +246,19 @@ unsafe impl<const RECLAIM_AT: usize> sealed::Heap for Haphazard<RECLAIM_AT> {
     }
 }
 
-impl<T, L: Local, const RECLAIM_AT: usize> HaphazardDomain<T, L, RECLAIM_AT> {
-    /// Claims each slot that is free when its turn comes.
-    fn free_slots(&self) -> impl Iterator<Item = HaphazardGuard<'_, T, L, RECLAIM_AT>> {
-        let owners = self.pool.iter().filter_map(|place| self.pool.claim_free(place));
-        owners.map(|owner| HaphazardGuard { domain: self, owner })
-    }
-}
-
 // SAFETY: what is said for the engine holds for its guard.
 unsafe impl<'a, T, L: Local, const RECLAIM_AT: usize> Guard<'a, T, L> for HaphazardGuard<'a, T, L, RECLAIM_AT> {
+    type Retired = Record;
+
+    fn owner(self) -> Owner<'a, T, Private<T, L>> {
+        self.owner
+    }
+
     unsafe fn leave(self) {
         // An operation that found the stack empty may still protect a node.
         self.unprotect();
         // SAFETY: the caller's contract.
         unsafe { self.owner.leave() };
-    }
-
-    fn spare(self) -> Option<NodePtr<T>> {
-        self.owner.private().spare.pop_exclusive()
-    }
-
-    fn spares(self) -> List<T> {
-        self.owner.private().spare.take()
     }
 
     fn refill(self, permit: Permit) -> Option<NodePtr<T>> {
@@ -300,7 +280,7 @@ unsafe impl<'a, T, L: Local, const RECLAIM_AT: usize> Guard<'a, T, L> for Haphaz
         // DOMAIN-1: a node exists, so there is a domain.
         if let Some(shared) = self.domain.shared() {
             let mut private = self.owner.private();
-            let hazard = private.hazard.get_or_insert_with(|| {
+            let hazard = private.retired.hazard.get_or_insert_with(|| {
                 // SAFETY: DOMAIN-1: the domain stays where it is until the stack is dropped, which drops this before it.
                 let domain: &'static raw::Domain<Family> = unsafe { &*ptr::from_ref(&shared.domain) };
                 MaybeUninit::new(HazardPointer::new_in_domain(domain))
@@ -323,7 +303,7 @@ unsafe impl<'a, T, L: Local, const RECLAIM_AT: usize> Guard<'a, T, L> for Haphaz
     }
 
     fn unprotect(self) {
-        if let Some(hazard) = self.owner.private().hazard() {
+        if let Some(hazard) = self.owner.private().retired.hazard() {
             // CHEAPER: left as it is, the hazard keeps one node from reuse, which the bound allows for.
             hazard.reset_protection();
         }
@@ -339,7 +319,7 @@ unsafe impl<'a, T, L: Local, const RECLAIM_AT: usize> Guard<'a, T, L> for Haphaz
         // domain gives it to `Recycle`, at the latest when the stack is dropped.
         unsafe { shared.domain.retire_ptr::<Empty<T>, Recycle<T>>(node.as_ptr().cast()) };
         let now = {
-            let retired = &mut self.owner.private().retired;
+            let retired = &mut self.owner.private().retired.nodes;
             *retired += 1;
             *retired
         };
@@ -347,7 +327,7 @@ unsafe impl<'a, T, L: Local, const RECLAIM_AT: usize> Guard<'a, T, L> for Haphaz
     }
 
     fn retired(self) -> usize {
-        self.owner.private().retired
+        self.owner.private().retired.nodes
     }
 
     fn is_due(self) -> bool {
@@ -364,7 +344,7 @@ unsafe impl<'a, T, L: Local, const RECLAIM_AT: usize> Guard<'a, T, L> for Haphaz
         let Some(shared) = self.domain.shared() else { return };
         if self.retired() >= RECLAIM_AT {
             let mut private = self.owner.private();
-            private.retired = 0;
+            private.retired.nodes = 0;
             private.local.let_go(RECLAIM_AT);
             shared.domain.eager_reclaim();
             self.counters().scans(1);
@@ -381,14 +361,6 @@ unsafe impl<'a, T, L: Local, const RECLAIM_AT: usize> Guard<'a, T, L> for Haphaz
         }
     }
 
-    fn with_local<O>(self, action: impl FnOnce(&mut L) -> O) -> O {
-        action(&mut self.owner.private().local)
-    }
-
-    fn counters(self) -> &'a Counters {
-        self.owner.counters()
-    }
-
     fn neighbourhood(self, places: usize) -> usize {
         self.domain.pool.neighbourhood(self.owner, places)
     }
@@ -398,7 +370,7 @@ impl<T, L, const RECLAIM_AT: usize> Drop for HaphazardDomain<T, L, RECLAIM_AT> {
     fn drop(&mut self) {
         // Hazard records first: they borrow from the domain.
         self.pool.for_each_private(|private, _| {
-            if let Some(hazard) = private.hazard.take() {
+            if let Some(hazard) = private.retired.hazard.take() {
                 // SAFETY: what is put there is initialised.
                 drop(unsafe { hazard.assume_init() });
             }

@@ -1,25 +1,7 @@
 //! Slots: who owns which, and the hazard that each shows.
 //!
-//! A pool holds `N` slots in place, and a list of further ones, which are allocated when all are claimed at once. Both
+//! A pool holds `N` slots in place, and a list of [`further`] ones, which are allocated when all are claimed at once. Both
 //! engines keep what a context owns in a slot.
-//!
-//! # Further slots
-//!
-//! ```text
-//!   first                               used
-//!     |                                  |
-//!     v   newer          newer           v   newer          newer
-//!    [1] -------> [2] -------> ... ---> [u] -------> ... ---> [n] ---> null
-//!        <-------     <-------     <---     <-------     <---
-//!          older
-//!                  a scan reads these               free, and no scan reads them
-//! ```
-//!
-//! They are numbered from 1, by age. `used` is the newest that may be in use, so a crowd that has come and gone costs nobody any
-//! time, but only the memory of its slots and of the nodes in them. Whoever claims a slot raises `used` to it, if need be, before
-//! it protects anything with it. Each scan, and each handle that ends, lowers `used` by the free slots at its end.
-//!
-//! Where code is short there is no crowd: `used` is the newest of all, and nothing lowers it.
 //!
 //! # Rules
 //!
@@ -40,46 +22,29 @@
 //!   done in the slots that it leaves out, by the Release that lowers it.
 //!   Checked by `further_slot_comes_out_of_use_and_back`, `slot_goes_out_of_use_after_a_pop` in `tests/loom/tests/loom.rs`.
 
+mod further;
 mod in_use;
 mod slot;
 
+use self::further::Further;
 use self::slot::{claimed, found, free};
 use super::Search;
-use crate::layout::{FAST_PATHS, IfFast, Padded, in_this_order};
+use crate::layout::{FAST_PATHS, IfFast, Padded};
 use crate::model::limit;
-use crate::sync::{
-    ADD_SLOT, Acquire, AtomicPtr, AtomicUsize, Initial, Ordering, READ_HAZARD, Relaxed, Release, alloc, array_of,
-    context_hash, dealloc, initial, publish,
-};
+use crate::sync::{AtomicPtr, AtomicUsize, Initial, Relaxed, array_of, context_hash, initial, publish};
 use crate::treiber::{Node, NodePtr};
 use core::alloc::Layout;
-use core::iter;
 use core::mem;
-use core::ptr::{self, NonNull};
+use core::ptr;
 
 pub(crate) use self::in_use::InUse;
-pub(crate) use self::slot::PrivateRef;
 pub use self::slot::{Owner, Slot};
-
-in_this_order! {
-    /// A further slot, in memory of its own: so there are no more than contexts need, and the bound on memory counts slots.
-    /// tuning.md, "Slots". What a scan reads, the link and the slot's word, is on the first cache line.
-    pub struct Extra<T, P> {
-        /// The further slot before, or null. Written before this one is added, and never again.
-        older: *mut Further<T, P>,
-        /// The further slot after, once there is one.
-        newer: IfFast<AtomicPtr<Further<T, P>>>,
-        slot: Slot<T, P>,
-    }
-}
-
-type Further<T, P> = Padded<Extra<T, P>>;
 
 /// `N` slots in place and the list of further ones.
 pub struct Pool<T, P, const N: usize> {
     slots: [Padded<Slot<T, P>>; N],
     first: IfFast<AtomicPtr<Further<T, P>>>,
-    /// See "Further slots".
+    /// See [`further`].
     used: AtomicPtr<Further<T, P>>,
     /// Contexts that stay: handles.
     stays: AtomicUsize,
@@ -195,40 +160,6 @@ impl<T, P: Initial, const N: usize> Pool<T, P, N> {
         }
         owner
     }
-
-    /// Adds a slot with this word at the end of the list; `None` without memory.
-    fn add(&self, word: *mut Node<T>) -> Option<Place<'_, T, P>> {
-        /// Acquire pairs with `ADD_SLOT`: the contents of what others have added are visible. Where code is short, only its
-        /// address is used.
-        const SEE: Ordering = if FAST_PATHS { READ_HAZARD } else { Relaxed };
-        // SAFETY: the layout is not of size zero.
-        let added = NonNull::new(unsafe { alloc(Self::LAYOUT) }.cast::<Further<T, P>>())?;
-        let newer = IfFast::new(AtomicPtr::new(ptr::null_mut()));
-        // SAFETY: just allocated with this layout. The field that is left, `older`, is written below.
-        unsafe {
-            (&raw mut (*added.as_ptr()).0.newer).write(newer);
-            (&raw mut (*added.as_ptr()).0.slot).write(Slot { word: AtomicPtr::new(word), ..initial!(Slot<T, P>) });
-        }
-        let mut older = self.used.load(SEE);
-        loop {
-            // SAFETY: it is not added yet, so it is still ours alone.
-            unsafe { (*added.as_ptr()).0.older = older };
-            let (link, expected) = match self.newer(older) {
-                Some(newer) => {
-                    // SAFETY: it is not added yet.
-                    unsafe { (*added.as_ptr()).0.slot.number = IfFast::new(1 + Self::number(older)) };
-                    (newer, ptr::null_mut())
-                }
-                None => (&self.used, older),
-            };
-            // Weak: who fails for no reason goes on from the first one.
-            match link.compare_exchange_weak(expected, added.as_ptr(), ADD_SLOT, SEE) {
-                // SAFETY: SLOT-3: it was added, so it stays.
-                Ok(_) => return Some(unsafe { Place::of(added.as_ref()) }),
-                Err(other) => older = other,
-            }
-        }
-    }
 }
 
 impl<T, P, const N: usize> Pool<T, P, N> {
@@ -242,30 +173,6 @@ impl<T, P, const N: usize> Pool<T, P, N> {
         // SAFETY: the caller's contract.
         unsafe { owner.leave() };
         self.forget_unused(self.in_use());
-    }
-
-    /// The number of a further slot; 0 for null. Where numbers are not noted, the slots are counted.
-    fn number(further: *mut Further<T, P>) -> usize {
-        let (mut next, mut counted) = (further, 0);
-        // SAFETY: SLOT-3: the pointer is null, or to a slot that was added.
-        while let Some(further) = unsafe { next.as_ref() } {
-            if let Some(number) = further.slot.number.get() {
-                return *number;
-            }
-            counted += 1;
-            next = further.older;
-        }
-        counted
-    }
-
-    /// The link to the further slot after this one, or, for null, to the first one. `None` where code is short: then `used` is
-    /// that link.
-    fn newer(&self, further: *mut Further<T, P>) -> Option<&AtomicPtr<Further<T, P>>> {
-        // SAFETY: SLOT-3: the pointer is null, or to a slot that was added.
-        match unsafe { further.as_ref() } {
-            Some(further) => further.newer.get(),
-            None => self.first.get(),
-        }
     }
 
     /// Claims the slot of this place, if it is free; `word` is [`claimed`] or a node to protect.
@@ -289,53 +196,11 @@ impl<T, P, const N: usize> Pool<T, P, N> {
         }
     }
 
-    /// Raises `used` to this slot, which the caller has claimed (SLOT-5).
-    fn use_up_to(&self, further: *mut Further<T, P>) {
-        let mut used = self.used();
-        while Self::number(used) < Self::number(further) {
-            // Release pairs with `READ_HAZARD`: the slot's contents are visible to whoever finds it here.
-            match self.used.compare_exchange(used, further, ADD_SLOT, READ_HAZARD) {
-                Ok(_) => return,
-                Err(other) => used = other,
-            }
-        }
-    }
-
-    /// Claims the slot of this place without protecting anything, if it is free.
-    pub(crate) fn claim_free<'a>(&self, place: Place<'a, T, P>) -> Option<Owner<'a, T, P>> {
+    /// Claims each slot that is free when its turn comes.
+    pub(crate) fn claim_each(&self) -> impl Iterator<Item = Owner<'_, T, P>> {
         // CHEAPER: the exchange alone says the same, but takes the cache line from whoever is inside.
-        if place.slot.word.load(Relaxed).is_null() { self.claim_at(place, claimed()) } else { None }
-    }
-
-    /// Lowers `used` by the free slots at its end.
-    pub(crate) fn forget_unused<'a>(&'a self, mut used: InUse<'a, T, P, N>) {
-        if !FAST_PATHS {
-            return;
-        }
-        // SAFETY: SLOT-3: the pointer is null, or to a slot that was added.
-        while let Some(newest) = unsafe { used.newest().as_ref() } {
-            // CHEAPER: the exchange alone says the same, but takes the cache line from whoever is inside.
-            if !newest.slot.word.load(Relaxed).is_null() {
-                return;
-            }
-            let Some(owner) = newest.slot.try_claim(claimed()) else { return };
-            // SLOT-5: this context owns the slot that `used` names. Release pairs with `READ_HAZARD`: what the slot's owners have
-            // read of nodes happens before what a scan does that leaves the slot out.
-            let lowered = self.used.compare_exchange(used.newest(), newest.older, Release, Relaxed);
-            // SAFETY: it is not used any more.
-            unsafe { owner.leave() };
-            // CHEAPER: others have raised it, so whoever goes on looks in vain.
-            if lowered.is_err() {
-                return;
-            }
-            used = self.up_to(newest.older);
-        }
-    }
-
-    /// The newest further slot that may be in use, or null.
-    fn used(&self) -> *mut Further<T, P> {
-        // Acquire (or more, for a scan) pairs with `ADD_SLOT`: the slot's initial contents are visible.
-        self.used.load(READ_HAZARD)
+        let free = self.iter().filter(|place| place.slot.word.load(Relaxed).is_null());
+        free.filter_map(|place| self.claim_at(place, claimed()))
     }
 
     /// The slots in place, and up to this further one; where code is short, all.
@@ -377,19 +242,6 @@ impl<T, P, const N: usize> Pool<T, P, N> {
         in_place.chain(self.above(ptr::null_mut())).chain(self.up_to(ptr::null_mut()).further())
     }
 
-    /// The further slots that are newer than `last`, if that is not null.
-    fn above(&self, last: *mut Further<T, P>) -> impl Iterator<Item = Place<'_, T, P>> {
-        let mut link = self.newer(last);
-        iter::from_fn(move || {
-            // Acquire pairs with `ADD_SLOT`: the slot's contents are visible.
-            let next = link?.load(Acquire);
-            // SAFETY: SLOT-3: the pointer is null, or to a slot that was added.
-            let further = unsafe { next.as_ref() }?;
-            link = self.newer(next);
-            Some(Place::of(further))
-        })
-    }
-
     /// Every slot's private part, and the node that was given to it, for whoever has the pool to itself.
     pub(crate) fn for_each_private(&mut self, mut visit: impl FnMut(&mut P, Option<NodePtr<T>>)) {
         for place in self.iter() {
@@ -423,21 +275,5 @@ impl<'a, T, P> Place<'a, T, P> {
     #[inline(always)]
     fn further(self) -> *mut Further<T, P> {
         self.further.get().map_or(ptr::null_mut(), |further| *further)
-    }
-}
-
-impl<T, P, const N: usize> Drop for Pool<T, P, N> {
-    fn drop(&mut self) {
-        // Relaxed: `&mut self` comes after all that others have done here.
-        let mut next = self.first.get().unwrap_or(&self.used).load(Relaxed);
-        while let Some(further) = NonNull::new(next) {
-            // SAFETY: `&mut self`: nobody is in a slot, and each was allocated in `add`.
-            unsafe {
-                let newer = further.as_ref().newer.get();
-                next = newer.map_or(further.as_ref().older, |newer| newer.load(Relaxed));
-                further.drop_in_place();
-                dealloc(further.as_ptr().cast(), Layout::new::<Further<T, P>>());
-            }
-        }
     }
 }

@@ -43,14 +43,13 @@ mod inside;
 use self::inside::Extent;
 use super::chain::{List, Retired};
 use super::depot::Depot;
-use super::pool::{Owner, Pool, PrivateRef};
+use super::pool::{Owner, Pool};
 use super::{Guard, Search, sealed};
 use crate::OutOfMemory;
 use crate::backoff::sealed::Local;
 use crate::engine::Permit;
 use crate::layout::FAST_PATHS;
 use crate::model::{self, limit};
-use crate::stats::Counters;
 use crate::sync::initial;
 use crate::treiber::{Node, NodePtr};
 use core::alloc::Layout;
@@ -125,17 +124,7 @@ impl<const N: usize> Slots<N> {
 }
 
 /// What the owner of a slot alone touches.
-pub struct Private<T, L> {
-    retired: Retired<T>,
-    spare: List<T>,
-    local: L,
-}
-
-initial! { impl[T, L: Local] Private<T, L> = Private {
-    retired: initial!(Retired<T>),
-    spare: initial!(List<T>),
-    local: initial!(L),
-} }
+type Private<T, L> = super::Private<T, L, Retired<T>>;
 
 /// The engine's part of one stack.
 #[repr(C)]
@@ -194,16 +183,10 @@ unsafe impl<const N: usize> sealed::Heap for Slots<N> {
         domain.pool.claim(search, node).map(|owner| SlotsGuard { domain, owner })
     }
 
-    #[cold]
-    fn enter_with_spare<T, L: Local>(domain: &Self::Domain<T, L>) -> Option<(Self::Guard<'_, T, L>, NodePtr<T>)> {
-        domain.free_slots().find_map(|guard| {
-            let node = guard.spare().or_else(|| guard.own_retired());
-            if node.is_none() {
-                // SAFETY: it is not used any more.
-                unsafe { guard.leave() };
-            }
-            node.map(|node| (guard, node))
-        })
+    fn free_slots<'a, T: 'a, L: Local + 'a>(
+        domain: &'a Self::Domain<T, L>,
+    ) -> impl Iterator<Item = Self::Guard<'a, T, L>> {
+        domain.pool.claim_each().map(|owner| SlotsGuard { domain, owner })
     }
 
     fn enter_to_stay<T, L: Local>(domain: &Self::Domain<T, L>) -> Option<Self::Guard<'_, T, L>> {
@@ -265,7 +248,7 @@ unsafe impl<const N: usize> sealed::Heap for Slots<N> {
             // SAFETY: it is not used any more.
             unsafe { guard.leave() };
         }
-        for guard in domain.free_slots() {
+        for guard in Self::free_slots(domain) {
             freed += guard.empty();
             // SAFETY: it is not used any more.
             unsafe { guard.leave() };
@@ -283,20 +266,15 @@ unsafe impl<const N: usize> sealed::Heap for Slots<N> {
 
 // SAFETY: what is said for the engine holds for its guard.
 unsafe impl<'a, T, L: Local, const N: usize> Guard<'a, T, L> for SlotsGuard<'a, T, L, N> {
-    #[inline(always)]
-    unsafe fn leave(self) {
-        // SAFETY: the caller's contract.
-        unsafe { self.owner.leave() };
-    }
+    type Retired = Retired<T>;
 
     #[inline(always)]
-    fn spare(self) -> Option<NodePtr<T>> {
-        self.private().spare.pop_exclusive()
+    fn owner(self) -> Owner<'a, T, Private<T, L>> {
+        self.owner
     }
 
-    #[inline(always)]
-    fn spares(self) -> List<T> {
-        self.private().spare.take()
+    fn own(self) -> Option<NodePtr<T>> {
+        self.spare().or_else(|| self.own_retired())
     }
 
     #[inline(always)]
@@ -327,7 +305,7 @@ unsafe impl<'a, T, L: Local, const N: usize> Guard<'a, T, L> for SlotsGuard<'a, 
     #[inline(always)]
     unsafe fn retire(self, node: NodePtr<T>, kept: bool) {
         let len = {
-            let retired = &mut self.private().retired;
+            let retired = &mut self.owner.private().retired;
             // SAFETY: the caller's contract.
             unsafe { retired.push(node, !kept) };
             retired.len()
@@ -341,11 +319,11 @@ unsafe impl<'a, T, L: Local, const N: usize> Guard<'a, T, L> for SlotsGuard<'a, 
             return nodes;
         }
         // They are scanned as they are, mostly without a look at one of them. What was retired before waits meanwhile.
-        let before = mem::replace(&mut self.private().retired, Retired::foreign(nodes, len));
+        let before = mem::replace(&mut self.owner.private().retired, Retired::foreign(nodes, len));
         // CHEAPER: without the scan all of them come back, and are retired one by one.
         self.scan(Extent::All);
         let waiting = before.len();
-        let mut protected = mem::replace(&mut self.private().retired, before);
+        let mut protected = mem::replace(&mut self.owner.private().retired, before);
         self.counters().set_retired(waiting);
         protected.take()
     }
@@ -381,17 +359,7 @@ unsafe impl<'a, T, L: Local, const N: usize> Guard<'a, T, L> for SlotsGuard<'a, 
 
     #[inline(always)]
     fn retired(self) -> usize {
-        self.private().retired.len()
-    }
-
-    #[inline(always)]
-    fn with_local<O>(self, action: impl FnOnce(&mut L) -> O) -> O {
-        action(&mut self.private().local)
-    }
-
-    #[inline(always)]
-    fn counters(self) -> &'a Counters {
-        self.owner.counters()
+        self.owner.private().retired.len()
     }
 
     fn neighbourhood(self, places: usize) -> usize {
@@ -399,28 +367,15 @@ unsafe impl<'a, T, L: Local, const N: usize> Guard<'a, T, L> for SlotsGuard<'a, 
     }
 }
 
-impl<T, L: Local, const N: usize> SlotsDomain<T, L, N> {
-    /// Claims each slot that is free when its turn comes.
-    fn free_slots(&self) -> impl Iterator<Item = SlotsGuard<'_, T, L, N>> {
-        let owners = self.pool.iter().filter_map(|place| self.pool.claim_free(place));
-        owners.map(|owner| SlotsGuard { domain: self, owner })
-    }
-}
-
-impl<'a, T, L: Local, const N: usize> SlotsGuard<'a, T, L, N> {
-    #[inline(always)]
-    fn private(self) -> PrivateRef<'a, Private<T, L>> {
-        self.owner.private()
-    }
-
+impl<T, L: Local, const N: usize> SlotsGuard<'_, T, L, N> {
     /// Frees the spare nodes, and the retired ones that nobody protects. Returns how many.
     fn empty(self) -> usize {
         // SAFETY: NODES-1.
-        let spare = unsafe { self.private().spare.free() };
+        let spare = unsafe { self.owner.private().spare.free() };
         // Now there is room for what the scan makes spare, so none goes to the depot.
         self.scan(Extent::All);
         // SAFETY: NODES-1.
-        let retired = unsafe { self.private().spare.free() };
+        let retired = unsafe { self.owner.private().spare.free() };
         self.counters().allocator_calls(spare + retired);
         spare + retired
     }

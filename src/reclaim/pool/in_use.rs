@@ -1,7 +1,8 @@
 //! The slots that a scan reads, and what it wants to know of them.
 
+use super::further::Further;
 use super::slot::{FOUND, Slot, claimed};
-use super::{Further, Place, Pool};
+use super::{Place, Pool};
 use crate::layout::{FAST_PATHS, IfFast};
 use crate::sync::{AcqRel, READ_HAZARD};
 use crate::treiber::{Node, NodePtr};

@@ -1,0 +1,178 @@
+//! Further slots, which are allocated when all in place are claimed at once.
+//!
+//! ```text
+//!   first                               used
+//!     |                                  |
+//!     v   newer          newer           v   newer          newer
+//!    [1] -------> [2] -------> ... ---> [u] -------> ... ---> [n] ---> null
+//!        <-------     <-------     <---     <-------     <---
+//!          older
+//!                  a scan reads these               free, and no scan reads them
+//! ```
+//!
+//! They are numbered from 1, by age. `used` is the newest that may be in use, so a crowd that has come and gone costs nobody any
+//! time, but only the memory of its slots and of the nodes in them. Whoever claims a slot raises `used` to it, if need be, before
+//! it protects anything with it. Each scan, and each handle that ends, lowers `used` by the free slots at its end.
+//!
+//! Where code is short there is no crowd: `used` is the newest of all, and nothing lowers it.
+//!
+//! The rules SLOT-1 to SLOT-5 are the [`pool`](super)'s.
+
+use super::slot::{Slot, claimed};
+use super::{InUse, Place, Pool};
+use crate::layout::{FAST_PATHS, IfFast, Padded, in_this_order};
+use crate::sync::{
+    ADD_SLOT, Acquire, AtomicPtr, Initial, Ordering, READ_HAZARD, Relaxed, Release, alloc, dealloc, initial,
+};
+use crate::treiber::Node;
+use core::alloc::Layout;
+use core::iter;
+use core::ptr::{self, NonNull};
+
+in_this_order! {
+    /// A further slot, in memory of its own: so there are no more than contexts need, and the bound on memory counts slots.
+    /// tuning.md, "Slots". What a scan reads, the link and the slot's word, is on the first cache line.
+    pub struct Extra<T, P> {
+        /// The further slot before, or null. Written before this one is added, and never again.
+        pub(super) older: *mut Further<T, P>,
+        /// The further slot after, once there is one.
+        newer: IfFast<AtomicPtr<Further<T, P>>>,
+        pub(super) slot: Slot<T, P>,
+    }
+}
+
+pub(super) type Further<T, P> = Padded<Extra<T, P>>;
+
+impl<T, P: Initial, const N: usize> Pool<T, P, N> {
+    /// Adds a slot with this word at the end of the list; `None` without memory.
+    pub(super) fn add(&self, word: *mut Node<T>) -> Option<Place<'_, T, P>> {
+        /// Acquire pairs with `ADD_SLOT`: the contents of what others have added are visible. Where code is short, only its
+        /// address is used.
+        const SEE: Ordering = if FAST_PATHS { READ_HAZARD } else { Relaxed };
+        // SAFETY: the layout is not of size zero.
+        let added = NonNull::new(unsafe { alloc(Self::LAYOUT) }.cast::<Further<T, P>>())?;
+        let newer = IfFast::new(AtomicPtr::new(ptr::null_mut()));
+        // SAFETY: just allocated with this layout. The field that is left, `older`, is written below.
+        unsafe {
+            (&raw mut (*added.as_ptr()).0.newer).write(newer);
+            (&raw mut (*added.as_ptr()).0.slot).write(Slot { word: AtomicPtr::new(word), ..initial!(Slot<T, P>) });
+        }
+        let mut older = self.used.load(SEE);
+        loop {
+            // SAFETY: it is not added yet, so it is still ours alone.
+            unsafe { (*added.as_ptr()).0.older = older };
+            let (link, expected) = match self.newer(older) {
+                Some(newer) => {
+                    // SAFETY: it is not added yet.
+                    unsafe { (*added.as_ptr()).0.slot.number = IfFast::new(1 + Self::number(older)) };
+                    (newer, ptr::null_mut())
+                }
+                None => (&self.used, older),
+            };
+            // Weak: who fails for no reason goes on from the first one.
+            match link.compare_exchange_weak(expected, added.as_ptr(), ADD_SLOT, SEE) {
+                // SAFETY: SLOT-3: it was added, so it stays.
+                Ok(_) => return Some(unsafe { Place::of(added.as_ref()) }),
+                Err(other) => older = other,
+            }
+        }
+    }
+}
+
+impl<T, P, const N: usize> Pool<T, P, N> {
+    /// The number of a further slot; 0 for null. Where numbers are not noted, the slots are counted.
+    pub(super) fn number(further: *mut Further<T, P>) -> usize {
+        let (mut next, mut counted) = (further, 0);
+        // SAFETY: SLOT-3: the pointer is null, or to a slot that was added.
+        while let Some(further) = unsafe { next.as_ref() } {
+            if let Some(number) = further.slot.number.get() {
+                return *number;
+            }
+            counted += 1;
+            next = further.older;
+        }
+        counted
+    }
+
+    /// The link to the further slot after this one, or, for null, to the first one. `None` where code is short: then `used` is
+    /// that link.
+    pub(super) fn newer(&self, further: *mut Further<T, P>) -> Option<&AtomicPtr<Further<T, P>>> {
+        // SAFETY: SLOT-3: the pointer is null, or to a slot that was added.
+        match unsafe { further.as_ref() } {
+            Some(further) => further.newer.get(),
+            None => self.first.get(),
+        }
+    }
+
+    /// Raises `used` to this slot, which the caller has claimed (SLOT-5).
+    pub(super) fn use_up_to(&self, further: *mut Further<T, P>) {
+        let mut used = self.used();
+        while Self::number(used) < Self::number(further) {
+            // Release pairs with `READ_HAZARD`: the slot's contents are visible to whoever finds it here.
+            match self.used.compare_exchange(used, further, ADD_SLOT, READ_HAZARD) {
+                Ok(_) => return,
+                Err(other) => used = other,
+            }
+        }
+    }
+
+    /// Lowers `used` by the free slots at its end.
+    pub(crate) fn forget_unused<'a>(&'a self, mut used: InUse<'a, T, P, N>) {
+        if !FAST_PATHS {
+            return;
+        }
+        // SAFETY: SLOT-3: the pointer is null, or to a slot that was added.
+        while let Some(newest) = unsafe { used.newest().as_ref() } {
+            // CHEAPER: the exchange alone says the same, but takes the cache line from whoever is inside.
+            if !newest.slot.word.load(Relaxed).is_null() {
+                return;
+            }
+            let Some(owner) = newest.slot.try_claim(claimed()) else { return };
+            // SLOT-5: this context owns the slot that `used` names. Release pairs with `READ_HAZARD`: what the slot's owners have
+            // read of nodes happens before what a scan does that leaves the slot out.
+            let lowered = self.used.compare_exchange(used.newest(), newest.older, Release, Relaxed);
+            // SAFETY: it is not used any more.
+            unsafe { owner.leave() };
+            // CHEAPER: others have raised it, so whoever goes on looks in vain.
+            if lowered.is_err() {
+                return;
+            }
+            used = self.up_to(newest.older);
+        }
+    }
+
+    /// The newest further slot that may be in use, or null.
+    pub(super) fn used(&self) -> *mut Further<T, P> {
+        // Acquire (or more, for a scan) pairs with `ADD_SLOT`: the slot's initial contents are visible.
+        self.used.load(READ_HAZARD)
+    }
+
+    /// The further slots that are newer than `last`, if that is not null.
+    pub(super) fn above(&self, last: *mut Further<T, P>) -> impl Iterator<Item = Place<'_, T, P>> {
+        let mut link = self.newer(last);
+        iter::from_fn(move || {
+            // Acquire pairs with `ADD_SLOT`: the slot's contents are visible.
+            let next = link?.load(Acquire);
+            // SAFETY: SLOT-3: the pointer is null, or to a slot that was added.
+            let further = unsafe { next.as_ref() }?;
+            link = self.newer(next);
+            Some(Place::of(further))
+        })
+    }
+}
+
+impl<T, P, const N: usize> Drop for Pool<T, P, N> {
+    fn drop(&mut self) {
+        // Relaxed: `&mut self` comes after all that others have done here.
+        let mut next = self.first.get().unwrap_or(&self.used).load(Relaxed);
+        while let Some(further) = NonNull::new(next) {
+            // SAFETY: `&mut self`: nobody is in a slot, and each was allocated in `add`.
+            unsafe {
+                let newer = further.as_ref().newer.get();
+                next = newer.map_or(further.as_ref().older, |newer| newer.load(Relaxed));
+                further.drop_in_place();
+                dealloc(further.as_ptr().cast(), Layout::new::<Further<T, P>>());
+            }
+        }
+    }
+}
