@@ -244,8 +244,7 @@ pub unsafe trait Guard<'a, T: 'a, L: 'a>: Copy {
         self.give_back();
     }
 
-    /// How many nodes the slot has retired and not let go yet. How many it lets go it tells the back-off's
-    /// [`Local`](crate::backoff::sealed::Local).
+    /// How many nodes the slot has retired and not let go yet. How many it lets go it tells the back-off's [`Local`].
     fn retired(self) -> usize;
 
     /// Whether there will be something to settle once one more node is retired.

@@ -4,6 +4,8 @@ mod fixed;
 #[cfg(feature = "critical-section")]
 mod masked;
 mod nodes;
+#[cfg(all(test, not(elimination_stack_loom)))]
+mod tests;
 
 use self::fixed::FixedStack;
 #[cfg(feature = "critical-section")]

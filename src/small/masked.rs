@@ -14,7 +14,7 @@
 //! * **MASKED-3**: No code of the user's runs in a critical section: values are moved in there, and never dropped.
 //!   Checked by `drops_run_outside_of_sections` in `src/small/masked/tests.rs`.
 
-#[cfg(test)]
+#[cfg(all(test, not(elimination_stack_loom)))]
 mod tests;
 
 use super::Place;

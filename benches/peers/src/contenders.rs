@@ -1,6 +1,7 @@
 //! Who takes part.
 
 mod floor;
+#[allow(dead_code, reason = "all of it, where none of them is installed")]
 mod foreign;
 mod locked;
 mod ours;
