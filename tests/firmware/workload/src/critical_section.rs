@@ -14,6 +14,12 @@ const FREE: usize = usize::MAX;
 /// The hart in the critical section, or `FREE`.
 static OWNER: AtomicUsize = AtomicUsize::new(FREE);
 
+unsafe extern "C" {
+    /// Of the board: sets this hart's timer to come soon. An emulator whose harts take turns lets others go on when a timer is
+    /// due, but not because a hart waits; and with interrupts off, as in a handler, the timer that is due is soon the last one.
+    safe fn let_others_go_on();
+}
+
 const WERE_ENABLED: u8 = 1;
 const NESTED: u8 = 2;
 
@@ -31,7 +37,7 @@ unsafe impl Impl for ManyHarts {
                 Err(owner) if owner == hart => return enabled | NESTED,
                 // Lets interrupts in while it waits.
                 Err(_) if enabled != 0 => unmask(),
-                Err(_) => {}
+                Err(_) => let_others_go_on(),
             }
             core::hint::spin_loop();
         }
