@@ -4,7 +4,7 @@
 
 use cortex_m::peripheral::{SCB, SYST, scb::SystemHandler};
 #[cfg(feature = "heap")]
-use workload::sweep::Stepping;
+use workload::{most::Switching, sweep::Stepping};
 use workload::{Board, Counter, Sleep};
 
 #[doc(hidden)]
@@ -115,6 +115,31 @@ impl Stepping for Counting {
 
     fn call_first_level() {
         SCB::set_pendsv();
+    }
+}
+
+#[cfg(feature = "heap")]
+impl Switching for Counting {
+    fn prepare(memory: &mut [usize], entry: extern "C" fn() -> !) -> usize {
+        /// Words that the processor saves at an interrupt: at the end the address where it goes on, and its state (Thumb).
+        const FRAME: usize = 8;
+        /// Words that `switching` saves, and one for the alignment; at the end the interrupt's return to a thread.
+        const REGISTERS: usize = 10;
+        let end = memory.len() - FRAME;
+        memory[end - 1] = 0xFFFF_FFF9;
+        memory[end + 6] = entry as usize & !1;
+        memory[end + 7] = 1 << 24;
+        memory[end - REGISTERS..].as_ptr() as usize
+    }
+
+    fn call_switch() {
+        SCB::set_pendsv();
+        cortex_m::asm::dsb();
+        cortex_m::asm::isb();
+    }
+
+    fn called() {
+        SCB::clear_pendsv();
     }
 }
 
@@ -238,6 +263,61 @@ macro_rules! sweep {
         #[$crate::cortex_m_rt::exception]
         fn PendSV() {
             sweep::first_level::<$crate::Counting>();
+        }
+
+        $crate::faults!();
+    };
+}
+
+/// An image that counts the most that the calls of an interrupt take.
+#[macro_export]
+macro_rules! most {
+    () => {
+        use $crate::workload::most;
+
+        #[$crate::cortex_m_rt::entry]
+        fn main() -> ! {
+            most::run::<$crate::Counting>();
+            $crate::workload::exit()
+        }
+
+        // Saves what the processor has not saved, and goes on with the stack that it is told. The constants are of both
+        // processors; a register above the seventh is not in the instructions of the smaller one.
+        core::arch::global_asm!(
+            ".section .text.switching, \"ax\"",
+            ".global SysTick",
+            ".global PendSV",
+            ".type SysTick, %function",
+            ".type PendSV, %function",
+            ".thumb_func",
+            "SysTick:",
+            ".thumb_func",
+            "PendSV:",
+            "    push {{r4-r7, lr}}",
+            "    mov r4, r8",
+            "    mov r5, r9",
+            "    mov r6, r10",
+            "    mov r7, r11",
+            "    sub sp, #4",
+            "    push {{r4-r7}}",
+            "    mov r0, sp",
+            "    ldr r1, 1f",
+            "    blx r1",
+            "    mov sp, r0",
+            "    pop {{r4-r7}}",
+            "    add sp, #4",
+            "    mov r8, r4",
+            "    mov r9, r5",
+            "    mov r10, r6",
+            "    mov r11, r7",
+            "    pop {{r4-r7, pc}}",
+            ".balign 4",
+            "1:  .word most_switch",
+        );
+
+        #[unsafe(no_mangle)]
+        extern "C" fn most_switch(stack_pointer: usize) -> usize {
+            most::switch::<$crate::Counting>(stack_pointer)
         }
 
         $crate::faults!();

@@ -1,7 +1,7 @@
 //! What the images do and check, the same on every machine.
 //!
 //! A board crate boots its machine, implements [`Board`] and hands over: [`one_hart`], [`many_harts`], [`in_place`], [`sleep`]
-//! and [`wake_ups`] are the workloads, [`count`] and [`plan`] count the instructions of single operations. All of them use the
+//! and [`wake_ups`] are the workloads, [`count`], [`plan`] and [`most`] count the instructions of single operations. All of them use the
 //! library only as a user's firmware would. Without the feature `heap` there is no allocator, and of the workloads only
 //! [`in_place`].
 //!
@@ -27,6 +27,9 @@ pub mod ledger;
 pub mod many_harts;
 #[cfg(feature = "heap")]
 pub mod one_hart;
+// It counts instructions.
+#[cfg(all(feature = "heap", not(target_arch = "avr")))]
+pub mod most;
 #[cfg(all(feature = "heap", not(target_arch = "avr")))]
 pub mod plan;
 pub mod random;

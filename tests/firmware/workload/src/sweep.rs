@@ -16,7 +16,7 @@ mod interrupts;
 mod operations;
 
 use self::history::{Done, Log, is_sequential};
-use self::interrupts::{Interrupted, RUN, Second, WAYS, Way};
+use self::interrupts::{RUN, Second, Way};
 use self::operations::{Caller, PUSHED_AT_ONCE, RESERVED, Subject};
 use crate::Counter;
 use crate::random::Random;
@@ -26,6 +26,7 @@ use core::marker::PhantomData;
 use elimination_stack::{NoBackoff, Slots, Stack};
 
 pub use self::interrupts::{first_level, timer};
+pub(crate) use self::interrupts::{Interrupted, WAYS};
 
 /// What the sweep needs of a machine.
 pub trait Stepping: Counter {
@@ -49,7 +50,7 @@ pub trait Stepping: Counter {
 }
 
 /// As many instructions as no run takes.
-const NEVER: u32 = u32::MAX;
+pub(crate) const NEVER: u32 = u32::MAX;
 /// Bytes of code, the image's first ones, of which each instruction may be noted.
 const CODE_SIZE: usize = 96 << 10;
 /// The most states in which one operation is swept.

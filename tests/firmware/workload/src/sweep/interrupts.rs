@@ -22,6 +22,26 @@ pub enum Way {
     Empty,
 }
 
+impl Way {
+    /// Does it, and pushes values from this one on; `make` makes each call.
+    pub fn work(self, stack: &dyn Interrupted, value: u16, mut make: impl FnMut(&dyn Fn() -> Done) -> Done) {
+        match self {
+            Self::Swap => {
+                let first = make(&|| stack.try_pop());
+                make(&|| stack.try_pop());
+                if let Done::Popped(value) = first {
+                    make(&|| stack.push_spare(value));
+                }
+            }
+            Self::Fill => {
+                let mut values = value..;
+                while let Some(Done::Pushed(_)) = values.next().map(|value| make(&|| stack.push_spare(value))) {}
+            }
+            Self::Empty => while let Done::Popped(_) = make(&|| stack.try_pop()) {},
+        }
+    }
+}
+
 /// All of them.
 pub const WAYS: [Way; 3] = [Way::Swap, Way::Fill, Way::Empty];
 
@@ -57,19 +77,8 @@ impl Level {
 
     fn work(&self, stack: &dyn Interrupted, value: u16) {
         self.begun.store(true, Relaxed);
-        hart::handler(|| match WAYS[usize::from(self.way.load(Relaxed))] {
-            Way::Swap => {
-                let first = self.call(|| stack.try_pop());
-                self.call(|| stack.try_pop());
-                if let Done::Popped(value) = first {
-                    self.call(|| stack.push_spare(value));
-                }
-            }
-            Way::Fill => {
-                let mut values = value..;
-                while let Some(Done::Pushed(_)) = values.next().map(|value| self.call(|| stack.push_spare(value))) {}
-            }
-            Way::Empty => while let Done::Popped(_) = self.call(|| stack.try_pop()) {},
+        hart::handler(|| {
+            WAYS[usize::from(self.way.load(Relaxed))].work(stack, value, |call| self.call(call));
         });
         self.ended.store(true, Relaxed);
     }
