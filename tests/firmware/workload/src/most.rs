@@ -48,7 +48,16 @@ const PATTERN: usize = 0x5A5A_A5A5;
 const VALUE: u16 = 0x7A7A;
 /// How often it goes on from pops to pushes, or back.
 const TURNS: u32 = 4;
-const VERBOSE: bool = true;
+/// Calls with interrupts at random instructions, for each state.
+const SAMPLES: u32 = 4;
+/// Instructions of a long call: of many slots and nodes one looks like the other. So what lies between so many at its beginning and
+/// at its end is interrupted at each seventh instruction only, and only in the first way, and by what does not use the stack.
+const LONG: u32 = 1600;
+const ENDS: u32 = 400;
+const LONG_STEP: u32 = 7;
+const LONG_WAYS: [usize; 2] = [0, WAYS.len()];
+/// Instructions from which on a second interrupt comes after the first one's handler, however few they are: the timer can be set to it.
+const SOON: u32 = 8;
 /// Interrupts that a call is counted with, and none.
 const INTERRUPTED: usize = 3;
 
@@ -148,7 +157,19 @@ struct Most {
     /// With so many interrupts.
     instructions: [u32; INTERRUPTED],
     bytes: u32,
-    place: Option<(State, u32)>,
+    /// The longest one that has found a slot, without an interrupt.
+    longest: u32,
+    place: Option<Place>,
+}
+
+/// Of each call.
+type Seen = [Most; CALLS.len()];
+
+/// A call: after so many others in a state.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    state: State,
+    number: u32,
 }
 
 /// One type of stack.
@@ -170,6 +191,7 @@ struct Counting<M> {
     last: Cell<Option<(&'static str, State)>>,
     ran: [Cell<u32>; 3 * MOST_SLOTS],
     stand: Cell<usize>,
+    random: Random,
     calls: Cell<u32>,
     interrupts: Cell<u32>,
     exceeded: Cell<u32>,
@@ -186,13 +208,13 @@ pub fn run<M: Switching>() {
         last: Cell::new(None),
         ran: [const { Cell::new(0) }; 3 * MOST_SLOTS],
         stand: Cell::new(0),
+        random: Random::new(2),
         calls: Cell::new(0),
         interrupts: Cell::new(0),
         exceeded: Cell::new(0),
         board: PhantomData,
     };
     counting.calibrate();
-    println!("calibrated: {} {} {}", counting.around.get(), counting.around_bytes.get(), counting.around_interrupt.get());
     counting.report("Slots<N>", &[counting.slots::<1>(), counting.slots::<2>(), counting.slots::<4>(), counting.slots::<8>()]);
     counting.report(
         "Fixed<CAP, N>",
@@ -201,6 +223,8 @@ pub fn run<M: Switching>() {
             counting.in_place::<Fixed<ROOM, 2>>(2),
             counting.in_place::<Fixed<ROOM, 3>>(3),
             counting.in_place::<Fixed<ROOM, 4>>(4),
+            counting.in_place::<Fixed<ROOM, 5>>(5),
+            counting.in_place::<Fixed<ROOM, 8>>(8),
         ],
     );
     #[cfg(feature = "critical-section")]
@@ -227,7 +251,7 @@ impl<M: Switching> Counting<M> {
         self.around_bytes.set(self.depth(&|| counted.nothing()).1);
         let length = self.measure(&nops, Plan::NONE).1.instructions;
         let mut interrupts = 0;
-        self.each_instruction(&mut |k| {
+        self.each_instruction(length, &mut |k| {
             let measured = self.measure(&nops, Plan { k, ..Plan::NONE }).1;
             if measured.hits == 1 {
                 interrupts += 1;
@@ -240,11 +264,11 @@ impl<M: Switching> Counting<M> {
         assert!(interrupts >= 100, "the timer hits {interrupts} of 100 instructions");
     }
 
-    /// Calls something for each number of instructions to an interrupt, until none comes any more.
-    fn each_instruction(&self, work: &mut dyn FnMut(u32) -> u32) {
+    /// Calls something for each number of instructions to an interrupt in a call of this length, until none comes any more.
+    fn each_instruction(&self, length: u32, work: &mut dyn FnMut(u32) -> u32) {
         let mut k = 0;
         while work(k) > 0 {
-            k += 1;
+            k += if length > LONG && (ENDS..length - ENDS).contains(&k) { LONG_STEP } else { 1 };
         }
     }
 
@@ -339,14 +363,18 @@ impl<M: Switching> Counting<M> {
         });
     }
 
-    /// Pops until there is nothing and pushes until there is no node, several times; `make` makes each call, until it says that this
-    /// was the last one, by `None`.
+    /// Looks whether there is a value; then pops until there is nothing and pushes until there is no node, several times. `make` makes
+    /// each call, until it says that this was the last one, by `None`.
     fn calls(&self, state: State, make: &mut dyn FnMut(u32, Call) -> Option<bool>) {
         let random = Random::new(1);
         let (mut pops, mut turns, mut number) = (state.pops, 0, 0);
         while turns < TURNS {
-            let Some(done) = make(number, if pops { Call::Pop } else { Call::Push }) else { return };
+            let call = if number == 0 { Call::IsEmpty } else if pops { Call::Pop } else { Call::Push };
+            let Some(done) = make(number, call) else { return };
             number += 1;
+            if call == Call::IsEmpty {
+                continue;
+            }
             turns += u32::from(!done || number % 256 == 0);
             if !done || state.random && random.within(0..8) == 0 {
                 pops = !pops;
@@ -355,93 +383,95 @@ impl<M: Switching> Counting<M> {
     }
 
     /// Counts the calls on one type of stack.
-    fn subject(&self, subject: &Subject<'_>) -> [Most; CALLS.len()] {
-        let mut most = [Most { instructions: [0; INTERRUPTED], bytes: 0, place: None }; CALLS.len()];
-        println!("n {} {} states", subject.n, states(subject.n).count());
+    fn subject(&self, subject: &Subject<'_>) -> Seen {
+        let mut seen = [Most { instructions: [0; INTERRUPTED], bytes: 0, longest: 0, place: None }; CALLS.len()];
         for state in states(subject.n) {
+            let mut last = 0;
             self.with_state(subject, state, &mut |stack| {
-                let look = |call, number, most: &mut [Most; CALLS.len()]| {
+                self.calls(state, &mut |number, call| {
                     let (result, measured) = self.measure(&|| make(stack, call), Plan::NONE);
                     let instructions = measured.instructions - self.around.get();
-                    let most = &mut most[call as usize];
-                    if instructions > most.instructions[0] {
-                        most.instructions[0] = instructions;
-                        most.place = Some((state, number));
+                    let most = &mut seen[call as usize];
+                    most.instructions[0] = most.instructions[0].max(instructions);
+                    // Who finds no slot only looks at all of them, whatever comes meanwhile.
+                    if state.inside < subject.n.max(1) && instructions > most.longest {
+                        most.longest = instructions;
+                        most.place = Some(Place { state, number });
                     }
+                    last = number;
                     Some(result)
-                };
-                look(Call::IsEmpty, 0, &mut most);
-                self.calls(state, &mut |number, call| look(call, number, &mut most));
+                });
             });
             self.with_state(subject, state, &mut |stack| {
-                let look = |call, most: &mut [Most; CALLS.len()]| {
+                self.calls(state, &mut |_, call| {
                     let (result, bytes) = self.depth(&|| make(stack, call));
-                    let most = &mut most[call as usize].bytes;
+                    let most = &mut seen[call as usize].bytes;
                     *most = bytes.saturating_sub(self.around_bytes.get()).max(*most);
                     Some(result)
-                };
-                look(Call::IsEmpty, &mut most);
-                self.calls(state, &mut |_, call| look(call, &mut most));
+                });
             });
+            for _ in 0..SAMPLES {
+                let number = self.random.within(0..last + 1);
+                // Most calls are short.
+                let [k, then] = [(); 2].map(|()| self.random.within(0..1 << self.random.within(5..12)));
+                let way = self.random.within(0..WAYS.len() as u32 + 1) as usize;
+                self.again(subject, Place { state, number }, Plan { k, then: SOON + then, way }, &mut seen);
+            }
         }
-        for (call, most) in CALLS.into_iter().zip(&mut most) {
-            self.interrupt(subject, call, most);
+        for most in seen {
+            if let Some(place) = most.place {
+                self.interrupt(subject, most.longest, place, &mut seen);
+            }
         }
-        most
+        seen
     }
 
     /// Interrupts the call that took longest, at each instruction; and once more, at each one after the interrupt that cost most.
-    fn interrupt(&self, subject: &Subject<'_>, call: Call, most: &mut Most) {
-        let Some(place) = most.place else { return };
-        println!("{} {:?} {} {:?}", subject.n, call, most.instructions[0], most.place);
-        let mut worst = Plan::NONE;
-        for way in 0..WAYS.len() {
-            self.each_instruction(&mut |k| {
+    fn interrupt(&self, subject: &Subject<'_>, longest: u32, place: Place, seen: &mut Seen) {
+        let mut worst = (0, Plan::NONE);
+        for way in 0..=WAYS.len() {
+            if longest > LONG && !LONG_WAYS.contains(&way) {
+                continue;
+            }
+            self.each_instruction(longest, &mut |k| {
                 let plan = Plan { k, way, ..Plan::NONE };
-                let (come, instructions) = self.again(subject, call, place, plan);
-                if instructions > Some(most.instructions[1]) {
-                    most.instructions[1] = instructions.unwrap_or(0);
-                    worst = plan;
+                let (come, instructions) = self.again(subject, place, plan, seen);
+                if let Some(instructions) = instructions.filter(|instructions| *instructions > worst.0) {
+                    worst = (instructions, plan);
                 }
                 come
             });
         }
-        self.each_instruction(&mut |then| {
-            let (come, instructions) = self.again(subject, call, place, Plan { then, ..worst });
-            most.instructions[2] = most.instructions[2].max(instructions.unwrap_or(0));
+        self.each_instruction(longest, &mut |then| {
+            let (come, _) = self.again(subject, place, Plan { then: SOON + then, ..worst.1 }, seen);
             come.saturating_sub(1)
         });
     }
 
     /// Makes the call of this place, with interrupts as planned. Returns how many came, and, if all of them came inside of it, its
     /// instructions.
-    fn again(&self, subject: &Subject<'_>, call: Call, place: (State, u32), plan: Plan) -> (u32, Option<u32>) {
-        let (state, last) = place;
-        let mut seen = (0, None);
-        self.with_state(subject, state, &mut |stack| {
-            let mut look = || {
+    fn again(&self, subject: &Subject<'_>, place: Place, plan: Plan, seen: &mut Seen) -> (u32, Option<u32>) {
+        let mut result = (0, None);
+        self.with_state(subject, place.state, &mut |stack| {
+            self.calls(place.state, &mut |number, call| {
+                if number < place.number {
+                    return Some(make(stack, call));
+                }
                 let measured = self.measure(&|| make(stack, call), plan).1;
-                let inside = measured.hits == measured.come;
-                let around = self.around.get() + measured.come * self.around_interrupt.get();
                 self.interrupts.set(self.interrupts.get() + measured.hits);
-                seen = (measured.come, inside.then(|| measured.instructions - around));
-            };
-            if call == Call::IsEmpty {
-                look();
-            } else {
-                self.calls(state, &mut |number, call| {
-                    if number == last {
-                        look();
-                        return None;
-                    }
-                    Some(make(stack, call))
+                let instructions = (measured.hits == measured.come).then(|| {
+                    measured.instructions - self.around.get() - measured.come * self.around_interrupt.get()
                 });
-            }
+                let most = &mut seen[call as usize].instructions[measured.come as usize];
+                *most = instructions.unwrap_or(0).max(*most);
+                result = (measured.come, instructions);
+                None
+            });
         });
-        seen
+        result
     }
 
-    fn slots<const N: usize>(&self) -> (usize, [Most; CALLS.len()]) {
+    fn slots<const N: usize>(&self) -> (usize, Seen) {
         let with_new = |values, run: &mut dyn FnMut(&dyn Counted)| {
             let stack = Stack::<u16, Slots<N>, NoBackoff>::custom();
             stack.reserve(values).expect("the heap is large enough");
@@ -450,35 +480,32 @@ impl<M: Switching> Counting<M> {
         (N, self.subject(&Subject { engine: any::type_name::<Slots<N>>(), n: N, with_new: &with_new }))
     }
 
-    fn in_place<E: Engine>(&self, n: usize) -> (usize, [Most; CALLS.len()]) {
+    fn in_place<E: Engine>(&self, n: usize) -> (usize, Seen) {
         let with_new = |_, run: &mut dyn FnMut(&dyn Counted)| run(&Stack::<u16, E, NoBackoff>::custom());
         (n, self.subject(&Subject { engine: any::type_name::<E>(), n, with_new: &with_new }))
     }
 
-    /// Prints what an engine's calls take, and compares it with what they may take.
-    fn report(&self, engine: &str, seen: &[(usize, [Most; CALLS.len()])]) {
+    /// Prints what an engine's calls may take and what they took, as rows of a table; and where they take more than they may.
+    fn report(&self, engine: &str, all: &[(usize, Seen)]) {
         for bound in BOUNDS.iter().filter(|bound| bound.engine == engine) {
-            let call = bound.call as usize;
-            let bytes = seen.iter().map(|(_, most)| most[call].bytes).max().unwrap_or(0);
-            let mut exceeds = bytes > bound.bytes;
-            for (n, most) in seen {
-                for (interrupts, instructions) in most[call].instructions.into_iter().enumerate() {
-                    exceeds |= instructions > bound.instructions(*n, interrupts);
+            let mut bytes = 0;
+            let mut longest = None;
+            for (n, seen) in all.iter().filter(|(n, _)| bound.slots.contains(n)) {
+                let most = &seen[bound.call as usize];
+                let may: [_; INTERRUPTED] = array::from_fn(|interrupts| bound.instructions(*n, interrupts));
+                if most.bytes > bound.bytes || most.instructions.iter().zip(may).any(|(took, may)| *took > may) {
+                    self.exceeded.set(self.exceeded.get() + 1);
+                    println!(
+                        "{bound}; for N = {n} it took {:?} instructions and not {may:?}, and {} bytes; {:?}",
+                        most.instructions, most.bytes, most.place
+                    );
                 }
+                bytes = bytes.max(most.bytes);
+                longest = Some((n, most.instructions));
             }
-            if exceeds {
-                self.exceeded.set(self.exceeded.get() + 1);
+            if let Some((n, [alone, once, twice])) = longest {
+                println!("| {bound} | {n}: {alone}, {once}, {twice} | {bytes} |");
             }
-            if exceeds || VERBOSE {
-                for (n, most) in seen {
-                    let most = &most[call];
-                    let bounds: [_; INTERRUPTED] = array::from_fn(|interrupts| bound.instructions(*n, interrupts));
-                    println!("{bound}; N = {n}: {:?} of {bounds:?}; {} bytes; {:?}", most.instructions, most.bytes, most.place);
-                }
-            }
-            let Some((n, most)) = seen.last() else { continue };
-            let counted = most[call].instructions;
-            println!("| {bound} | {n}: {}, {}, {} | {bytes} |", counted[0], counted[1], counted[2]);
         }
     }
 }

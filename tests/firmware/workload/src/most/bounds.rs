@@ -1,13 +1,14 @@
-//! What the calls may take at most.
+//! What the calls may take at most: the one place that says so.
 
-use super::Call;
+use super::Call::{self, IsEmpty, Pop, Push};
 use core::fmt;
+use core::ops::RangeInclusive;
 
 /// What a call may take, in `N` and in `I`, how often it is interrupted.
 pub struct Bound {
-    /// The engine, as a user writes it.
+    /// The engine, as a user writes it, and for which `N`; without slots that is 0.
     pub engine: &'static str,
-    /// The call.
+    pub slots: RangeInclusive<usize>,
     pub call: Call,
     /// Instructions, for each `N`, and for each square of it.
     alone: [u32; 3],
@@ -27,16 +28,23 @@ impl Bound {
     }
 }
 
+/// A row of a table, without its ends.
 impl fmt::Display for Bound {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}` | ", self.engine)?;
+        match (self.slots.start(), self.slots.end()) {
+            (0, _) => f.write_str("none")?,
+            (first, last) => write!(f, "{first} to {last}")?,
+        }
+        write!(f, " | `{}` | ", self.call.name())?;
         let [base, once, squared] = self.alone;
         let [each, for_slots] = self.interrupted;
-        write!(f, "`{}` | `{}` | {base}", self.engine, self.call.name())?;
-        if once > 0 {
-            write!(f, " + {once} N")?;
-        }
-        if squared > 0 {
-            write!(f, " + {squared} N²")?;
+        let mut sign = "";
+        for (number, of) in [(base, ""), (once, " N"), (squared, " N²")] {
+            if number > 0 {
+                write!(f, "{sign}{number}{of}")?;
+                sign = " + ";
+            }
         }
         match (each, for_slots) {
             (0, 0) => {}
@@ -47,27 +55,71 @@ impl fmt::Display for Bound {
     }
 }
 
-const fn slots(call: Call, alone: [u32; 3], interrupted: [u32; 2], bytes: u32) -> Bound {
-    Bound { engine: "Slots<N>", call, alone, interrupted, bytes }
+type Instructions = ([u32; 3], [u32; 2]);
+
+const fn slots(call: Call, (alone, interrupted): Instructions, bytes: u32) -> Bound {
+    Bound { engine: "Slots<N>", slots: 1..=8, call, alone, interrupted, bytes }
 }
 
-const fn fixed(call: Call, alone: [u32; 3], interrupted: [u32; 2], bytes: u32) -> Bound {
-    Bound { engine: "Fixed<CAP, N>", call, alone, interrupted, bytes }
+const fn fixed(slots: RangeInclusive<usize>, call: Call, (alone, interrupted): Instructions, bytes: u32) -> Bound {
+    Bound { engine: "Fixed<CAP, N>", slots, call, alone, interrupted, bytes }
 }
 
-const fn masked(call: Call, alone: u32, bytes: u32) -> Bound {
-    Bound { engine: "Masked<CAP>", call, alone: [alone, 0, 0], interrupted: [0, 0], bytes }
+#[cfg(feature = "critical-section")]
+const fn masked(call: Call, instructions: u32, bytes: u32) -> Bound {
+    Bound { engine: "Masked<CAP>", slots: 0..=0, call, alone: [instructions, 0, 0], interrupted: [0, 0], bytes }
 }
 
-/// Those of this target.
+/// Of a processor with compare-exchange.
+#[cfg(target_has_atomic = "ptr")]
 pub const BOUNDS: &[Bound] = &[
-    slots(Call::Push, [0, 0, 0], [0, 0], 0),
-    slots(Call::Pop, [0, 0, 0], [0, 0], 0),
-    slots(Call::IsEmpty, [0, 0, 0], [0, 0], 0),
-    fixed(Call::Push, [0, 0, 0], [0, 0], 0),
-    fixed(Call::Pop, [0, 0, 0], [0, 0], 0),
-    fixed(Call::IsEmpty, [0, 0, 0], [0, 0], 0),
-    masked(Call::Push, 0, 0),
-    masked(Call::Pop, 0, 0),
-    masked(Call::IsEmpty, 0, 0),
+    slots(Push, ([0, 189, 42], [22, 9]), 128),
+    slots(Pop, ([128, 147, 36], [22, 9]), 72),
+    slots(IsEmpty, ([6, 0, 0], [0, 0]), 0),
+    fixed(1..=2, Push, ([52, 8, 0], [22, 0]), 24),
+    fixed(1..=2, Pop, ([55, 8, 0], [22, 0]), 24),
+    fixed(3..=4, Push, ([3, 49, 0], [22, 0]), 32),
+    fixed(3..=4, Pop, ([0, 52, 0], [22, 0]), 32),
+    fixed(5..=8, Push, ([55, 36, 0], [22, 0]), 32),
+    fixed(5..=8, Pop, ([68, 40, 0], [22, 0]), 88),
+    fixed(1..=8, IsEmpty, ([6, 0, 0], [0, 0]), 0),
+    #[cfg(feature = "critical-section")]
+    masked(Push, 31, 16),
+    #[cfg(feature = "critical-section")]
+    masked(Pop, 28, 8),
+    #[cfg(feature = "critical-section")]
+    masked(IsEmpty, 10, 0),
+];
+
+/// Of one without it, where only what has to be is in a critical section.
+#[cfg(not(any(target_has_atomic = "ptr", feature = "critical-section")))]
+pub const BOUNDS: &[Bound] = &[
+    slots(Push, ([12, 145, 56], [24, 0]), 136),
+    slots(Pop, ([243, 93, 48], [24, 0]), 80),
+    slots(IsEmpty, ([6, 0, 0], [0, 0]), 0),
+    fixed(1..=2, Push, ([54, 13, 0], [20, 0]), 36),
+    fixed(1..=2, Pop, ([50, 17, 0], [20, 0]), 28),
+    fixed(3..=4, Push, ([30, 45, 0], [20, 0]), 36),
+    fixed(3..=4, Pop, ([40, 37, 0], [20, 0]), 40),
+    fixed(5..=8, Push, ([48, 41, 0], [20, 0]), 36),
+    fixed(5..=8, Pop, ([16, 50, 0], [20, 0]), 104),
+    fixed(1..=8, IsEmpty, ([6, 0, 0], [0, 0]), 0),
+];
+
+/// Of one without it, where every access is in a critical section.
+#[cfg(all(not(target_has_atomic = "ptr"), feature = "critical-section"))]
+pub const BOUNDS: &[Bound] = &[
+    slots(Push, ([0, 220, 69], [36, 0]), 148),
+    slots(Pop, ([274, 159, 60], [36, 0]), 84),
+    slots(IsEmpty, ([10, 0, 0], [0, 0]), 0),
+    fixed(1..=2, Push, ([72, 19, 0], [32, 0]), 32),
+    fixed(1..=2, Pop, ([71, 24, 0], [32, 0]), 28),
+    fixed(3..=4, Push, ([111, 30, 0], [32, 0]), 36),
+    fixed(3..=4, Pop, ([55, 38, 0], [32, 0]), 40),
+    fixed(5..=8, Push, ([49, 45, 0], [32, 0]), 36),
+    fixed(5..=8, Pop, ([39, 50, 0], [32, 0]), 92),
+    fixed(1..=8, IsEmpty, ([10, 0, 0], [0, 0]), 0),
+    masked(Push, 32, 16),
+    masked(Pop, 30, 12),
+    masked(IsEmpty, 10, 0),
 ];

@@ -75,13 +75,13 @@ pub struct Plan {
     /// Instructions to the first one, and from there to the second.
     pub k: u32,
     pub then: u32,
-    /// Which of [`WAYS`] they go.
+    /// Which of [`WAYS`] they go. If none, they do not use the stack, but may still come between a load and its store-conditional.
     pub way: usize,
 }
 
 impl Plan {
     /// No interrupt.
-    pub const NONE: Self = Self { k: NEVER, then: NEVER, way: 0 };
+    pub const NONE: Self = Self { k: NEVER, then: NEVER, way: WAYS.len() };
 }
 
 /// What was found out about a call.
@@ -152,9 +152,8 @@ impl Contexts {
             self.hits.store(self.hits.load(Relaxed) + 1, Relaxed);
         }
         self.before.store(self.before.load(Relaxed) + M::between(self.since.load(Relaxed), now), Relaxed);
-        // SAFETY: written only while nobody asks. There is none while the timer is looked at.
-        if let Some(stack) = unsafe { *self.stack.get() } {
-            hart::handler(|| WAYS[self.way.load(Relaxed)].work(stack, VALUE, |call| call()));
+        if let Some(way) = WAYS.get(self.way.load(Relaxed)) {
+            hart::handler(|| way.work(self.stack(), VALUE, |call| call()));
         }
         M::arm(if come == 0 { self.then.load(Relaxed) } else { NEVER });
         self.since.store(M::read(), Relaxed);
