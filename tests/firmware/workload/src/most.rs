@@ -52,12 +52,12 @@ const TURNS: u32 = 4;
 const SAMPLES: u32 = 4;
 /// Instructions of a long call: of many slots and nodes one looks like the other. So what lies between so many at its beginning and
 /// at its end is interrupted at each seventh instruction only, and only in the first way, and by what does not use the stack.
-const LONG: u32 = 1600;
-const ENDS: u32 = 400;
+const LONG: u32 = 1000;
+const ENDS: u32 = 250;
 const LONG_STEP: u32 = 7;
 const LONG_WAYS: [usize; 2] = [0, WAYS.len()];
 /// Instructions from which on a second interrupt comes after the first one's handler, however few they are: the timer can be set to it.
-const SOON: u32 = 8;
+const SOON: u32 = 12;
 /// Interrupts that a call is counted with, and none.
 const INTERRUPTED: usize = 3;
 
@@ -504,7 +504,7 @@ impl<M: Switching> Counting<M> {
                 longest = Some((n, most.instructions));
             }
             if let Some((n, [alone, once, twice])) = longest {
-                println!("| {bound} | {n}: {alone}, {once}, {twice} | {bytes} |");
+                println!("| {bound} | {n} | {alone}, {once}, {twice} | {bytes} |");
             }
         }
     }
@@ -522,7 +522,7 @@ fn make(stack: &dyn Counted, call: Call) -> bool {
 /// From where a stack for so many contexts is used.
 fn states(n: usize) -> impl Iterator<Item = State> {
     let orders = [(true, false), (false, false), (true, true)];
-    let insides = (0..=n).flat_map(move |inside| {
+    let insides = (0..=n).filter(move |inside| *inside < 3 || inside + 3 > n).flat_map(move |inside| {
         let others = n.saturating_sub(inside + 1);
         [(0, false), (others, false), (others, true)].map(move |(handles, first)| (inside, handles, first))
     });
