@@ -3,9 +3,9 @@
 #![no_std]
 
 use cortex_m::peripheral::{SCB, SYST, scb::SystemHandler};
+use workload::{Board, Counter, Sleep};
 #[cfg(feature = "heap")]
 use workload::{most::Switching, sweep::Stepping};
-use workload::{Board, Counter, Sleep};
 
 #[doc(hidden)]
 pub use {cortex_m, cortex_m_rt, elimination_stack, workload};
@@ -140,6 +140,11 @@ impl Switching for Counting {
 
     fn called() {
         SCB::clear_pendsv();
+    }
+
+    fn count() {
+        Self::start();
+        SCB::clear_pendst();
     }
 }
 

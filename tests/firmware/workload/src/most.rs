@@ -35,6 +35,9 @@ pub trait Switching: Stepping {
 
     /// To be called in [`switch`]: nobody asks for it any more.
     fn called();
+
+    /// Lets the timer interrupt come no more, and starts the counter.
+    fn count();
 }
 
 /// The most slots of a stack here.
@@ -47,14 +50,14 @@ const PATTERN: usize = 0x5A5A_A5A5;
 /// What is pushed: not the number of a node.
 const VALUE: u16 = 0x7A7A;
 /// How often it goes on from pops to pushes, or back.
-const TURNS: u32 = 4;
+const TURNS: u32 = 3;
 /// Calls with interrupts at random instructions, for each state.
-const SAMPLES: u32 = 4;
+const SAMPLES: u32 = 2;
 /// Instructions of a long call: of many slots and nodes one looks like the other. So what lies between so many at its beginning and
-/// at its end is interrupted at each seventh instruction only, and only in the first way, and by what does not use the stack.
+/// at its end is interrupted at each 13th instruction only, and only in the first way, and by what does not use the stack.
 const LONG: u32 = 1000;
-const ENDS: u32 = 250;
-const LONG_STEP: u32 = 7;
+const ENDS: u32 = 200;
+const LONG_STEP: u32 = 13;
 const LONG_WAYS: [usize; 2] = [0, WAYS.len()];
 /// Instructions from which on a second interrupt comes after the first one's handler, however few they are: the timer can be set to it.
 const SOON: u32 = 12;
@@ -201,6 +204,7 @@ struct Counting<M> {
 /// Counts everything; returns if nothing took more than it may.
 pub fn run<M: Switching>() {
     heap::init();
+    M::count();
     let counting = Counting::<M> {
         around: Cell::new(0),
         around_bytes: Cell::new(0),
@@ -215,7 +219,10 @@ pub fn run<M: Switching>() {
         board: PhantomData,
     };
     counting.calibrate();
-    counting.report("Slots<N>", &[counting.slots::<1>(), counting.slots::<2>(), counting.slots::<4>(), counting.slots::<8>()]);
+    counting.report(
+        "Slots<N>",
+        &[counting.slots::<1>(), counting.slots::<2>(), counting.slots::<4>(), counting.slots::<8>()],
+    );
     counting.report(
         "Fixed<CAP, N>",
         &[
@@ -256,7 +263,10 @@ impl<M: Switching> Counting<M> {
             if measured.hits == 1 {
                 interrupts += 1;
                 let around = measured.instructions - length;
-                assert!(interrupts == 1 || around == self.around_interrupt.get(), "an interrupt at {k} takes {around} more");
+                assert!(
+                    interrupts == 1 || around == self.around_interrupt.get(),
+                    "an interrupt at {k} takes {around} more"
+                );
                 self.around_interrupt.set(around);
             }
             measured.come
@@ -299,7 +309,8 @@ impl<M: Switching> Counting<M> {
     /// Lets a context begin its pop, and go on to where it protects the topmost value's node, which is the first that others see of
     /// it. Not one instruction after the other: then no store-conditional would succeed.
     fn stand_still(&self, stack: &dyn Counted, context: usize) {
-        let protected = || stack.words().iter().filter(|word| word.load(Relaxed) == stack.words()[0].load(Relaxed)).count();
+        let protected =
+            || stack.words().iter().filter(|word| word.load(Relaxed) == stack.words()[0].load(Relaxed)).count();
         let before = protected();
         let ran = &self.ran[self.stand.replace(self.stand.get() + 1)];
         loop {
@@ -369,7 +380,13 @@ impl<M: Switching> Counting<M> {
         let random = Random::new(1);
         let (mut pops, mut turns, mut number) = (state.pops, 0, 0);
         while turns < TURNS {
-            let call = if number == 0 { Call::IsEmpty } else if pops { Call::Pop } else { Call::Push };
+            let call = if number == 0 {
+                Call::IsEmpty
+            } else if pops {
+                Call::Pop
+            } else {
+                Call::Push
+            };
             let Some(done) = make(number, call) else { return };
             number += 1;
             if call == Call::IsEmpty {
@@ -459,9 +476,8 @@ impl<M: Switching> Counting<M> {
                 }
                 let measured = self.measure(&|| make(stack, call), plan).1;
                 self.interrupts.set(self.interrupts.get() + measured.hits);
-                let instructions = (measured.hits == measured.come).then(|| {
-                    measured.instructions - self.around.get() - measured.come * self.around_interrupt.get()
-                });
+                let instructions = (measured.hits == measured.come)
+                    .then(|| measured.instructions - self.around.get() - measured.come * self.around_interrupt.get());
                 let most = &mut seen[call as usize].instructions[measured.come as usize];
                 *most = instructions.unwrap_or(0).max(*most);
                 result = (measured.come, instructions);

@@ -25,8 +25,8 @@ use alloc::{vec, vec::Vec};
 use core::marker::PhantomData;
 use elimination_stack::{NoBackoff, Slots, Stack};
 
-pub use self::interrupts::{first_level, timer};
 pub(crate) use self::interrupts::{Interrupted, WAYS};
+pub use self::interrupts::{first_level, timer};
 
 /// What the sweep needs of a machine.
 pub trait Stepping: Counter {

@@ -134,11 +134,15 @@ impl Contexts {
         self.then.store(plan.then, Relaxed);
         [&self.come, &self.hits, &self.before].iter().for_each(|count| count.store(0, Relaxed));
         self.measuring.store(true, Relaxed);
-        M::arm(plan.k);
+        if plan.k != NEVER {
+            M::arm(plan.k);
+        }
         self.since.store(M::read(), Relaxed);
         let result = hart::operation(call);
         let end = M::read();
-        M::disarm();
+        if plan.k != NEVER {
+            M::count();
+        }
         self.measuring.store(false, Relaxed);
         let instructions = self.before.load(Relaxed) + M::between(self.since.load(Relaxed), end);
         (result, Measured { instructions, come: self.come.load(Relaxed), hits: self.hits.load(Relaxed) })
@@ -179,7 +183,7 @@ pub fn switch<M: Switching>(stack_pointer: usize) -> usize {
         contexts.interrupt::<M>(now);
         return stack_pointer;
     }
-    M::disarm();
+    M::count();
     let from = contexts.running.load(Relaxed);
     let to = if from == MAIN { contexts.next.load(Relaxed) } else { MAIN };
     contexts.stack_pointers[from].store(stack_pointer, Relaxed);
