@@ -132,6 +132,14 @@ impl Switching for Counting {
         memory[end - REGISTERS..].as_ptr() as usize
     }
 
+    #[inline(always)]
+    fn stack_end() -> *mut usize {
+        let end;
+        // SAFETY: only looks where it ends.
+        unsafe { core::arch::asm!("mov {}, sp", out(reg) end, options(nomem, nostack, preserves_flags)) };
+        end
+    }
+
     fn call_switch() {
         SCB::set_pendsv();
         cortex_m::asm::dsb();

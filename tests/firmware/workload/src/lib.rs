@@ -1,8 +1,8 @@
 //! What the images do and check, the same on every machine.
 //!
 //! A board crate boots its machine, implements [`Board`] and hands over: [`one_hart`], [`many_harts`], [`in_place`], [`sleep`]
-//! and [`wake_ups`] are the workloads, [`count`], [`plan`] and [`most`] count the instructions of single operations. All of them use the
-//! library only as a user's firmware would. Without the feature `heap` there is no allocator, and of the workloads only
+//! and [`wake_ups`] are the workloads, [`count`], [`plan`] and [`most`] count the instructions of single operations. All of them
+//! use the library only as a user's firmware would. Without the feature `heap` there is no allocator, and of the workloads only
 //! [`in_place`].
 //!
 //! A check that fails panics; the panic handler prints it and ends the emulator with a status other than 0. All of them

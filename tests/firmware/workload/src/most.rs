@@ -1,12 +1,13 @@
-//! The most that the calls of an interrupt take: instructions, of which [`bounds`] says how many they are at most, and bytes of stack.
+//! The most that the calls of an interrupt take: instructions, of which [`bounds`] says how many they are at most, and bytes of
+//! stack.
 //!
-//! A call takes longest on a stack that others are inside of. So some contexts stand still inside a pop, each in a slot of its own
-//! that protects a node, see [`contexts`]; and what they protect was popped meanwhile, by the context whose calls are counted. From
-//! there that one pops and pushes until there is neither a value nor a node left, and again. All of that is done with the values
-//! and the nodes in many places, see [`State`], and each call is counted.
+//! A call takes longest on a stack that others are inside of. So some contexts stand still inside a pop, each in a slot of its
+//! own that protects a node, see [`contexts`]; and what they protect was popped meanwhile, by the context whose calls are
+//! counted. From there that one pops and pushes until there is neither a value nor a node left, and again. All of that is done
+//! with the values and the nodes in many places, see [`State`], and each call is counted.
 //!
-//! Of the calls that took longest the same is done again and again, with an interrupt at each instruction, which uses the stack as
-//! in [`sweep`](crate::sweep); and then with another one after it, at each instruction. Their own instructions do not count.
+//! Of the calls that took longest the same is done again and again, with an interrupt at each instruction, which uses the stack
+//! as in [`sweep`](crate::sweep); and then with another one after it, at each instruction. Their own instructions do not count.
 
 mod bounds;
 mod contexts;
@@ -29,6 +30,9 @@ pub use self::contexts::switch;
 pub trait Switching: Stepping {
     /// Makes the stack of a context that begins there; returns where it ends, as for [`switch`].
     fn prepare(memory: &mut [usize], entry: extern "C" fn() -> !) -> usize;
+
+    /// Where the stack of the caller ends, which this is inlined in.
+    fn stack_end() -> *mut usize;
 
     /// Lets [`switch`] be called at once.
     fn call_switch();
@@ -53,13 +57,14 @@ const VALUE: u16 = 0x7A7A;
 const TURNS: u32 = 3;
 /// Calls with interrupts at random instructions, for each state.
 const SAMPLES: u32 = 2;
-/// Instructions of a long call: of many slots and nodes one looks like the other. So what lies between so many at its beginning and
-/// at its end is interrupted at each 13th instruction only, and only in the first way, and by what does not use the stack.
+/// Instructions of a long call: of many slots and nodes one looks like the other. So what lies between so many at its beginning
+/// and at its end is interrupted at each 13th instruction only, and only in the first way, and by what does not use the stack.
 const LONG: u32 = 1000;
 const ENDS: u32 = 200;
 const LONG_STEP: u32 = 13;
 const LONG_WAYS: [usize; 2] = [0, WAYS.len()];
-/// Instructions from which on a second interrupt comes after the first one's handler, however few they are: the timer can be set to it.
+/// Instructions from which on a second interrupt comes after the first one's handler, however few they are: the timer can be set
+/// to it.
 const SOON: u32 = 12;
 /// Interrupts that a call is counted with, and none.
 const INTERRUPTED: usize = 3;
@@ -142,8 +147,8 @@ impl<R: Engine> Counted for Stack<u16, R, NoBackoff> {
 struct State {
     /// Contexts that stand still inside a pop, with a hazard each.
     inside: usize,
-    /// How many other slots are taken while they come to stand there, and whether before: so the nodes that were popped then are in
-    /// the last slot, and the hazards before it, or in the first ones.
+    /// How many other slots are taken while they come to stand there, and whether before: so the nodes that were popped then are
+    /// in the last slot, and the hazards before it, or in the first ones.
     handles: usize,
     handles_first: bool,
     /// Values at first, and how many are popped then.
@@ -291,9 +296,7 @@ impl<M: Switching> Counting<M> {
     /// Makes a call and looks how deep the stack is in it, with what is around it: how far what was written below it is gone.
     #[inline(never)]
     fn depth(&self, call: &dyn Fn() -> bool) -> (bool, u32) {
-        let end: *mut usize;
-        // SAFETY: only looks where the stack ends.
-        unsafe { core::arch::asm!("mov {}, sp", out(reg) end, options(nomem, nostack, preserves_flags)) };
+        let end = M::stack_end();
         for word in 1..=PAINTED {
             // SAFETY: below the stack's end, where there is room, and nobody keeps anything.
             unsafe { end.sub(word).write_volatile(PATTERN) };
@@ -306,8 +309,8 @@ impl<M: Switching> Counting<M> {
         (result, (words * size_of::<usize>()) as u32)
     }
 
-    /// Lets a context begin its pop, and go on to where it protects the topmost value's node, which is the first that others see of
-    /// it. Not one instruction after the other: then no store-conditional would succeed.
+    /// Lets a context begin its pop, and go on to where it protects the topmost value's node, which is the first that others see
+    /// of it. Not one instruction after the other: then no store-conditional would succeed.
     fn stand_still(&self, stack: &dyn Counted, context: usize) {
         let protected =
             || stack.words().iter().filter(|word| word.load(Relaxed) == stack.words()[0].load(Relaxed)).count();
@@ -340,8 +343,8 @@ impl<M: Switching> Counting<M> {
                     stack.push();
                 }
                 let come = || (0..state.inside).for_each(|context| self.stand_still(stack, context));
-                // Each one's node is popped while it stands there. On `Fixed` each is popped while the next context protects it, too:
-                // then it is kept for the first of them, and a later call finds it protected still.
+                // Each one's node is popped while it stands there. On `Fixed` each is popped while the next context protects it,
+                // too: then it is kept for the first of them, and a later call finds it protected still.
                 let pop = || {
                     if state.inside < subject.n {
                         for first in (1..state.inside).rev() {
@@ -374,8 +377,8 @@ impl<M: Switching> Counting<M> {
         });
     }
 
-    /// Looks whether there is a value; then pops until there is nothing and pushes until there is no node, several times. `make` makes
-    /// each call, until it says that this was the last one, by `None`.
+    /// Looks whether there is a value; then pops until there is nothing and pushes until there is no node, several times. `make`
+    /// makes each call, until it says that this was the last one, by `None`.
     fn calls(&self, state: State, make: &mut dyn FnMut(u32, Call) -> Option<bool>) {
         let random = Random::new(1);
         let (mut pops, mut turns, mut number) = (state.pops, 0, 0);
@@ -465,8 +468,8 @@ impl<M: Switching> Counting<M> {
         });
     }
 
-    /// Makes the call of this place, with interrupts as planned. Returns how many came, and, if all of them came inside of it, its
-    /// instructions.
+    /// Makes the call of this place, with interrupts as planned. Returns how many came, and, if all of them came inside of it,
+    /// its instructions.
     fn again(&self, subject: &Subject<'_>, place: Place, plan: Plan, seen: &mut Seen) -> (u32, Option<u32>) {
         let mut result = (0, None);
         self.with_state(subject, place.state, &mut |stack| {

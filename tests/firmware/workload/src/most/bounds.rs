@@ -1,8 +1,8 @@
 //! What the calls may take at most: the one place that says so.
 //!
-//! The constants are of the code that the compiler makes. Those of a push on `Slots` are somewhat more than what is counted with one
-//! context inside and no interrupt: the slot that the push scans first may have a node that is protected, and is scanned twice then,
-//! before another one that has all it can have; or it has that because an interrupt has popped meanwhile.
+//! The constants are of the code that the compiler makes. Those of a push on `Slots` are somewhat more than what is counted with
+//! one context inside and no interrupt: the slot that the push scans first may have a node that is protected, and is scanned
+//! twice then, before another one that has all it can have; or it has that because an interrupt has popped meanwhile.
 
 use super::Call::{self, IsEmpty, Pop, Push};
 use core::fmt;

@@ -47,8 +47,8 @@ pub struct Contexts {
     before: AtomicU32,
 }
 
-// SAFETY: the machine has one hart, and what is not atomic is written while nobody else uses it: a context's memory while that does
-// not run, `stack` while no interrupt comes.
+// SAFETY: the machine has one hart, and what is not atomic is written while nobody else uses it: a context's memory while that
+// does not run, `stack` while no interrupt comes.
 unsafe impl Sync for Contexts {}
 
 /// See there.
@@ -75,7 +75,8 @@ pub struct Plan {
     /// Instructions to the first one, and from there to the second.
     pub k: u32,
     pub then: u32,
-    /// Which of [`WAYS`] they go. If none, they do not use the stack, but may still come between a load and its store-conditional.
+    /// Which of [`WAYS`] they go. If none, they do not use the stack, but may still come between a load and its
+    /// store-conditional.
     pub way: usize,
 }
 
@@ -173,8 +174,8 @@ extern "C" fn pop<M: Switching>() -> ! {
     }
 }
 
-/// The interrupt of the timer, or the one that [`Switching::call_switch`] has asked for. Gets where the interrupted context's stack
-/// ends, with what was saved there, and returns where that of the one to go on does.
+/// The interrupt of the timer, or the one that [`Switching::call_switch`] has asked for. Gets where the interrupted context's
+/// stack ends, with what was saved there, and returns where that of the one to go on does.
 pub fn switch<M: Switching>(stack_pointer: usize) -> usize {
     let now = M::read();
     M::called();
