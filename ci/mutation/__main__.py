@@ -12,7 +12,7 @@ import sys
 import threading
 
 import selftest
-from changes import changes
+from changes import apart, changes
 from results import INVALID, KILLED, REFUTED, SURVIVED, UNKNOWN, Memory, Result, Summary, judgement
 from rust import BUILDS, Source
 from suites import LONG, PATIENCE, SHORTEST_LIMIT, Test, Tree, suites_of
@@ -28,6 +28,10 @@ STAGES = {QUICK: "loom", HOSTED: "hosted", LONG_ONES: "loom", STRESS: "stress"}
 UNIT_TEST_FILES = ("tests.rs", "models.rs")
 
 # How many nodes there are, and where: models know little of that, and less with their small limits.
+# What the source explains is expected to survive; so where that takes longest, so many changes are tried at once, and each alone only
+# if these do not survive together.
+TOGETHER = 8
+
 BOUNDS = re.compile(r"LIMIT|BATCH|SURPLUS|exce|reserve|surplus|nodes|is_due|free")
 
 
@@ -66,7 +70,7 @@ class Trial:
         self.seconds |= {Test.named(build, name): seconds for name, seconds in known["seconds"].items()}
 
     def _seconds(self, tree, build):
-        tree.make(None)
+        tree.make()
         suites = suites_of(tree.path, build)
         if None in [tree.executable(build, suite) for suite in suites]:
             sys.exit("mutants: the sources do not compile")
@@ -78,10 +82,11 @@ class Trial:
                 sys.exit(f"mutants: {test} fails without a change: {outcome.how}")
         return {str(test): outcome.seconds for test, outcome in zip(tests, outcomes)}
 
-    def run(self, change, stage):
+    def run(self, stage, *changes):
+        """Tries these changes together."""
         with self._tree() as tree:
-            tree.make(change)
-            for test in self._tests(change, stage):
+            tree.make(*changes)
+            for test in self._tests(changes, stage):
                 if tree.executable(test.build, test.suite) is None:
                     return Result(INVALID)
                 with self.alone if stage == STRESS else contextlib.nullcontext():
@@ -90,12 +95,17 @@ class Trial:
                     return Result(KILLED, str(test), outcome.how)
         return Result(SURVIVED)
 
-    def _tests(self, change, stage):
-        """First what noticed the change last, then what is named after the file, then the shortest."""
-        killers = self.memory.last_killers(change)
-        file = pathlib.Path(change.source.path)
-        tests = [test for test in self.seconds if self._stage(test) == stage and test.reaches(str(file))]
-        return sorted(tests, key=lambda test: (str(test) not in killers, file.stem not in str(test), self.seconds[test]))
+    def _tests(self, changes, stage):
+        """First what noticed a change last, then what is named after a file, then the shortest."""
+        killers = set().union(*map(self.memory.last_killers, changes))
+        paths = [change.source.path for change in changes]
+        stems = [pathlib.Path(path).stem for path in paths]
+        tests = [test for test in self.seconds if self._stage(test) == stage and any(map(test.reaches, paths))]
+
+        def rank(test):
+            return str(test) not in killers, not any(stem in str(test) for stem in stems), self.seconds[test]
+
+        return sorted(tests, key=rank)
 
     def _stage(self, test):
         if test.build in (HOSTED, STRESS):
@@ -121,19 +131,28 @@ class Trial:
         if HOSTED in stages:
             bounds = [change for change in wanted if BOUNDS.search(change.name.split(" ", 1)[1])]
             self._run_all([change for change in bounds if is_open(change, HOSTED)], HOSTED)
+        for stage in stages:
+            self._run_all([change for change in wanted if not change.explanation and is_open(change, stage)], stage)
         # What the source explains is expected to survive all tests, which takes longest: last.
-        for changes_now in ([change for change in wanted if not change.explanation], wanted):
-            for stage in stages:
-                self._run_all([change for change in changes_now if is_open(change, stage)], stage)
+        for stage in stages:
+            if stage in (LONG_ONES, STRESS):
+                self._run_all([change for change in wanted if is_open(change, stage)], stage, TOGETHER)
+            self._run_all([change for change in wanted if is_open(change, stage)], stage)
 
-    def _run_all(self, new, stage):
+    def _run_all(self, new, stage, together=1):
+        """Tries all of these, so many at once. What does not survive together is left open."""
         with concurrent.futures.ThreadPoolExecutor(self.jobs) as pool:
-            trials = {pool.submit(self.run, change, stage): change for change in new}
+            trials = {pool.submit(self.run, stage, *group): group for group in apart(new, together)}
             try:
                 for done, trial in enumerate(concurrent.futures.as_completed(trials), 1):
-                    change, result = trials[trial], trial.result()
-                    self.memory.remember(change, stage, result)
-                    say(f"{stage} {done}/{len(new)}:", change, result)
+                    group, result = trials[trial], trial.result()
+                    if len(group) > 1:
+                        if result.verdict != SURVIVED:
+                            continue
+                        result.how = f"with {len(group) - 1} others"
+                    for change in group:
+                        self.memory.remember(change, stage, result)
+                        say(f"{stage} {done}/{len(trials)}:", change, result)
             except BaseException:
                 pool.shutdown(cancel_futures=True)
                 raise
@@ -143,6 +162,8 @@ def say(place, change, result):
     verdict = result.verdict
     if result.verdict == KILLED:
         verdict = f"noticed by {result.by} ({result.how})"
+    if result.verdict == SURVIVED and result.how:
+        verdict += f" {result.how}"
     if result.verdict == SURVIVED or judgement(change, result) == REFUTED:
         verdict += f" ({change.explanation})" if change.explanation else " (the source does not say why)"
     print(f"{place} line {change.line} of {change.name}: {verdict}", flush=True)
@@ -204,12 +225,13 @@ def main():
         for change in wanted:
             print(change.line, change.name)
         return
-    memory = Memory(root, work, sources, STAGES)
+    memory = Memory(root, root / REPORTS / "mutants.jsonl", work / "results.jsonl", sources, STAGES)
     if options.self_test:
         selftest.run(Trial(root, work, memory, 1), wanted, STAGES)
         return
     if options.report:
         write_reports(root / REPORTS, Summary(wanted, memory), "ci/mutants --all" if options.all else "ci/mutants")
+        memory.write(wanted)
     else:
         stages = [stage for stage, build in STAGES.items() if build == "loom" or not options.models]
         Trial(root, work, memory, options.jobs).run_all(wanted, stages)

@@ -28,6 +28,8 @@ _SHARED = re.compile(
 
 _ORDERING = re.compile(r"(?:\w+::)*\b(SeqCst|AcqRel|Acquire|Release)\b")
 _EXCHANGE = re.compile(r"\.compare_exchange(?:_weak)?\(")
+# What is so in all builds here: long code, see src/layout.rs.
+_FIXED = {"FAST_PATHS": "true", "!FAST_PATHS": "false"}
 _COMPARISONS = {"==": "!=", "!=": "==", "<": "<=", "<=": "<", ">": ">=", ">=": ">"}
 
 
@@ -49,11 +51,14 @@ class Change:
         return self.source.line(self.start)
 
     @property
+    def function(self):
+        return self.source.function(self.start)
+
+    @property
     def name(self):
         """What it is called; the same as long as what it changes is."""
         number = f" #{self.number}" if self.number > 1 else ""
-        function = self.source.function(self.start)
-        return f"{self.source.path} {function}: {self.kind}: {self.before} -> {self.after}{number}"
+        return f"{self.source.path} {self.function}: {self.kind}: {self.before} -> {self.after}{number}"
 
     @property
     def builds(self):
@@ -65,8 +70,26 @@ class Change:
         kinds = [UNTESTED] if self.kind.startswith("ordering") else [CHEAPER, UNTESTED]
         return self.source.explanation(self.start, kinds)
 
-    def apply(self):
-        return self.source.text[: self.start] + self.replacement + self.source.text[self.end :]
+
+def applied(source, changes):
+    """The text of a source with these changes of it, of which no two overlap."""
+    text = source.text
+    for change in sorted(changes, key=lambda change: change.start, reverse=True):
+        text = text[: change.start] + change.replacement + text[change.end :]
+    return text
+
+
+def apart(changes, most):
+    """Groups of so many changes at most, of functions with different names each: so none hides another one of its function, or of
+    one that does the same elsewhere."""
+    groups = []
+    for change in changes:
+        fits = (group for group in groups if len(group) < most and change.function not in [other.function for other in group])
+        group = next(fits, None)
+        if group is None:
+            groups.append(group := [])
+        group.append(change)
+    return groups
 
 
 def changes(sources, everything):
@@ -76,6 +99,7 @@ def changes(sources, everything):
         here = [*_orderings(source, sources), *_steps(source), *_failures(source), *_conditions(source, everything)]
         here += [*_results(source), *_tags(source), *_counts(source, everything)]
         here = [change for change in here if change.builds and not source.is_excluded(change.start)]
+        here = [change for change in here if _FIXED.get(change.before) != change.after]
         found += sorted(here, key=lambda change: (change.start, change.end, change.after))
     numbers = {}
     for change in found:

@@ -24,10 +24,12 @@ class Result:
 
 
 class Memory:
-    """Results, each with what it depends on: the code, and the suite that noticed the change, or else all of a build."""
+    """Results, each with what it depends on: the code, and the suite that noticed the change, or else all of a build. Those that
+    a report was made of are committed with it, so that another machine goes on with them; newer ones are in the cache."""
 
-    def __init__(self, root, work, sources, stages):
-        self.file = work / "results.jsonl"
+    def __init__(self, root, committed, cached, sources, stages):
+        self.committed = committed
+        self.file = cached
         self.stages = stages
         self.code = digest(source.essence for source in sources)
         self.suites, self.builds = {}, {}
@@ -37,9 +39,10 @@ class Memory:
             self.suites |= own
             self.builds[build] = judges_digest(self.code, build, {name: own.get(name, "") for name in names})
         self.records = {}
-        for line in self.file.read_text().splitlines() if self.file.exists() else []:
-            record = json.loads(line)
-            self.records[record["name"], record.get("stage")] = record
+        for file in (committed, cached):
+            for line in file.read_text().splitlines() if file.exists() else []:
+                record = json.loads(line)
+                self.records[record["name"], record["stage"]] = record
 
     def in_stage(self, change, stage):
         """What is known of a change in one stage, if it still holds."""
@@ -65,6 +68,11 @@ class Memory:
         self.records[change.name, stage] = record
         with self.file.open("a") as file:
             file.write(json.dumps(record) + "\n")
+
+    def write(self, changes):
+        """Commits what is known of these changes."""
+        known = [self.records[change.name, stage] for change in changes for stage in self.stages if self.in_stage(change, stage)]
+        self.committed.write_text("".join(json.dumps(record) + "\n" for record in known))
 
     def _depends(self, stage, record):
         if record["verdict"] == KILLED:

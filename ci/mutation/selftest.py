@@ -2,7 +2,7 @@
 
 import sys
 
-from changes import Change, changes
+from changes import Change, apart, applied, changes
 from results import KILLED, NOTICED, REFUTED, SURVIVED, UNEXPLAINED, Result, judgement, judges_digest
 from rust import BUILDS, CHEAPER, UNTESTED, Explanation, Source
 from suites import STRESS
@@ -44,17 +44,19 @@ def run(trial, real, stages):
     # Not of a weaker ordering, which is not what costs less.
     check(explained == [untested, cheaper, cheaper, None, cheaper], "finds the reason that the source gives")
     check_judgement(small[0], small[1])
+    check_groups(source, small)
     check_digest()
 
     barrier = one(real, "scan_barrier: step: fence")
     for build in BUILDS:
         trial.measure(build)
-    result = trial.run(barrier, next(iter(stages)))
+    result = trial.run(next(iter(stages)), barrier)
     check(result.verdict == KILLED and result.how.startswith("loom:"), f"sees that {barrier.name} is noticed")
     kept = one(real, "seat.rs push: step: guard.unprotect")
-    check(trial.run(kept, STRESS).verdict == KILLED, f"sees that {kept.name} is noticed by the stress")
+    check(trial.run(STRESS, kept).verdict == KILLED, f"sees that {kept.name} is noticed by the stress")
+    check(trial.run(STRESS, without_effect(barrier.source), kept).verdict == KILLED, "sees it beside another change")
     for stage in stages:
-        result = trial.run(without_effect(barrier.source), stage)
+        result = trial.run(stage, without_effect(barrier.source))
         check(result.verdict == SURVIVED, f"sees that a change without effect is not noticed: {stage}")
 
 
@@ -75,6 +77,16 @@ def check_digest():
         before not in [judges_digest("code", "hosted", suites) for suites in others],
         "asks again when a suite has changed, or is new, or gone",
     )
+
+
+def check_groups(source, small):
+    """All changes of the small source are of one function."""
+    other = Change(Source("other.rs", "fn other() {}"), 12, 12, "return;", "", "", "")
+    groups = [len(group) for group in apart([*small, other], 8)]
+    check(groups == [2, 1, 1, 1, 1], "tries changes of different functions together")
+    last = Change(source, len(_SMALL), len(_SMALL), "// End.", "", "", "")
+    text = applied(source, [small[0], last])
+    check(text == _SMALL.replace("publish_barrier()", "()") + "// End.", "makes several changes of a file")
 
 
 def one(changes, name):

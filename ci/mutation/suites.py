@@ -9,6 +9,8 @@ import signal
 import subprocess
 import time
 
+from changes import applied
+
 # A test that takes so many times as long as it did without a change hangs; and no test so short a time.
 PATIENCE = 5
 SHORTEST_LIMIT = 20
@@ -74,13 +76,13 @@ class Outcome:
 
 
 class Tree:
-    """A private copy of the checkout, in which one change is made at a time; with compiled suites of its own."""
+    """A private copy of the checkout, in which changes are made; with compiled suites of its own."""
 
     def __init__(self, root, folder):
         self.root = root
         self.folder = folder
         self.path = folder / "tree"
-        self.changed = None
+        self.changed = set()
         self.executables = {}
         self._copy()
 
@@ -101,13 +103,13 @@ class Tree:
         if not file.exists() or file.read_bytes() != content:
             file.write_bytes(content)
 
-    def make(self, change):
-        """Makes this change the only one; None for no change at all."""
-        if self.changed:
-            self._write(self.changed.source.path, self.changed.source.text.encode())
-        if change:
-            self._write(change.source.path, change.apply().encode())
-        self.changed = change
+    def make(self, *changes):
+        """Makes these changes the only ones."""
+        for source in self.changed:
+            self._write(source.path, source.text.encode())
+        self.changed = {change.source for change in changes}
+        for source in self.changed:
+            self._write(source.path, applied(source, [change for change in changes if change.source is source]).encode())
         self.executables = {}
 
     def executable(self, build, suite):
