@@ -176,7 +176,7 @@ def _steps(source):
         before, after = source.code[:start].rstrip(), source.code[end:].lstrip()
         alone = before[-1:] in (";", "{", "}", "|") and after[:1] in (";", "}", ")", ",")
         # What is dropped last in a block is dropped there anyway.
-        at_its_end = match[1] == "drop" and re.match(r";\s*\}", after)
+        at_its_end = match[1] == "drop" and re.match(r";\s*(true|false)?\s*\}", after)
         if alone and not before.endswith("||") and not at_its_end:
             yield _change(source, start, end, "()", "step", "nothing")
 
@@ -184,6 +184,9 @@ def _steps(source):
 def _failures(source):
     for match in _EXCHANGE.finditer(source.code):
         end = source.partner(match.end() - 1) + 1
+        # The same is done with what it found.
+        if re.match(r"\s*\.unwrap_or_else\(\|(\w+)\| \1\)", source.code[end:]):
+            continue
         as_success = ".or_else(|now| if true { Ok(now) } else { Err(now) })"
         yield Change(source, end, end, as_success, "exchange", match[0][1:-1] + " fails", "as if it had not")
 

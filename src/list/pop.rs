@@ -129,12 +129,14 @@ impl<T, R: Reclaim, B: Backoff> SharedList<T, R, B> {
                     }
                     step = Step::LostRace;
                 }
+                // CHEAPER: who decides anew without a lost race counts one too many, and takes longer.
                 if step == Step::LostRace {
                     if permit == Permit::Nothing {
                         session.counters().lost_races(1);
                     } else {
                         step = self.after_lost_race(*session, &mut attempt);
                     }
+                    // CHEAPER: to take the hazard away in any case takes longer, since another one is shown below.
                     if FAST_PATHS && step == Step::StayAway {
                         // Whoever waits needs no node, and others' scans are quick if nobody protects any. tuning.md, "Scans and
                         // nodes".
@@ -142,6 +144,7 @@ impl<T, R: Reclaim, B: Backoff> SharedList<T, R, B> {
                         session.unprotect();
                     }
                 }
+                // CHEAPER: who looks for a partner without need takes longer.
                 if step == Step::StayAway {
                     // Whoever begins here leaves the head and its hazard alone, so it takes no cache line from whoever works on
                     // the list, and what a handle keeps stays kept.

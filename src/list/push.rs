@@ -139,6 +139,7 @@ impl<T, R: Reclaim, B: Backoff> SharedList<T, R, B> {
             let visit = unsafe { Visit::push(node) };
             let mut attempt = Attempt::default();
             loop {
+                // CHEAPER: to try first in any case takes longer where others contend.
                 if step == Step::Try {
                     // SAFETY: the node is ours.
                     match unsafe { self.head.try_push(top, node, node) } {
@@ -147,9 +148,11 @@ impl<T, R: Reclaim, B: Backoff> SharedList<T, R, B> {
                     }
                     step = Step::LostRace;
                 }
+                // CHEAPER: who decides anew without a lost race counts one too many, and takes longer.
                 if step == Step::LostRace {
                     step = self.after_lost_race(*session, &mut attempt);
                 }
+                // CHEAPER: who looks for a partner without need takes longer.
                 if step == Step::StayAway {
                     if self.meet(*session, &mut attempt, Some(&visit)).is_ok() {
                         session.counters().eliminated_pushes(1);
@@ -234,6 +237,7 @@ impl<T, R: Reclaim, B: Backoff> SharedList<T, R, B> {
     ) {
         let mut attempt = Attempt::default();
         let wait = |top| {
+            // CHEAPER: to wait after each lost race, or after none, takes longer.
             if self.after_lost_race(guard, &mut attempt) != Step::StayAway {
                 return top;
             }

@@ -204,6 +204,7 @@ unsafe impl<const RECLAIM_AT: usize> sealed::Heap for Haphazard<RECLAIM_AT> {
     }
 
     unsafe fn end_stay<T, L: Local>(guard: Self::Guard<'_, T, L>) {
+        // CHEAPER: left as it is, the hazard keeps one node from reuse, which the bound allows for.
         guard.unprotect();
         // SAFETY: the caller's contract.
         unsafe { guard.domain.pool.end_stay(guard.owner) };
@@ -256,6 +257,7 @@ unsafe impl<'a, T, L: Local, const RECLAIM_AT: usize> Guard<'a, T, L> for Haphaz
 
     unsafe fn leave(self) {
         // An operation that found the stack empty may still protect a node.
+        // CHEAPER: left as it is, the hazard keeps one node from reuse, which the bound allows for.
         self.unprotect();
         // SAFETY: the caller's contract.
         unsafe { self.owner.leave() };
@@ -311,6 +313,7 @@ unsafe impl<'a, T, L: Local, const RECLAIM_AT: usize> Guard<'a, T, L> for Haphaz
 
     unsafe fn retire(self, node: NodePtr<T>, _: bool) {
         // Our own hazard is on a node that this context is done with.
+        // CHEAPER: left as it is, the hazard keeps one node from reuse, which the bound allows for.
         self.unprotect();
         let Some(shared) = self.domain.shared() else { return };
         // SAFETY: the node is ours. DOMAIN-2 says why the link is this address.
@@ -342,6 +345,7 @@ unsafe impl<'a, T, L: Local, const RECLAIM_AT: usize> Guard<'a, T, L> for Haphaz
 
     fn settle(self, permit: Permit) {
         let Some(shared) = self.domain.shared() else { return };
+        // CHEAPER: to reclaim fewer at a time takes longer.
         if self.retired() >= RECLAIM_AT {
             let mut private = self.owner.private();
             private.retired.nodes = 0;
