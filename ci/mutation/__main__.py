@@ -30,7 +30,7 @@ UNIT_TEST_FILES = ("tests.rs", "models.rs")
 # How many nodes there are, and where: models know little of that, and less with their small limits.
 # What the source explains is expected to survive; so where that takes longest, so many changes are tried at once, and each alone only
 # if these do not survive together.
-TOGETHER = 8
+TOGETHER = 12
 
 BOUNDS = re.compile(r"LIMIT|BATCH|SURPLUS|exce|reserve|surplus|nodes|is_due|free")
 
@@ -95,12 +95,16 @@ class Trial:
                     return Result(KILLED, str(test), outcome.how)
         return Result(SURVIVED)
 
+    def _reaching(self, path, stage):
+        """The tests of a stage that may execute code of this file."""
+        return [test for test in self.seconds if self._stage(test) == stage and test.reaches(path)]
+
     def _tests(self, changes, stage):
         """First what noticed a change last, then what is named after a file, then the shortest."""
         killers = set().union(*map(self.memory.last_killers, changes))
         paths = [change.source.path for change in changes]
         stems = [pathlib.Path(path).stem for path in paths]
-        tests = [test for test in self.seconds if self._stage(test) == stage and any(map(test.reaches, paths))]
+        tests = {test for path in paths for test in self._reaching(path, stage)}
 
         def rank(test):
             return str(test) not in killers, not any(stem in str(test) for stem in stems), self.seconds[test]
@@ -142,7 +146,8 @@ class Trial:
     def _run_all(self, new, stage, together=1):
         """Tries all of these, so many at once. What does not survive together is left open."""
         with concurrent.futures.ThreadPoolExecutor(self.jobs) as pool:
-            trials = {pool.submit(self.run, stage, *group): group for group in apart(new, together)}
+            groups = apart(new, together, lambda change: self._reaching(change.source.path, stage))
+            trials = {pool.submit(self.run, stage, *group): group for group in groups}
             try:
                 for done, trial in enumerate(concurrent.futures.as_completed(trials), 1):
                     group, result = trials[trial], trial.result()

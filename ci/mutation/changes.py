@@ -79,13 +79,14 @@ def applied(source, changes):
     return text
 
 
-def apart(changes, most):
-    """Groups of so many changes at most, of functions with different names each: so none hides another one of its function, or of
-    one that does the same elsewhere."""
+def apart(changes, most, kind):
+    """Groups of so many changes at most, all of one `kind`, and of functions with different names: so none hides another one of its
+    function, or of one that does the same elsewhere."""
     groups = []
     for change in changes:
-        fits = (group for group in groups if len(group) < most and change.function not in [other.function for other in group])
-        group = next(fits, None)
+        functions = {change.function}
+        fits = (group for group in groups if len(group) < most and kind(group[0]) == kind(change))
+        group = next((group for group in fits if functions.isdisjoint(other.function for other in group)), None)
         if group is None:
             groups.append(group := [])
         group.append(change)

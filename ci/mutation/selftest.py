@@ -82,7 +82,7 @@ def check_digest():
 def check_groups(source, small):
     """All changes of the small source are of one function."""
     other = Change(Source("other.rs", "fn other() {}"), 12, 12, "return;", "", "", "")
-    groups = [len(group) for group in apart([*small, other], 8)]
+    groups = [len(group) for group in apart([*small, other], 8, lambda _: None)]
     check(groups == [2, 1, 1, 1, 1], "tries changes of different functions together")
     last = Change(source, len(_SMALL), len(_SMALL), "// End.", "", "", "")
     text = applied(source, [small[0], last])

@@ -130,6 +130,7 @@ impl<T, P, const N: usize> Pool<T, P, N> {
             let Some(owner) = newest.slot.try_claim(claimed()) else { return };
             // SLOT-5: this context owns the slot that `used` names. Release pairs with `READ_HAZARD`: what the slot's owners have
             // read of nodes happens before what a scan does that leaves the slot out.
+            // CHEAPER: whoever takes a failure for success goes on, and looks in vain.
             let lowered = self.used.compare_exchange(used.newest(), newest.older, Release, Relaxed);
             // SAFETY: it is not used any more.
             unsafe { owner.leave() };
