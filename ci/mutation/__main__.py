@@ -28,9 +28,9 @@ STAGES = {QUICK: "loom", HOSTED: "hosted", LONG_ONES: "loom", STRESS: "stress"}
 UNIT_TEST_FILES = ("tests.rs", "models.rs")
 
 # How many nodes there are, and where: models know little of that, and less with their small limits.
-# What the source explains is expected to survive; so where that takes longest, so many changes are tried at once, and each alone only
-# if these do not survive together.
-TOGETHER = 12
+# What the source explains is expected to survive, though many such changes are noticed by a hosted suite: so these come first. After
+# that so many are tried at once, and each alone only if these do not survive together.
+TOGETHER = {HOSTED: 1, QUICK: 4, LONG_ONES: 12, STRESS: 12}
 
 BOUNDS = re.compile(r"LIMIT|BATCH|SURPLUS|exce|reserve|surplus|nodes|is_due|free")
 
@@ -138,10 +138,9 @@ class Trial:
         for stage in stages:
             self._run_all([change for change in wanted if not change.explanation and is_open(change, stage)], stage)
         # What the source explains is expected to survive all tests, which takes longest: last.
-        for stage in stages:
-            if stage in (LONG_ONES, STRESS):
-                self._run_all([change for change in wanted if is_open(change, stage)], stage, TOGETHER)
-            self._run_all([change for change in wanted if is_open(change, stage)], stage)
+        for stage in [stage for stage in TOGETHER if stage in stages]:
+            for together in dict.fromkeys([TOGETHER[stage], 1]):
+                self._run_all([change for change in wanted if is_open(change, stage)], stage, together)
 
     def _run_all(self, new, stage, together=1):
         """Tries all of these, so many at once. What does not survive together is left open."""
