@@ -82,11 +82,13 @@ class Trial:
                 sys.exit(f"mutants: {test} fails without a change: {outcome.how}")
         return {str(test): outcome.seconds for test, outcome in zip(tests, outcomes)}
 
-    def run(self, stage, *changes):
-        """Tries these changes together."""
+    def run(self, stage, *changes, only=None):
+        """Tries these changes together, by all tests or by one."""
         with self._tree() as tree:
             tree.make(*changes)
             for test in self._tests(changes, stage):
+                if only not in (None, str(test)):
+                    continue
                 if tree.executable(test.build, test.suite) is None:
                     return Result(INVALID)
                 with self.alone if stage == STRESS else contextlib.nullcontext():
@@ -143,23 +145,35 @@ class Trial:
                 self._run_all([change for change in wanted if is_open(change, stage)], stage, together)
 
     def _run_all(self, new, stage, together=1):
-        """Tries all of these, so many at once. What does not survive together is left open."""
+        """Tries all of these, so many at once."""
         with concurrent.futures.ThreadPoolExecutor(self.jobs) as pool:
             groups = apart(new, together, lambda change: self._reaching(change.source.path, stage))
-            trials = {pool.submit(self.run, stage, *group): group for group in groups}
+            trials = [pool.submit(self._judge, stage, group) for group in groups]
             try:
                 for done, trial in enumerate(concurrent.futures.as_completed(trials), 1):
-                    group, result = trials[trial], trial.result()
-                    if len(group) > 1:
-                        if result.verdict != SURVIVED:
-                            continue
-                        result.how = f"with {len(group) - 1} others"
-                    for change in group:
+                    for change, result in trial.result():
                         self.memory.remember(change, stage, result)
                         say(f"{stage} {done}/{len(trials)}:", change, result)
             except BaseException:
                 pool.shutdown(cancel_futures=True)
                 raise
+
+    def _judge(self, stage, group):
+        """What becomes of each of these changes; some may be left open."""
+        judged = []
+        while len(group) > 1:
+            result = self.run(stage, *group)
+            if result.verdict == SURVIVED:
+                result.how = f"with {len(group) - 1} others"
+                return [*judged, *((change, result) for change in group)]
+            # The test that has noticed something says which of them it was.
+            alone = [(change, self.run(stage, change, only=result.by)) for change in group if result.by]
+            noticed = [(change, result) for change, result in alone if result.verdict != SURVIVED]
+            if not noticed:
+                return judged
+            judged += noticed
+            group = [change for change, result in alone if result.verdict == SURVIVED]
+        return [*judged, *((change, self.run(stage, change)) for change in group)]
 
 
 def say(place, change, result):
