@@ -27,11 +27,11 @@ STAGES = {QUICK: "loom", HOSTED: "hosted", LONG_ONES: "loom", STRESS: "stress"}
 # Modules that are only compiled for tests.
 UNIT_TEST_FILES = ("tests.rs", "models.rs")
 
-# How many nodes there are, and where: models know little of that, and less with their small limits.
 # What the source explains is expected to survive, though many such changes are noticed by a hosted suite: so these come first. After
-# that so many are tried at once, and each alone only if these do not survive together.
+# that so many are tried at once; if something is noticed, the test that has noticed it is asked about each alone.
 TOGETHER = {HOSTED: 1, QUICK: 4, LONG_ONES: 12, STRESS: 12}
 
+# How many nodes there are, and where: models know little of that, and less with their small limits.
 BOUNDS = re.compile(r"LIMIT|BATCH|SURPLUS|exce|reserve|surplus|nodes|is_due|free")
 
 

@@ -83,7 +83,7 @@ impl Drop for Counted<'_> {
     }
 }
 
-/// If a value's `Drop` panics, the other values are dropped, too. `stack` has room for three.
+/// If a value's `Drop` panics, the other values are dropped, too. `stack` has room for more than three.
 pub(super) fn all_values_are_dropped<'a, S: Place<Counted<'a>>>(stack: S, dropped: &'a AtomicUsize) {
     (0..3).for_each(|value| push(&stack, Counted(dropped, value == 1)));
     assert!(catch_unwind(AssertUnwindSafe(|| drop(stack))).is_err());

@@ -145,7 +145,7 @@ fn drops_run_outside_of_slots() {
 #[test]
 fn all_values_are_dropped() {
     let dropped = AtomicUsize::new(0);
-    tests::all_values_are_dropped(new::<_, 2, 1>(), &dropped);
+    tests::all_values_are_dropped(new::<_, 4, 2>(), &dropped);
 }
 
 #[test]

@@ -72,7 +72,7 @@ fn drops_run_outside_of_sections() {
 #[test]
 fn all_values_are_dropped() {
     let dropped = AtomicUsize::new(0);
-    tests::all_values_are_dropped(new::<_, 3>(), &dropped);
+    tests::all_values_are_dropped(new::<_, 4>(), &dropped);
 }
 
 /// None of them ends while another context is in a critical section.
