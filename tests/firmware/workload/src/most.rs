@@ -338,7 +338,7 @@ impl<M: Switching> Counting<M> {
         }
         self.stand.set(0);
         (subject.with_new)(state.values, &mut |stack| {
-            CONTEXTS.with_stack(stack.interrupted(), || {
+            CONTEXTS.stack.with(stack.interrupted(), || {
                 for _ in 0..state.values {
                     stack.push();
                 }

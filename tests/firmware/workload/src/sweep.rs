@@ -25,7 +25,7 @@ use alloc::{vec, vec::Vec};
 use core::marker::PhantomData;
 use elimination_stack::{NoBackoff, Slots, Stack};
 
-pub(crate) use self::interrupts::{Interrupted, WAYS};
+pub(crate) use self::interrupts::{Interrupted, Lent, WAYS};
 pub use self::interrupts::{first_level, timer};
 
 /// What the sweep needs of a machine.
@@ -235,7 +235,7 @@ impl<M: Stepping> Sweep<M> {
             RUN.begin(plan.j.unwrap_or(NEVER), plan.ways);
             self.main.clear();
             let caller = Caller::new(plan.k, &self.main);
-            RUN.with_stack(stack, || call(&caller));
+            RUN.stack.with(stack, || call(&caller));
             length = caller.length();
             self.after.clear();
             while pop(stack, &self.after).is_some() {}

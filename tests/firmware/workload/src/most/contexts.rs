@@ -5,9 +5,8 @@
 
 use super::{MOST_SLOTS, Switching};
 use crate::hart;
-use crate::sweep::{Interrupted, NEVER, WAYS};
+use crate::sweep::{Lent, NEVER, WAYS};
 use core::cell::UnsafeCell;
-use core::mem;
 use core::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering::Relaxed};
 
 /// The most contexts that stand still.
@@ -33,7 +32,7 @@ pub struct Contexts {
     steps: AtomicU32,
     ended: AtomicBool,
     /// The stack that they use. Set while there may be an interrupt.
-    stack: UnsafeCell<Option<&'static dyn Interrupted>>,
+    pub stack: Lent,
     /// The call that is measured is going on, and which way interrupts go meanwhile.
     measuring: AtomicBool,
     way: AtomicUsize,
@@ -47,8 +46,7 @@ pub struct Contexts {
     before: AtomicU32,
 }
 
-// SAFETY: the machine has one hart, and what is not atomic is written while nobody else uses it: a context's memory while that
-// does not run, `stack` while no interrupt comes.
+// SAFETY: the machine has one hart, and a context's memory is written while that does not run.
 unsafe impl Sync for Contexts {}
 
 /// See there.
@@ -59,7 +57,7 @@ pub static CONTEXTS: Contexts = Contexts {
     next: AtomicUsize::new(MAIN),
     steps: AtomicU32::new(0),
     ended: AtomicBool::new(false),
-    stack: UnsafeCell::new(None),
+    stack: Lent::new(),
     measuring: AtomicBool::new(false),
     way: AtomicUsize::new(0),
     then: AtomicU32::new(NEVER),
@@ -96,23 +94,6 @@ pub struct Measured {
 }
 
 impl Contexts {
-    /// Has the contexts and the interrupts use this stack while `work` runs. All contexts have to have ended when it returns; it
-    /// does not unwind, for here a panic is the end.
-    pub fn with_stack(&self, stack: &dyn Interrupted, work: impl FnOnce()) {
-        // SAFETY: the lifetime: it is not used any more when `work` has returned.
-        let stack = unsafe { mem::transmute::<&dyn Interrupted, &'static dyn Interrupted>(stack) };
-        // SAFETY: nobody uses it yet.
-        unsafe { *self.stack.get() = Some(stack) };
-        work();
-        // SAFETY: nobody uses it any more.
-        unsafe { *self.stack.get() = None };
-    }
-
-    fn stack(&self) -> &'static dyn Interrupted {
-        // SAFETY: written only while nobody asks.
-        unsafe { *self.stack.get() }.expect("there is a stack")
-    }
-
     /// Lets a context begin its pop when it runs next.
     pub fn begin<M: Switching>(&self, context: usize) {
         // SAFETY: it does not run.
@@ -158,7 +139,7 @@ impl Contexts {
         }
         self.before.store(self.before.load(Relaxed) + M::between(self.since.load(Relaxed), now), Relaxed);
         if let Some(way) = WAYS.get(self.way.load(Relaxed)) {
-            hart::handler(|| way.work(self.stack(), VALUE, |call| call()));
+            hart::handler(|| way.work(self.stack.get().expect("there is a stack"), VALUE, |call| call()));
         }
         M::arm(if come == 0 { self.then.load(Relaxed) } else { NEVER });
         self.since.store(M::read(), Relaxed);
@@ -167,7 +148,7 @@ impl Contexts {
 
 /// What a context does.
 extern "C" fn pop<M: Switching>() -> ! {
-    CONTEXTS.stack().try_pop();
+    CONTEXTS.stack.get().expect("there is a stack").try_pop();
     CONTEXTS.ended.store(true, Relaxed);
     loop {
         M::call_switch();

@@ -53,6 +53,37 @@ pub trait Interrupted {
     fn try_pop(&self) -> Done;
 }
 
+/// The stack that interrupts use, while there may be one.
+pub struct Lent(UnsafeCell<Option<&'static dyn Interrupted>>);
+
+// SAFETY: the machine has one hart, and it is written only while no interrupt comes.
+unsafe impl Sync for Lent {}
+
+impl Lent {
+    /// No stack.
+    pub const fn new() -> Self {
+        Self(UnsafeCell::new(None))
+    }
+
+    /// Has the interrupts use this stack while `work` runs. None may come, and nobody else use it, any more when that returns; it
+    /// does not unwind, for here a panic is the end.
+    pub fn with(&self, stack: &dyn Interrupted, work: impl FnOnce()) {
+        // SAFETY: the lifetime: it is not used any more when `work` has returned.
+        let stack = unsafe { mem::transmute::<&dyn Interrupted, &'static dyn Interrupted>(stack) };
+        // SAFETY: nobody uses it yet.
+        unsafe { *self.0.get() = Some(stack) };
+        work();
+        // SAFETY: nobody uses it any more.
+        unsafe { *self.0.get() = None };
+    }
+
+    /// It, if there is one.
+    pub fn get(&self) -> Option<&'static dyn Interrupted> {
+        // SAFETY: written only while nobody asks.
+        unsafe { *self.0.get() }
+    }
+}
+
 /// What one level of interrupts does in a run, and has done.
 pub struct Level {
     way: AtomicU8,
@@ -110,7 +141,7 @@ pub enum Second {
 /// The run that is going on.
 pub struct Run {
     /// Set while the timer is armed.
-    stack: UnsafeCell<Option<&'static dyn Interrupted>>,
+    pub stack: Lent,
     /// Instructions from the first interrupt to the second.
     then: AtomicU32,
     /// The first interrupt's and the second one's.
@@ -130,12 +161,9 @@ pub struct Run {
     length: AtomicU32,
 }
 
-// SAFETY: the machine has one hart, all is atomic but `stack`, and that is written only while no interrupt comes.
-unsafe impl Sync for Run {}
-
 /// See there.
 pub static RUN: Run = Run {
-    stack: UnsafeCell::new(None),
+    stack: Lent::new(),
     then: AtomicU32::new(0),
     levels: [const { Level::new() }; 2],
     place: AtomicUsize::new(0),
@@ -162,21 +190,8 @@ impl Run {
         self.inside.store(false, Relaxed);
     }
 
-    /// Has the interrupts use this stack while `action` runs. It has to disarm the timer before it returns; it does not unwind,
-    /// for here a panic is the end.
-    pub fn with_stack(&self, stack: &dyn Interrupted, action: impl FnOnce()) {
-        // SAFETY: the lifetime: no interrupt comes when `action` has returned.
-        let stack = unsafe { mem::transmute::<&dyn Interrupted, &'static dyn Interrupted>(stack) };
-        // SAFETY: no interrupt comes yet.
-        unsafe { *self.stack.get() = Some(stack) };
-        action();
-        // SAFETY: none comes any more.
-        unsafe { *self.stack.get() = None };
-    }
-
     fn work(&self, level: usize) {
-        // SAFETY: written only while no interrupt comes.
-        if let Some(stack) = unsafe { *self.stack.get() } {
+        if let Some(stack) = self.stack.get() {
             self.levels[level].work(stack, VALUES[level]);
         }
     }
