@@ -18,7 +18,7 @@ use std::thread;
 
 for_each_stack! {
     surplus_is_given_back, nothing_left_after_drop, bound_with_one_thread, bound_with_idle_handles, bound_with_64_threads,
-    new_allocates_nothing, reservation_lasts_until_reclaim, try_push_all_without_memory,
+    bound_of_one_who_only_takes, new_allocates_nothing, reservation_lasts_until_reclaim, try_push_all_without_memory,
 }
 
 for_each_slots_stack! {
@@ -331,19 +331,17 @@ fn bound_with_one_thread<R: Engine, B: Backoff>() {
                     stack.reclaim();
                     reserved = 0;
                 }
-                4..27 => {
-                    match random.below(held + 1) {
-                        0 => stack.push(block(step)),
-                        nth => handles[nth - 1].push(block(step)),
-                    }
-                    live += 1;
-                }
                 _ => {
-                    let popped = match random.below(held + 1) {
-                        0 => stack.pop(),
-                        nth => handles[nth - 1].pop(),
-                    };
-                    live -= usize::from(popped.is_some());
+                    let nth = random.below(held + 1);
+                    // Each of them pushes more than it pops for a while, or the other way round.
+                    let push = random.below(100) < [50, 10, 90][(nth + step / 500) % 3];
+                    match (nth, push) {
+                        (0, true) => stack.push(block(step)),
+                        (0, false) => live -= usize::from(stack.pop().is_some()),
+                        (_, true) => handles[nth - 1].push(block(step)),
+                        (_, false) => live -= usize::from(handles[nth - 1].pop().is_some()),
+                    }
+                    live += usize::from(push);
                 }
             });
             ledger.assert_bound::<R, B>(live + reserved);
@@ -351,6 +349,34 @@ fn bound_with_one_thread<R: Engine, B: Backoff>() {
         drop(handles);
         ledger.nothing_after(stack);
     }
+}
+
+/// One handle only takes what others push, after a node that it once pushed came back to its slot: so its scan finds one more
+/// than it has retired itself. Another handle keeps a node meanwhile, so later scans look at each.
+fn bound_of_one_who_only_takes<R: Engine, B: Backoff>() {
+    let ledger = ledger();
+    let stack = Stack::<Block, R, B>::custom();
+    let [mut taker, mut other] = [(); 2].map(|()| ledger.during(|| stack.handle()));
+    let batch = 4 * R::SLOTS;
+    ledger.during(|| {
+        taker.push(block(0));
+        // The other one's scan finds that node kept.
+        stack.push_all((1..batch).map(block));
+        (0..batch).for_each(|_| drop(other.pop().expect("a value was lost")));
+    });
+    for round in 0..50 {
+        ledger.during(|| {
+            if round == 1 {
+                // It stays at the bottom.
+                other.push(block(0));
+            }
+            stack.push_all((0..batch).map(block));
+            (0..batch).for_each(|_| drop(taker.pop().expect("a value was lost")));
+        });
+        ledger.assert_bound::<R, B>(1);
+    }
+    drop((taker, other));
+    ledger.nothing_after(stack);
 }
 
 /// All threads stop at a barrier again and again, some with a handle in hand, and then the nodes are counted. The

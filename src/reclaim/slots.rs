@@ -12,7 +12,7 @@
 //!   Checked by `pop_against_reuse_by_two_others`, `depot_take_against_take` in `tests/loom/tests/loom.rs`.
 //! * **NODES-3**: At rest, a slot holds at most `RETIRE_LIMIT` retired nodes (or as many as there are slots, if these are more)
 //!   and at most `SPARE_LIMIT` spare ones; where nodes are kept, also one that was given to it.
-//!   Checked by `bound_with_one_thread`, `bound_with_64_threads` in `tests/allocator.rs`.
+//!   Checked by `bound_with_one_thread`, `bound_of_one_who_only_takes`, `bound_with_64_threads` in `tests/allocator.rs`.
 //! * **NODES-4**: Nobody keeps a retired node (GUARD-5) that is not noted as foreign, though pops of others may protect it, which
 //!   have found it on top. For when this slot's owner got it, as a spare node, a new one, or the first one of a batch, nobody
 //!   kept it (NODES-1, DEPOT-1); then this owner pushed it, and kept it until it popped it, or until somebody else gave it to

@@ -77,11 +77,12 @@ impl<T, L: Local, const N: usize> SlotsGuard<'_, T, L, N> {
             let private = &mut *private;
             let before = private.retired.len();
             // Mostly nobody protects anything, and no look at each node is needed: either there are no spare nodes, or pops
-            // outnumber pushes here, and there is a batch for others.
+            // outnumber pushes here, and there is a batch for others. More than a batch may be retired where many slots are in
+            // use, or a node was given to this one.
             // CHEAPER: where this is left out, sorting them one by one comes to the same, and takes longer.
-            if FAST_PATHS && filter == 0 && private.spare.is_empty() {
+            if FAST_PATHS && filter == 0 && before <= Slots::<N>::BATCH && private.spare.is_empty() {
                 private.spare = private.retired.take();
-            } else if FAST_PATHS && filter == 0 && private.retired.len() == Slots::<N>::BATCH {
+            } else if FAST_PATHS && filter == 0 && before == Slots::<N>::BATCH {
                 // SAFETY: DEPOT-3: there is no hazard but on nodes that others keep, and by NODES-4 none of these is among them.
                 unsafe { self.domain.depot.put(private.retired.take(), Slots::<N>::BATCH) };
             } else {
@@ -128,6 +129,7 @@ impl<T, L: Local, const N: usize> SlotsDomain<T, L, N> {
         let mut left = retired.len();
         let mut nodes = retired.take();
         let mut spares = private.spare.count();
+        debug_assert!(spares <= Slots::<N>::BATCH, "NODES-3");
         while let Some(node) = nodes.pop() {
             left -= 1;
             // SAFETY: the nodes were in our lists, or we have got them from `give` for some that were. What is not protected
