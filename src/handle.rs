@@ -5,7 +5,9 @@ use crate::backoff::{Backoff, Elimination};
 use crate::engine::{DefaultEngine, Engine, Permit, sealed::Inner};
 use crate::error::{NoSlot, PushError};
 use crate::source::parked;
+use core::cell::Cell;
 use core::fmt;
+use core::marker::PhantomData;
 use core::panic::{RefUnwindSafe, UnwindSafe};
 
 /// One context's access to a [`Stack`], which keeps a slot claimed: the fast path of a worker.
@@ -39,6 +41,8 @@ use core::panic::{RefUnwindSafe, UnwindSafe};
 pub struct Handle<'a, T, R: Engine = DefaultEngine, B: Backoff = Elimination<32>> {
     pub(crate) stack: &'a Stack<T, R, B>,
     pub(crate) seat: SeatOf<'a, T, R, B>,
+    /// Not shared, whatever the engine's seat is.
+    alone: PhantomData<Cell<()>>,
 }
 
 type SeatOf<'a, T, R, B> = <<R as crate::engine::sealed::Engine>::Inner<T, B> as Inner<T>>::Seat<'a>;
@@ -60,7 +64,7 @@ impl<T, R: Engine, B: Backoff> Stack<T, R, B> {
     /// [`NoSlot`].
     pub fn try_handle(&self) -> Result<Handle<'_, T, R, B>, NoSlot> {
         let seat = self.inner.sit().ok_or(NoSlot)?;
-        Ok(Handle { stack: self, seat })
+        Ok(Handle { stack: self, seat, alone: PhantomData })
     }
 }
 

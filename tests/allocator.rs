@@ -26,7 +26,7 @@ for_each_slots_stack! {
     interrupt_calls_keep_off_while_others_do_not, surplus_of_a_panic_is_given_back, depot_keeps_its_limit,
     surplus_with_reservation, idle_handles_protect_one_node, reserve_keeps_its_promise, reserve_with_as_many_contexts_as_slots,
     as_many_contexts_as_slots_are_enough, reserve_with_values_from_before, without_any_memory, memory_ends_at_each_call,
-    one_call_fails, handles_without_memory,
+    one_call_fails, handles_without_memory, reclaim_frees_what_was_given_before,
 }
 
 fn new_allocates_nothing<R: Engine, B: Backoff>() {
@@ -449,6 +449,28 @@ fn bound_with_idle_handles<R: Engine, B: Backoff>() {
 fn bound_with_64_threads<R: Engine, B: Backoff>() {
     threads_keep_bound::<R, B>(64, scaled(20), 0);
     threads_keep_bound::<R, B>(64, scaled(20), 32);
+}
+
+/// A node that a handle kept once, and keeps no more, is freed with the first `reclaim`, though it was given to the handle.
+fn reclaim_frees_what_was_given_before<R: Engine, B: Backoff>() {
+    let (ledger, stack) = (ledger(), Stack::<Block, R, B>::custom());
+    ledger.during(|| {
+        let [mut keeper, mut other_keeper, mut taker, mut other_taker] = [(); 4].map(|()| stack.handle());
+        for (keeper, taker) in [(&mut keeper, &mut taker), (&mut other_keeper, &mut other_taker)] {
+            for id in 0..2 {
+                keeper.push(block(id));
+                assert_eq!(taker.pop(), Some(block(id)));
+                if id == 0 {
+                    // Looks for a node of its own, and finds this one kept.
+                    assert_eq!(taker.push_spare(block(id)).unwrap_err().kind(), PushErrorKind::NoSpareNode);
+                }
+            }
+        }
+        drop((taker, other_taker));
+        assert!(stack.reclaim() > 0);
+        assert_eq!((stack.reclaim(), ledger.nodes()), (0, 2), "each keeper keeps one");
+    });
+    ledger.nothing_after(stack);
 }
 
 /// What `try_pop` leaves behind, the next `push` or `pop` gives back.

@@ -46,7 +46,7 @@ type SyncOnly = MutexGuard<'static, u32>;
 type Neither = Rc<u32>;
 
 // Asked of each stack by name: in a generic function, a bound that is not declared does not hold.
-macro_rules! concrete {
+macro_rules! threads {
     ($reclaim:ty, $backoff:ty) => {
         #[test]
         fn send_and_sync_exactly_if_the_values_are_send() {
@@ -79,6 +79,12 @@ macro_rules! concrete {
             assert!(!implements!(IntoIter<Neither, $reclaim, $backoff>: Send));
             assert!(!implements!(IntoIter<Neither, $reclaim, $backoff>: Sync));
         }
+    };
+}
+
+macro_rules! concrete {
+    ($reclaim:ty, $backoff:ty) => {
+        threads! { $reclaim, $backoff }
 
         #[test]
         fn other_traits() {
@@ -124,6 +130,17 @@ macro_rules! concrete {
 }
 
 for_each_stack_type! { concrete }
+
+mod fixed {
+    use super::*;
+    threads! { elimination_stack::Fixed<4>, NoBackoff }
+}
+
+#[cfg(feature = "critical-section")]
+mod masked {
+    use super::*;
+    threads! { elimination_stack::Masked<4>, NoBackoff }
+}
 
 /// In constants, and inside of other types that are constants.
 fn local_constants<R: Engine, B: Backoff>() {

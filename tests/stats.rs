@@ -16,7 +16,7 @@ use std::thread;
 for_each_stack! { one_thread, many_threads, scans_when_due }
 for_each_slots_stack! {
     scans_for_a_node_if_that_is_worth_it, whole_batches_are_reserved_without_a_scan, handles_that_rest_make_no_scan_due,
-    looks_at_some_nodes_of_others_at_a_time, push_all_gets_no_more_nodes_than_values, counts_each_call_of_the_allocator,
+    slots_without_nodes_are_not_scanned, looks_at_some_nodes_of_others_at_a_time, push_all_gets_no_more_nodes_than_values, counts_each_call_of_the_allocator,
 }
 
 fn one_thread<R: Engine, B: Backoff>() {
@@ -43,6 +43,15 @@ fn one_thread<R: Engine, B: Backoff>() {
     assert_eq!((done.lost_races, done.eliminated_pushes, done.eliminated_pops, done.withdrawals), (0, 0, 0, 0));
     assert!(done.retired <= done.retired_peak && done.retired_peak > 0 && done.retired_peak <= 30 + R::SLOTS);
     assert!(stack.reclaim() <= 30);
+}
+
+/// Who looks for a spare node in all slots does not scan those that a crowd has left with nothing in them.
+fn slots_without_nodes_are_not_scanned<R: Engine, B: Backoff>() {
+    let stack = Stack::<usize, R, B>::custom();
+    drop((0..100).map(|_| stack.handle()).collect::<Vec<_>>());
+    let scans = stack.stats().scans;
+    assert!(stack.push_spare(0).is_err());
+    assert_eq!(stack.stats().scans, scans);
 }
 
 /// Neither later than promised nor sooner, until there is more to do than to scan.

@@ -233,9 +233,15 @@ unsafe impl<const N: usize> sealed::Heap for Slots<N> {
     fn reclaim<T, L: Local>(domain: &Self::Domain<T, L>) -> usize {
         let mut freed = 0;
         domain.depot.unreserve();
-        if let Some(guard) = Self::enter(domain, Search::Free, None) {
-            // First makes room in this slot: a batch that is taken out of the depot counts nowhere until it is freed.
+        // The depot comes last, since what a scan finds in a slot may go there.
+        for guard in Self::free_slots(domain) {
             freed += guard.empty();
+            // SAFETY: it is not used any more.
+            unsafe { guard.leave() };
+        }
+        // Whoever claims a further slot, as was done to all free ones here, notes it as in use.
+        domain.pool.forget_unused(domain.pool.in_use());
+        if let Some(guard) = Self::enter(domain, Search::Free, None) {
             domain.depot.take_all(Self::BATCH, |first, mut rest| {
                 // SAFETY: DEPOT-2.
                 let others = unsafe { rest.free() };
@@ -248,13 +254,6 @@ unsafe impl<const N: usize> sealed::Heap for Slots<N> {
             // SAFETY: it is not used any more.
             unsafe { guard.leave() };
         }
-        for guard in Self::free_slots(domain) {
-            freed += guard.empty();
-            // SAFETY: it is not used any more.
-            unsafe { guard.leave() };
-        }
-        // Whoever claims a further slot, as was done to all free ones here, notes it as in use.
-        domain.pool.forget_unused(domain.pool.in_use());
         freed
     }
 
@@ -372,7 +371,7 @@ impl<T, L: Local, const N: usize> SlotsGuard<'_, T, L, N> {
     fn empty(self) -> usize {
         // SAFETY: NODES-1.
         let spare = unsafe { self.owner.private().spare.free() };
-        // Now there is room for what the scan makes spare, so none goes to the depot.
+        // Now there is room for what the scan makes spare, as long as no more than a batch is retired.
         self.scan(Extent::All);
         // SAFETY: NODES-1.
         let retired = unsafe { self.owner.private().spare.free() };

@@ -25,7 +25,7 @@
 //! * **FIXED-3**: A node that a context protects and then, after a full barrier, found at the head of a list, does not become
 //!   that head again once it was taken out of the list: it would have to be free in between (FIXED-2). So
 //!   the compare-exchange that expects it succeeds only if the link that the context has read is the node's link (no
-//!   ABA), in both lists; and the link of a protected node is not written.
+//!   ABA), in both lists; and nobody writes the link of a protected node as long as it is in its list.
 //!   Checked by `pop_against_reuse`, `push_against_reuse` in `src/small/fixed/models.rs`.
 //! * **FIXED-4**: Linking is a Release, in both lists, and whoever takes a node out of one has read the head with Acquire. So
 //!   link and value are visible, and what the last owner has done with the node happens before what the next does, all the way
@@ -36,6 +36,13 @@
 //!   Checked by `holds_cap_values_while_slots_keep_the_most` in `src/small/fixed/tests.rs`.
 //! * **FIXED-6**: No code of the user's runs between claiming a slot and leaving it: values are moved there, and never dropped.
 //!   Checked by `drops_run_outside_of_slots` in `src/small/fixed/tests.rs`.
+//! * **FIXED-7**: As long as at most `N` contexts are inside, each finds a slot when it has looked at each once, in their order.
+//!   Say that a context has got as far as `j` when it has found the first `j` slots claimed, or owns slot `j` or a later one. Of
+//!   those who have got as far as `j` one is left behind in slot `j` whenever another goes on because of it, so at most
+//!   `N - j` ever are as far. On several cores, too: claiming is a Release, and an Acquire for whoever finds the slot claimed,
+//!   who so finds the slot that its owner has left before as it was left.
+//!   Checked by `pop_against_reuse`, `pop_against_reuse_by_two_others` in `src/small/fixed/models.rs`, `fixed-claim` in
+//!   `tests/litmus/aarch64/fixed-claim.litmus`.
 
 #[cfg(all(test, elimination_stack_loom))]
 mod models;

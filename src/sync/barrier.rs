@@ -66,8 +66,10 @@ mod imp {
 
     /// Taking a free slot. Acquire pairs with the Release that left it (SLOT-2).
     pub(crate) const CLAIM: Ordering = Ordering::Acquire;
-    /// [`CLAIM`], where [`publish_barrier`] or [`scan_barrier`] follows before anything else, which is an Acquire, too.
-    pub(crate) const CLAIM_BEFORE_BARRIER: Ordering = Ordering::Relaxed;
+    /// [`CLAIM`], where [`publish_barrier`] or [`scan_barrier`] follows before anything else, which is an Acquire, too. Release
+    /// pairs with the Acquire of whoever finds the slot claimed (FIXED-7).
+    // UNTESTED: in loom that one has seen the latest values without it. The litmus test `fixed-claim` objects.
+    pub(crate) const CLAIM_BEFORE_BARRIER: Ordering = Ordering::Release;
 
     /// Between unlinking nodes and reading the hazards; pairs with [`publish_barrier`] (BARRIER-1).
     #[inline(always)]

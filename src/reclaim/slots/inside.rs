@@ -3,7 +3,7 @@
 use super::{Private, Slots, SlotsDomain, SlotsGuard};
 use crate::backoff::sealed::Local;
 use crate::engine::Permit;
-use crate::layout::FAST_PATHS;
+use crate::layout::{FAST_PATHS, slow_path};
 use crate::reclaim::chain::Retired;
 use crate::reclaim::pool::InUse;
 use crate::sync::{hash, scan_barrier};
@@ -36,8 +36,22 @@ impl<T, L: Local, const N: usize> SlotsGuard<'_, T, L, N> {
 
     /// A node of this slot, which has no spare one, if a scan finds one of its retired nodes unprotected.
     pub(super) fn own_retired(self) -> Option<NodePtr<T>> {
+        self.collect_given();
+        // CHEAPER: a scan of nothing takes time, in each slot that a crowd has left.
+        if FAST_PATHS && self.owner.private().retired.len() == 0 {
+            return None;
+        }
         self.scan(Extent::Part);
         self.owner.private().spare.pop_exclusive()
+    }
+
+    /// Retires the node that was given to this slot, which keeps nothing now.
+    #[inline(always)]
+    fn collect_given(self) {
+        if let Some(node) = self.owner.take_given() {
+            // SAFETY: the node is ours since it was taken out. NODES-4: only this slot has kept it, and keeps nothing now.
+            unsafe { self.owner.private().retired.push(node, false) };
+        }
     }
 
     /// Takes a batch out of the depot. Returns the first node, which has to be pushed or retired (DEPOT-1); the others become the
@@ -65,10 +79,7 @@ impl<T, L: Local, const N: usize> SlotsGuard<'_, T, L, N> {
         // Our own hazard, if any, is on a node that this context is done with.
         self.owner.unprotect();
         self.owner.counters().scans(1);
-        if let Some(node) = self.owner.take_given() {
-            // SAFETY: the node is ours since it was taken out. NODES-4: only this slot has kept it, and keeps nothing now.
-            unsafe { self.owner.private().retired.push(node, false) };
-        }
+        self.collect_given();
         scan_barrier();
         let slots = self.domain.pool.in_use();
         let filter = filter(slots, self.owner.private().retired.is_foreign());
@@ -118,53 +129,60 @@ impl<T, L: Local, const N: usize> SlotsGuard<'_, T, L, N> {
 }
 
 impl<T, L: Local, const N: usize> SlotsDomain<T, L, N> {
-    /// Sorts retired nodes one by one, and passes what is too much of spare ones on to the depot.
-    #[inline(always)]
-    fn sort(&self, private: &mut Private<T, L>, slots: InUse<'_, T, Private<T, L>, N>, filter: usize, extent: Extent) {
-        let retired = &mut private.retired;
-        let foreign = retired.is_foreign();
-        // CHEAPER: to look at all of them takes longer at a time.
-        let part = extent == Extent::Part && retired.is_newly_foreign();
-        let mut more = if part { slots.count() } else { 0 };
-        let mut left = retired.len();
-        let mut nodes = retired.take();
-        let mut spares = private.spare.count();
-        debug_assert!(spares <= Slots::<N>::BATCH, "NODES-3");
-        while let Some(node) = nodes.pop() {
-            left -= 1;
-            // SAFETY: the nodes were in our lists, or we have got them from `give` for some that were. What is not protected
-            // becomes spare (NODES-1), and may be put in the depot (DEPOT-3); of the others somebody may keep one only if these
-            // are `foreign` (NODES-4), and only then `give` returns another one.
-            unsafe {
-                // CHEAPER: without the filter the look at all hazards says the same, and takes longer.
-                if filter & filter_bit(node.as_ptr()) != 0 && slots.protects(node) {
-                    if let Some(node) = slots.give(node) {
-                        retired.push(node, foreign);
-                    }
-                } else {
-                    if spares == Slots::<N>::BATCH {
-                        self.depot.put(private.spare.take(), Slots::<N>::BATCH);
-                        spares = 0;
-                    }
-                    private.spare.push(node);
-                    spares += 1;
-                    if part {
-                        more -= 1;
-                        if more == 0 {
-                            break;
+    slow_path! {
+        /// Sorts retired nodes one by one, and passes what is too much of spare ones on to the depot.
+        fn sort(&self, private: &mut Private<T, L>, slots: InUse<'_, T, Private<T, L>, N>, filter: usize, extent: Extent) {
+            let retired = &mut private.retired;
+            let foreign = retired.is_foreign();
+            // CHEAPER: to look at all of them takes longer at a time.
+            let part = extent == Extent::Part && retired.is_newly_foreign();
+            let mut more = if part { slots.count() } else { 0 };
+            let mut left = retired.len();
+            let mut nodes = retired.take();
+            let mut spares = private.spare.count();
+            debug_assert!(spares <= Slots::<N>::BATCH, "NODES-3");
+            while let Some(node) = nodes.pop() {
+                left -= 1;
+                // SAFETY: the nodes were in our lists, or we have got them from `give` for some that were. What is not protected
+                // becomes spare (NODES-1), and may be put in the depot (DEPOT-3); of the others somebody may keep one only if these
+                // are `foreign` (NODES-4), and only then `give` returns another one.
+                unsafe {
+                    // CHEAPER: without the filter the look at all hazards says the same, and takes longer.
+                    if filter & filter_bit(node.as_ptr()) != 0 && slots.protects(node) {
+                        match slots.give(node) {
+                            Some(other) if other == node => retired.push(node, foreign),
+                            // What was given there before is looked at, too.
+                            Some(other) => {
+                                nodes.push(other);
+                                left += 1;
+                            }
+                            None => {}
+                        }
+                    } else {
+                        if spares == Slots::<N>::BATCH {
+                            self.depot.put(private.spare.take(), Slots::<N>::BATCH);
+                            spares = 0;
+                        }
+                        private.spare.push(node);
+                        spares += 1;
+                        if part {
+                            more -= 1;
+                            if more == 0 {
+                                break;
+                            }
                         }
                     }
                 }
             }
-        }
-        if part {
-            let mut protected = mem::replace(retired, Retired::foreign(nodes, left)).take();
-            while let Some(node) = protected.pop() {
-                // SAFETY: the nodes were in our lists.
-                unsafe { retired.push(node, true) };
+            if part {
+                let mut protected = mem::replace(retired, Retired::foreign(nodes, left)).take();
+                while let Some(node) = protected.pop() {
+                    // SAFETY: the nodes were in our lists.
+                    unsafe { retired.push(node, true) };
+                }
             }
+            retired.leave();
         }
-        retired.leave();
     }
 }
 

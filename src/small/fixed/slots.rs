@@ -4,11 +4,11 @@
 //! alone touches what it keeps: for each other slot at most one node, which that one protected when the owner looked. If it
 //! protects another of the owner's nodes later, it does not protect the one before any more, as it protects one at a time.
 //!
-//! The rules FIXED-1 to FIXED-6 are in the file `fixed.rs`.
+//! The rules FIXED-1 to FIXED-7 are in the file `fixed.rs`.
 
 use crate::small::nodes::{NONE, Number, short};
 use crate::sync::{
-    AtomicUsize, CLAIM_BEFORE_BARRIER, READ_HAZARDS, Relaxed, Release, UnsafeCell, array_of, hazards_barrier, initial,
+    Acquire, AtomicUsize, CLAIM_BEFORE_BARRIER, READ_HAZARDS, Release, UnsafeCell, array_of, hazards_barrier, initial,
     publish_number, scan_barrier,
 };
 use core::{mem, ptr};
@@ -29,8 +29,9 @@ impl<const N: usize> Slot<N> {
     /// Claims the slot, if it is free, by protecting a node with it.
     #[inline(always)]
     fn try_claim(&self, number: Number) -> bool {
-        // Not weak: who fails for no reason might find no slot.
-        self.word.compare_exchange(FREE, number, CLAIM_BEFORE_BARRIER, Relaxed).is_ok()
+        // Not weak: who fails for no reason might find no slot. Acquire pairs with `CLAIM_BEFORE_BARRIER` (FIXED-7).
+        // UNTESTED: in loom an exchange that fails has seen the latest value. The litmus test `fixed-claim` objects.
+        self.word.compare_exchange(FREE, number, CLAIM_BEFORE_BARRIER, Acquire).is_ok()
     }
 
     /// In a slot that is ours: protects a node instead of the one before.
@@ -64,21 +65,14 @@ initial! { impl[const N: usize] Slots<N> = {
 } }
 
 impl<const N: usize> Slots<N> {
-    /// How often a claim has to find all slots claimed before it says so: while others come and go, it may find each slot claimed
-    /// in turn although one was always free. With two contexts, who both look at the first slot first, that cannot be.
-    const PASSES: usize = if N > 2 { 4 } else { 1 };
-
-    /// Claims a slot by protecting a node with it. A full barrier has to follow before anything else.
+    /// Claims the first free slot (FIXED-7), by protecting a node with it. A full barrier has to follow before anything else.
     #[inline(always)]
     pub(super) fn claim(&self, number: Number) -> Option<&Slot<N>> {
         // CHEAPER: what follows says the same, with more instructions.
         if self.0[0].try_claim(number) {
             return Some(&self.0[0]);
         }
-        if N == 2 {
-            return self.0[1..].iter().find(|slot| slot.try_claim(number));
-        }
-        (0..Self::PASSES).find_map(|_| self.0.iter().find(|slot| slot.try_claim(number)))
+        self.0[1..].iter().find(|slot| slot.try_claim(number))
     }
 
     /// What is free instead of a node that is in hand in our slot, was taken out of a list, and is protected by our slot: the

@@ -236,6 +236,8 @@ pub fn run<M: Switching>() {
             counting.in_place::<Fixed<ROOM, 3>>(3),
             counting.in_place::<Fixed<ROOM, 4>>(4),
             counting.in_place::<Fixed<ROOM, 5>>(5),
+            counting.in_place::<Fixed<ROOM, 6>>(6),
+            counting.in_place::<Fixed<ROOM, 7>>(7),
             counting.in_place::<Fixed<ROOM, 8>>(8),
         ],
     );
