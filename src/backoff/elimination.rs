@@ -90,8 +90,10 @@ impl<const W: usize, Relax: RelaxStrategy> sealed::Strategy for Elimination<W, R
         let mut steps = turns.left().min(Attempt::AT_A_TIME);
         let mut result = Err(Alone::Withdrew);
         let Some(visit) = visit.filter(|_| W > 0) else {
-            relax_for::<Relax>(attempt.wait(steps));
-            turns.pass(turns.left(), attempt);
+            steps = attempt.wait(steps);
+            relax_for::<Relax>(steps);
+            turns.pass(steps, attempt);
+            turns.come_back(attempt);
             return result;
         };
         #[expect(clippy::cast_possible_truncation, reason = "W is below 65536")]
@@ -130,7 +132,7 @@ impl<const W: usize, Relax: RelaxStrategy> sealed::Strategy for Elimination<W, R
             index = (home - home % reach + turns.pick(reach)) % width;
         }
         // Whoever has waited in vain goes back to the list, and stays away no longer. tuning.md, "Many cores".
-        turns.pass(turns.left(), attempt);
+        turns.come_back(attempt);
         result
     }
 

@@ -9,8 +9,8 @@
 //! * **Goes away**: after a long run, since then it had the list for itself; after a short one only if there is contention.
 //! * **For how long**: [`Away`], common to all: some steps for each of the others, which are as many as had a turn since this
 //!   one's last; less after a turn that was long.
-//! * **Comes back**: it insists, that is, tries again at once for some attempts. So it takes the list over, and the other one
-//!   goes away.
+//! * **Comes back**: it insists, that is, tries again at once for some attempts, fewer if its time was not over. So it takes the
+//!   list over, and the other one goes away.
 //!
 //! What the constants were chosen by is in `docs/tuning.md`.
 
@@ -182,12 +182,25 @@ impl Turns {
         self.left
     }
 
-    /// Notes that so many steps of this time have passed. Whoever has waited to the end insists.
+    /// Notes that so many steps of this time have passed.
     pub(super) fn pass(&mut self, steps: u16, attempt: &mut Attempt) {
         self.left = self.left.saturating_sub(steps);
         if self.left == 0 {
-            attempt.insists = Self::INSISTS;
+            self.come_back(attempt);
         }
+    }
+
+    /// Goes back to the list. Whoever has waited to the end insists; whoever comes back before it insists the less the more was
+    /// left, or the list is overrun: so many are away then. tuning.md, "Many cores".
+    #[expect(clippy::cast_possible_truncation, reason = "no more than INSISTS")]
+    pub(super) fn come_back(&mut self, attempt: &mut Attempt) {
+        let left = mem::take(&mut self.left);
+        attempt.insists = if FAST_PATHS {
+            let at_a_time = u32::from(Attempt::AT_A_TIME);
+            (u32::from(Self::INSISTS) * at_a_time / (at_a_time + u32::from(left))) as u8
+        } else {
+            Self::INSISTS
+        };
     }
 
     /// Notes that a pop has got its node elsewhere, which does not count for a turn.
@@ -274,6 +287,20 @@ mod tests {
         assert!(!turns.lost(&away, &mut attempt, 0), "not before the end");
         turns.pass(u16::MAX, &mut attempt);
         assert!((0..Turns::INSISTS).all(|_| turns.lost(&away, &mut attempt, 0)));
+    }
+
+    /// Whoever comes back before its time is over insists less, and where the time was longest not at all.
+    #[test]
+    fn who_comes_back_early_insists_less() {
+        let insists_with = |left| {
+            let (mut turns, mut attempt) = (initial!(Turns), Attempt::default());
+            turns.left = left;
+            turns.come_back(&mut attempt);
+            assert_eq!(turns.left(), 0);
+            attempt.insists
+        };
+        let left = [0, Attempt::AT_A_TIME, 3 * Attempt::AT_A_TIME, u16::try_from(Away::MOST).unwrap()];
+        assert_eq!(left.map(insists_with), [Turns::INSISTS, Turns::INSISTS / 2, Turns::INSISTS / 4, 0]);
     }
 
     /// Scans, and pops from elsewhere, do not disturb the count.
