@@ -37,9 +37,9 @@ impl<T, R: Engine, B: Backoff> Stack<T, R, B> {
     /// Values that the iterator is not asked for are dropped with it.
     ///
     /// Allocates: never on [`Slots`](crate::Slots). Frees: the iterator may give surplus nodes back. Waits: the iterator needs a
-    /// slot after each [`BATCH`](crate::Slots::BATCH) values, after the last one and when it is dropped, and waits for one as
-    /// [`Stack::pop`] does: where that may be for ever, call [`Stack::try_pop`] until there is nothing. Lock-free: yes, while a
-    /// slot is free. From an interrupt handler: no.
+    /// slot after each [`BATCH`](crate::Slots::BATCH) values (on [`Fixed`](crate::Fixed) after each one), after the last one and
+    /// when it is dropped, and waits for one as [`Stack::pop`] does: where that may be for ever, call [`Stack::try_pop`] until there
+    /// is nothing. Lock-free: yes, while a slot is free. From an interrupt handler: no.
     ///
     /// ```
     /// let stack: elimination_stack::Stack<_> = [1, 2, 3].into_iter().collect();

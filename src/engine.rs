@@ -79,7 +79,7 @@ pub mod sealed {
             refuse: impl FnOnce(PushErrorKind, V) -> E,
         ) -> Result<(), E>;
 
-        /// Pops a value, if there is one. Never fails if all is permitted, or with a seat.
+        /// Pops a value, if there is one. Never fails if all is permitted, or with a seat that is a slot.
         fn pop<'a>(&'a self, seat: Option<&mut Self::Seat<'a>>, permit: Permit) -> Result<Option<T>, NoSlot>;
 
         /// Pops a value, when nobody else uses the stack.

@@ -85,7 +85,8 @@ impl<'a, T, R: Engine, B: Backoff> Handle<'a, T, R, B> {
     ///
     /// # Errors
     ///
-    /// [`OutOfMemory`](crate::PushErrorKind::OutOfMemory); the value is in the error.
+    /// [`OutOfMemory`](crate::PushErrorKind::OutOfMemory), or what [`Stack::try_push`] says without an allocator; the value is in the
+    /// error.
     #[inline]
     pub fn try_push(&mut self, value: T) -> Result<(), PushError<T>> {
         let (inner, seat) = (&self.stack.inner, &mut self.seat);
@@ -98,13 +99,14 @@ impl<'a, T, R: Engine, B: Backoff> Handle<'a, T, R, B> {
     ///
     /// # Errors
     ///
-    /// [`NoSpareNode`](crate::PushErrorKind::NoSpareNode); the value is in the error.
+    /// [`NoSpareNode`](crate::PushErrorKind::NoSpareNode), or on [`Fixed`](crate::Fixed), where a handle keeps no slot,
+    /// [`NoSlot`](crate::PushErrorKind::NoSlot); the value is in the error.
     pub fn push_spare(&mut self, value: T) -> Result<(), PushError<T>> {
         let (inner, seat) = (&self.stack.inner, &mut self.seat);
         parked!(value: T => inner.push(Some(seat), value, Permit::Nothing, PushError::refuse))
     }
 
-    /// As [`Stack::pop`], except that it never waits for a slot.
+    /// As [`Stack::pop`], except that it never waits for a slot; but on [`Fixed`](crate::Fixed), where a handle keeps none.
     #[inline]
     pub fn pop(&mut self) -> Option<T> {
         self.stack.inner.pop(Some(&mut self.seat), Permit::All).unwrap_or(None)

@@ -9,7 +9,8 @@ use core::fmt;
 /// A [`Stack`] as an interrupt handler sees it, from [`Stack::interrupt`]: none of its calls allocates, frees or waits, so
 /// whoever holds only this cannot make a wrong one.
 ///
-/// That holds for every engine but [`Haphazard`](crate::Haphazard), whose calls may allocate and free.
+/// That holds for every engine but [`Haphazard`](crate::Haphazard), whose calls may allocate and free. With `Masked` on several
+/// cores a call waits for the other core's critical section to end.
 pub struct Interrupt<'a, T, R: Engine = DefaultEngine, B: Backoff = Elimination<32>>(&'a Stack<T, R, B>);
 
 impl<T, R: Engine, B: Backoff> Stack<T, R, B> {

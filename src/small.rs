@@ -23,10 +23,11 @@ use core::mem;
 /// The engine for programs without an allocator: nodes for `CAP` values lie in the stack itself. Lock-free, as
 /// [`Slots<N>`](crate::Slots), on targets with compare-exchange.
 ///
-/// As long as at most `N` contexts are inside at once, a push is refused only if there are `CAP` values already (or a
-/// [`TakeAll`](crate::TakeAll) still holds some): the nodes that slots hold back, at most `N` each, are in the type besides. With
-/// more contexts a call may find no slot; then [`Stack::try_push`](crate::Stack::try_push) and
-/// [`Stack::try_pop`](crate::Stack::try_pop) say so, and [`Stack::pop`](crate::Stack::pop) waits.
+/// As long as at most `N` contexts are inside at once, a push is refused only if there are `CAP` values already, counting those
+/// that a [`TakeAll`](crate::TakeAll) still holds, and those that a [`Stack::try_push_all`](crate::Stack::try_push_all) is about to
+/// push: the nodes that slots hold back, at most `N` each, are in the type besides. With more contexts a call may find no slot;
+/// then [`Stack::try_push`](crate::Stack::try_push) and [`Stack::try_pop`](crate::Stack::try_pop) say so, and
+/// [`Stack::pop`](crate::Stack::pop) waits.
 ///
 /// A lost race is followed by the next attempt at once, whatever the back-off: of that only the step of waiting for a slot is
 /// used. A [`Handle`](crate::Handle) keeps nothing, and is no faster than the stack.
@@ -82,13 +83,16 @@ use core::mem;
 pub enum Fixed<const CAP: usize, const N: usize = 2> {}
 
 /// The engine for one core, and for cores without compare-exchange: nodes for `CAP` values lie in the stack itself, and each
-/// operation is one critical section of a fixed number of instructions. So it is **not lock-free**.
+/// push or pop is one critical section of a fixed number of instructions. So it is **not lock-free**. A `try_push_all` has one for
+/// each value and one more, the iterator of a `take_all` one for each value.
 ///
 /// What a critical section is, the final program says, by the crate [`critical-section`](https://docs.rs/critical-section). On
-/// several cores it has to be one that spans them; one that masks the interrupts of its own core alone is not enough there.
+/// several cores it has to be one that spans them; one that masks the interrupts of its own core alone is not enough there. Whoever
+/// wants to enter it waits for whoever is inside, on all calls.
 ///
-/// A push is refused only if there are `CAP` values already (or a [`TakeAll`](crate::TakeAll) still holds some). A back-off has
-/// no meaning. A [`Handle`](crate::Handle) keeps nothing, and is no faster than the stack.
+/// A push is refused only if there are `CAP` values already, counting those that a [`TakeAll`](crate::TakeAll) still holds, and
+/// those that a [`Stack::try_push_all`](crate::Stack::try_push_all) is about to push. A back-off has no meaning. A
+/// [`Handle`](crate::Handle) keeps nothing, and is no faster than the stack.
 ///
 /// `CAP` is at least 1 and at most 65535. A node has the size of a value and 2 bytes, as far as alignment permits; large values
 /// take long to move in a critical section, so they go in as references or numbers. A stack whose bits are all zero is empty.

@@ -135,7 +135,7 @@ impl<T, R: Engine, B: Backoff> Stack<T, R, B> {
     ///
     /// With [`Stack::reserve_for`] it never refuses, if at most `N` contexts of `Slots<N>` are inside at once.
     ///
-    /// Allocates: never. Frees: never. Waits: never. Lock-free: yes. From an interrupt handler: yes.
+    /// Allocates: never. Frees: never. Waits: never. Lock-free: yes, but on `Masked`. From an interrupt handler: yes.
     ///
     /// # Errors
     ///
@@ -164,8 +164,9 @@ impl<T, R: Engine, B: Backoff> Stack<T, R, B> {
     ///
     /// # Errors
     ///
-    /// [`NoSlot`] if all slots are claimed: each was, in four passes over them, or fewer if `N` is at most 2. So if at most `N`
-    /// contexts of `Slots<N>` are inside at once, others must have come and gone, or changed their slots, as often meanwhile.
+    /// [`NoSlot`] if all slots are claimed: of `Slots<N>` each of the `N` was in four passes over them, or fewer if `N` is at most 2,
+    /// and each further one at least once. So if at most `N` contexts are inside at once, others must have come and gone, or changed
+    /// their slots, as often meanwhile. Of `Fixed` each was, in one pass.
     pub fn try_pop(&self) -> Result<Option<T>, NoSlot> {
         self.inner.pop(None, Permit::Nothing)
     }
@@ -173,7 +174,7 @@ impl<T, R: Engine, B: Backoff> Stack<T, R, B> {
     /// Whether there is no value, at the moment. (There is no `len`, see [`Stack`].) The answer orders nothing: see
     /// [Ordering](crate#ordering) before you sleep on it.
     ///
-    /// Allocates: never. Waits: never. Lock-free: yes. From an interrupt handler: yes.
+    /// Allocates: never. Waits: never. Lock-free: yes, but on `Masked`. From an interrupt handler: yes.
     pub fn is_empty(&self) -> bool {
         self.inner.is_empty()
     }

@@ -53,8 +53,8 @@ initial! { impl[T, const W: usize] Array<T, W> = {
 } }
 
 impl<const W: usize, Relax> Elimination<W, Relax> {
-    /// The most steps of waiting that one call takes in all, whatever happens; [`Stack::pop`](crate::Stack::pop) besides, if all
-    /// slots are claimed, as many as it takes until one is free.
+    /// The most steps of waiting that one call takes in all, whatever happens; besides, calls that wait for a slot while all are
+    /// claimed, as their documentation says, take as many as it takes until one is free.
     pub const MOST_STEPS: u16 = Attempt::IN_ALL;
 }
 

@@ -181,7 +181,7 @@ impl<T, R: Reclaim, B: Backoff> SharedList<T, R, B> {
             session.end();
             return Ok(());
         }
-        // Leaves the slot first, so that this context never has two.
+        // Leaves the slot first, so that this context never has two of the `N`.
         // UNTESTED: with two slots, it would leave one less to others who come at that moment, and may find none then.
         session.end();
         let Some((guard, node)) = R::enter_with_spare(&self.domain) else {

@@ -13,7 +13,8 @@
 //! * **SLOT-3**: Slots are never removed from a pool, so references to them are good for as long as the pool lives.
 //!   Checked by `histories_are_linearizable` in `tests/simulation/library/tests/schedules.rs`.
 //! * **SLOT-4**: There are more slots than contexts that stay in one, if there was memory for them. So whoever waits for a slot
-//!   waits for operations only, which end.
+//!   waits for operations only, which end. A scan, too, owns one further slot at a time for some instructions, besides its own:
+//!   with at most `N` contexts that leaves a slot in place to each.
 //!   Checked by `handle_moves_while_another_is_made` in `tests/loom/tests/loom.rs`.
 //! * **SLOT-5**: `used` is no older than any further slot that protects a node. Only the owner of the slot that it names lowers
 //!   it, to the next older one; whoever claims that slot afterwards sees it lowered, by the Release and the Acquire of SLOT-2,
