@@ -27,6 +27,7 @@ for_each_slots_stack! {
     surplus_with_reservation, idle_handles_protect_one_node, reserve_keeps_its_promise, reserve_with_as_many_contexts_as_slots,
     as_many_contexts_as_slots_are_enough, reserve_with_values_from_before, without_any_memory, memory_ends_at_each_call,
     one_call_fails, handles_without_memory, reclaim_frees_what_was_given_before,
+    given_node_is_pushed_again,
 }
 
 fn new_allocates_nothing<R: Engine, B: Backoff>() {
@@ -449,6 +450,21 @@ fn bound_with_idle_handles<R: Engine, B: Backoff>() {
 fn bound_with_64_threads<R: Engine, B: Backoff>() {
     threads_keep_bound::<R, B>(64, scaled(20), 0);
     threads_keep_bound::<R, B>(64, scaled(20), 32);
+}
+
+/// A node that was given to a handle's slot is one for its next push, though nothing else is there.
+fn given_node_is_pushed_again<R: Engine, B: Backoff>() {
+    let (ledger, stack) = (ledger(), Stack::<Block, R, B>::custom());
+    ledger.during(|| {
+        let [mut keeper, mut taker] = [(); 2].map(|()| stack.handle());
+        keeper.push(block(0));
+        assert_eq!(taker.pop(), Some(block(0)));
+        // Looks for a node of its own, and finds this one kept.
+        assert_eq!(taker.push_spare(block(1)).unwrap_err().kind(), PushErrorKind::NoSpareNode);
+        keeper.push_spare(block(2)).expect("it was given the node");
+        assert_eq!(taker.pop(), Some(block(2)));
+    });
+    ledger.nothing_after(stack);
 }
 
 /// A node that a handle kept once, and keeps no more, is freed with the first `reclaim`, though it was given to the handle.
