@@ -161,3 +161,27 @@ impl Sample {
         ratio(sum * sum, squares * shares.len() as u64)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::contenders::CONTENDERS;
+    use machine::Machine;
+
+    /// Where nearly all operations are of one kind hardly one of them meets a partner. All of them come back to the list, but not
+    /// so many at once that each is in the other's way.
+    #[test]
+    fn the_list_is_not_overrun() {
+        let default = CONTENDERS.iter().find(|contender| contender.name == "default").expect("it is measured");
+        for machine in Machine::PRESETS {
+            for pushes in [10, 90] {
+                let throughput = |cores| {
+                    let setting = Setting::new(machine, cores, Workload::Mixed { pushes });
+                    (default.measure)(&setting).throughput(&setting)
+                };
+                let (some, many) = (throughput(16), throughput(64));
+                assert!(many >= some / 3.0, "{}, {pushes} % pushes: {many} operations/us, {some} on 16", machine.name);
+            }
+        }
+    }
+}
