@@ -27,7 +27,7 @@ for_each_slots_stack! {
     surplus_with_reservation, idle_handles_protect_one_node, reserve_keeps_its_promise, reserve_with_as_many_contexts_as_slots,
     as_many_contexts_as_slots_are_enough, reserve_with_values_from_before, without_any_memory, memory_ends_at_each_call,
     one_call_fails, handles_without_memory, reclaim_frees_what_was_given_before,
-    given_node_is_pushed_again,
+    given_node_is_pushed_again, reclaim_leaves_its_slot,
 }
 
 fn new_allocates_nothing<R: Engine, B: Backoff>() {
@@ -450,6 +450,21 @@ fn bound_with_idle_handles<R: Engine, B: Backoff>() {
 fn bound_with_64_threads<R: Engine, B: Backoff>() {
     threads_keep_bound::<R, B>(64, scaled(20), 0);
     threads_keep_bound::<R, B>(64, scaled(20), 32);
+}
+
+/// Afterwards all slots are free: the next call needs no further one.
+fn reclaim_leaves_its_slot<R: Engine, B: Backoff>() {
+    let (ledger, stack) = (ledger(), Stack::<Block, R, B>::custom());
+    ledger.during(|| {
+        for _ in 0..R::SLOTS {
+            stack.push_all((0..100).map(block));
+            stack.take_all().for_each(drop);
+            assert!(stack.reclaim() > 0);
+        }
+        stack.push(block(0));
+    });
+    assert_eq!(ledger.slots(), 0);
+    ledger.nothing_after(stack);
 }
 
 /// A node that was given to a handle's slot is one for its next push, though nothing else is there.

@@ -10,7 +10,7 @@ use expected::{panic_expected, panics};
 
 for_each_stack! {
     in_drop_of_stack, in_drop_of_take_all, in_drop_of_into_iter, in_consumer_of_take_all, in_iterator_of_push_all,
-    in_drop_after_pop, in_iterator_while_values_hold_slots, in_iterator_of_from_iter,
+    in_drop_after_pop, in_drop_of_iterator, in_iterator_while_values_hold_slots, in_iterator_of_from_iter,
 }
 
 const VALUES: usize = 20;
@@ -169,6 +169,35 @@ fn in_iterator_of_push_all<R: Engine, B: Backoff>() {
 }
 
 /// The iterator uses the stack that it fills, and panics while it holds handles.
+/// The iterator has given everything, and panics as it goes: nothing was pushed.
+fn in_drop_of_iterator<R: Engine, B: Backoff>() {
+    struct Loud(std::ops::Range<usize>);
+
+    impl Iterator for Loud {
+        type Item = Fragile;
+
+        fn next(&mut self) -> Option<Fragile> {
+            self.0.next().map(|id| Fragile(Word::new(id), None))
+        }
+    }
+
+    impl Drop for Loud {
+        fn drop(&mut self) {
+            panic_expected();
+        }
+    }
+
+    let census = Census::new(VALUES);
+    census.during(|| {
+        let stack = Stack::<Fragile, R, B>::custom();
+        panics(|| stack.push_all(Loud(0..VALUES)));
+        panics(|| stack.handle().push_all(Loud(0..VALUES)));
+        assert_eq!(census.alive(), 0);
+        assert_usable(&stack);
+    });
+    census.assert_all_dropped();
+}
+
 fn in_iterator_while_values_hold_slots<R: Engine, B: Backoff>() {
     let census = Census::new(100);
     census.during(|| {
