@@ -168,7 +168,6 @@ fn in_iterator_of_push_all<R: Engine, B: Backoff>() {
     }
 }
 
-/// The iterator uses the stack that it fills, and panics while it holds handles.
 /// The iterator has given everything, and panics as it goes: nothing was pushed.
 fn in_drop_of_iterator<R: Engine, B: Backoff>() {
     struct Loud(std::ops::Range<usize>);
@@ -198,6 +197,7 @@ fn in_drop_of_iterator<R: Engine, B: Backoff>() {
     census.assert_all_dropped();
 }
 
+/// The iterator uses the stack that it fills, and panics while it holds handles.
 fn in_iterator_while_values_hold_slots<R: Engine, B: Backoff>() {
     let census = Census::new(100);
     census.during(|| {

@@ -16,7 +16,8 @@ use std::thread;
 for_each_stack! { one_thread, many_threads, scans_when_due }
 for_each_slots_stack! {
     scans_for_a_node_if_that_is_worth_it, whole_batches_are_reserved_without_a_scan, handles_that_rest_make_no_scan_due,
-    slots_without_nodes_are_not_scanned, looks_at_some_nodes_of_others_at_a_time, push_all_gets_no_more_nodes_than_values, counts_each_call_of_the_allocator,
+    slots_without_nodes_are_not_scanned, looks_at_some_nodes_of_others_at_a_time, push_all_gets_no_more_nodes_than_values,
+    counts_each_call_of_the_allocator,
 }
 
 fn one_thread<R: Engine, B: Backoff>() {

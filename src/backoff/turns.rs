@@ -138,7 +138,7 @@ impl Turns {
     const CLOSE: u16 = limit(1, model::CLOSE);
     /// After a run of so many nodes a context had the list for itself. tuning.md, "Own work".
     const ALONE: u16 = limit(12, model::TURN);
-    /// How often whoever comes back tries again at once. tuning.md, "Turns".
+    /// How often whoever comes back after its time tries again at once. tuning.md, "Turns".
     const INSISTS: u8 = limit(32, model::INSISTS);
 
     /// Called after each lost race of this `attempt`. Whether to try again at once. `popped`: how many popped nodes the slot

@@ -239,9 +239,9 @@ unsafe impl<const N: usize> sealed::Heap for Slots<N> {
             // SAFETY: it is not used any more.
             unsafe { guard.leave() };
         }
-        // Whoever claims a further slot, as was done to all free ones here, notes it as in use.
-        domain.pool.forget_unused(domain.pool.in_use());
         if let Some(guard) = Self::enter(domain, Search::Free, None) {
+            // First makes room in this slot: a batch that is taken out of the depot counts nowhere until it is freed.
+            freed += guard.empty();
             domain.depot.take_all(Self::BATCH, |first, mut rest| {
                 // SAFETY: DEPOT-2.
                 let others = unsafe { rest.free() };
@@ -254,6 +254,8 @@ unsafe impl<const N: usize> sealed::Heap for Slots<N> {
             // SAFETY: it is not used any more.
             unsafe { guard.leave() };
         }
+        // Whoever claims a further slot, as was done to all free ones here, notes it as in use.
+        domain.pool.forget_unused(domain.pool.in_use());
         freed
     }
 
@@ -369,14 +371,14 @@ unsafe impl<'a, T, L: Local, const N: usize> Guard<'a, T, L> for SlotsGuard<'a, 
 impl<T, L: Local, const N: usize> SlotsGuard<'_, T, L, N> {
     /// Frees the spare nodes, and the retired ones that nobody protects. Returns how many.
     fn empty(self) -> usize {
-        // SAFETY: NODES-1.
-        let spare = unsafe { self.owner.private().spare.free() };
-        // Now there is room for what the scan makes spare, as long as no more than a batch is retired.
-        self.scan(Extent::All);
-        // SAFETY: NODES-1.
-        let retired = unsafe { self.owner.private().spare.free() };
-        self.counters().allocator_calls(spare + retired);
-        spare + retired
+        // So there is room for what the scan makes spare, unless more than a batch is retired.
+        let mut freed = self.free_spare();
+        // The second one looks at what has come to the first one in exchange for a node that another slot keeps.
+        for _ in 0..2 {
+            self.scan(Extent::All);
+            freed += self.free_spare();
+        }
+        freed
     }
 }
 

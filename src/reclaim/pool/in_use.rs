@@ -81,7 +81,8 @@ impl<'a, T, P, const N: usize> InUse<'a, T, P, N> {
     }
 
     /// Gives `node`, which is retired, to the owner of the slot that keeps it. Returns what the caller has to retire instead:
-    /// nothing, or what was given to that slot before; or the same node, if no slot keeps it.
+    /// nothing, or what was given to that slot before, and may have been unlinked after the caller's barrier, so that it takes
+    /// another one; or the same node, if no slot keeps it.
     ///
     /// So the node that a resting owner keeps waits in that owner's slot, and not in a list that would be scanned the sooner for
     /// it, and would be foreign for as long as the owner rests.

@@ -45,11 +45,12 @@ impl<T, L: Local, const N: usize> SlotsGuard<'_, T, L, N> {
         self.owner.private().spare.pop_exclusive()
     }
 
-    /// Retires the node that was given to this slot, which keeps nothing now.
+    /// Retires the node that was given to this slot, for the scan that follows, which takes the slot's own hazard away at first.
     #[inline(always)]
     fn collect_given(self) {
         if let Some(node) = self.owner.take_given() {
-            // SAFETY: the node is ours since it was taken out. NODES-4: only this slot has kept it, and keeps nothing now.
+            // SAFETY: the node is ours since it was taken out. NODES-4: only this slot may have kept it, and keeps nothing when the
+            // hazards are read.
             unsafe { self.owner.private().retired.push(node, false) };
         }
     }
@@ -108,15 +109,21 @@ impl<T, L: Local, const N: usize> SlotsGuard<'_, T, L, N> {
         self.domain.pool.forget_unused(slots);
     }
 
+    /// Frees this slot's spare nodes. Returns how many.
+    pub(super) fn free_spare(self) -> usize {
+        // SAFETY: NODES-1.
+        let freed = unsafe { self.owner.private().spare.free() };
+        self.owner.counters().allocator_calls(freed);
+        freed
+    }
+
     /// Frees this slot's spare nodes, and takes others from the depot, until that has no surplus. What is freed is counted in the
     /// depot no more, so as much stays there as has to.
     #[cold]
     #[inline(never)]
     pub(super) fn free_surplus(self) {
         loop {
-            // SAFETY: NODES-1.
-            let freed = unsafe { self.owner.private().spare.free() };
-            self.owner.counters().allocator_calls(freed);
+            self.free_spare();
             let Some(node) = self.take_batch() else { break };
             // SAFETY: DEPOT-1: the node is ours, and nobody keeps it.
             unsafe { self.owner.private().retired.push(node, false) };
@@ -149,14 +156,9 @@ impl<T, L: Local, const N: usize> SlotsDomain<T, L, N> {
                 unsafe {
                     // CHEAPER: without the filter the look at all hazards says the same, and takes longer.
                     if filter & filter_bit(node.as_ptr()) != 0 && slots.protects(node) {
-                        match slots.give(node) {
-                            Some(other) if other == node => retired.push(node, foreign),
-                            // What was given there before is looked at, too.
-                            Some(other) => {
-                                nodes.push(other);
-                                left += 1;
-                            }
-                            None => {}
+                        // What comes in exchange may be younger than the barrier here, so it waits for the next scan.
+                        if let Some(node) = slots.give(node) {
+                            retired.push(node, foreign);
                         }
                     } else {
                         if spares == Slots::<N>::BATCH {
