@@ -467,15 +467,20 @@ fn reclaim_leaves_its_slot<R: Engine, B: Backoff>() {
     ledger.nothing_after(stack);
 }
 
+/// Has one handle pop what the other one has pushed, and keeps; and look for a node of its own: so it finds this one kept, and gives
+/// it to the other one's slot.
+fn give<R: Reclaim, B: Backoff>(keeper: &mut Handle<'_, Block, R, B>, taker: &mut Handle<'_, Block, R, B>) {
+    keeper.push(block(0));
+    assert_eq!(taker.pop(), Some(block(0)));
+    assert_eq!(taker.push_spare(block(1)).unwrap_err().kind(), PushErrorKind::NoSpareNode);
+}
+
 /// A node that was given to a handle's slot is one for its next push, though nothing else is there.
 fn given_node_is_pushed_again<R: Engine, B: Backoff>() {
     let (ledger, stack) = (ledger(), Stack::<Block, R, B>::custom());
     ledger.during(|| {
         let [mut keeper, mut taker] = [(); 2].map(|()| stack.handle());
-        keeper.push(block(0));
-        assert_eq!(taker.pop(), Some(block(0)));
-        // Looks for a node of its own, and finds this one kept.
-        assert_eq!(taker.push_spare(block(1)).unwrap_err().kind(), PushErrorKind::NoSpareNode);
+        give(&mut keeper, &mut taker);
         keeper.push_spare(block(2)).expect("it was given the node");
         assert_eq!(taker.pop(), Some(block(2)));
     });
@@ -488,14 +493,9 @@ fn reclaim_frees_what_was_given_before<R: Engine, B: Backoff>() {
     ledger.during(|| {
         let [mut keeper, mut other_keeper, mut taker, mut other_taker] = [(); 4].map(|()| stack.handle());
         for (keeper, taker) in [(&mut keeper, &mut taker), (&mut other_keeper, &mut other_taker)] {
-            for id in 0..2 {
-                keeper.push(block(id));
-                assert_eq!(taker.pop(), Some(block(id)));
-                if id == 0 {
-                    // Looks for a node of its own, and finds this one kept.
-                    assert_eq!(taker.push_spare(block(id)).unwrap_err().kind(), PushErrorKind::NoSpareNode);
-                }
-            }
+            give(keeper, taker);
+            keeper.push(block(2));
+            assert_eq!(taker.pop(), Some(block(2)));
         }
         drop((taker, other_taker));
         assert!(stack.reclaim() > 0);

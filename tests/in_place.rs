@@ -31,7 +31,7 @@ use common::{
     scaled, with_watchdog,
 };
 use engines::*;
-use expected::{panic_expected, panics};
+use expected::{Loud, panic_expected, panics};
 use ledger::{block, ledger};
 use std::cell::Cell;
 use std::thread;

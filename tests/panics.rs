@@ -6,7 +6,7 @@ mod common;
 mod expected;
 
 use common::*;
-use expected::{panic_expected, panics};
+use expected::{Loud, panic_expected, panics};
 
 for_each_stack! {
     in_drop_of_stack, in_drop_of_take_all, in_drop_of_into_iter, in_consumer_of_take_all, in_iterator_of_push_all,
@@ -170,27 +170,12 @@ fn in_iterator_of_push_all<R: Engine, B: Backoff>() {
 
 /// The iterator has given everything, and panics as it goes: nothing was pushed.
 fn in_drop_of_iterator<R: Engine, B: Backoff>() {
-    struct Loud(std::ops::Range<usize>);
-
-    impl Iterator for Loud {
-        type Item = Fragile;
-
-        fn next(&mut self) -> Option<Fragile> {
-            self.0.next().map(|id| Fragile(Word::new(id), None))
-        }
-    }
-
-    impl Drop for Loud {
-        fn drop(&mut self) {
-            panic_expected();
-        }
-    }
-
+    let values = |count| Loud((0..count).map(|id| Fragile(Word::new(id), None)));
     let census = Census::new(VALUES);
     census.during(|| {
         let stack = Stack::<Fragile, R, B>::custom();
-        panics(|| stack.push_all(Loud(0..VALUES)));
-        panics(|| stack.handle().push_all(Loud(0..VALUES)));
+        panics(|| stack.push_all(values(VALUES)));
+        panics(|| stack.handle().push_all(values(VALUES)));
         assert_eq!(census.alive(), 0);
         assert_usable(&stack);
     });

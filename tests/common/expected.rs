@@ -14,6 +14,23 @@ pub fn panic_expected() -> ! {
     panic_any(Expected)
 }
 
+/// An iterator that panics as expected when it is dropped.
+pub struct Loud<I>(pub I);
+
+impl<I: Iterator> Iterator for Loud<I> {
+    type Item = I::Item;
+
+    fn next(&mut self) -> Option<I::Item> {
+        self.0.next()
+    }
+}
+
+impl<I> Drop for Loud<I> {
+    fn drop(&mut self) {
+        panic_expected();
+    }
+}
+
 /// Has expected panics, of which there are thousands, not printed from now on.
 pub fn silence() {
     static HOOK: Once = Once::new();

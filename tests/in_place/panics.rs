@@ -126,30 +126,15 @@ fn in_iterator_of_push_all<R: InPlace, B: Backoff>() {
 
 /// The iterator has given everything, and panics as it goes: nothing was pushed.
 fn in_drop_of_iterator<R: InPlace, B: Backoff>() {
-    struct Loud(std::ops::Range<usize>);
-
-    impl Iterator for Loud {
-        type Item = Fragile;
-
-        fn next(&mut self) -> Option<Fragile> {
-            self.0.next().map(|id| Fragile(Word::new(id), None))
-        }
-    }
-
-    impl Drop for Loud {
-        fn drop(&mut self) {
-            panic_expected();
-        }
-    }
-
+    let values = |count| Loud((0..count).map(|id| Fragile(Word::new(id), None)));
     let census = Census::new(R::ROOM + 3);
     census.during(|| {
         let stack = Tested::<R, B>::custom();
-        panics(|| stack.try_push_all(Loud(0..3)));
+        panics(|| stack.try_push_all(values(3)));
         assert_eq!(census.alive(), 0);
         assert_usable(&stack);
         // It is in the error: those that were given are pushed, and stay.
-        panics(|| drop(stack.try_push_all(Loud(0..R::ROOM + 3))));
+        panics(|| drop(stack.try_push_all(values(R::ROOM + 3))));
         assert_eq!(stack.take_all().count(), R::ROOM);
         assert_usable(&stack);
     });
