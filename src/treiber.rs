@@ -15,10 +15,9 @@
 //!   Checked by `pop_against_reuse_of_the_node`, `pop_against_reuse_by_two_others` in `tests/loom/tests/loom.rs`.
 //! * **LIST-4**: A pointer to a node in a list, or just taken out of one, is used for more than its address only if it came from
 //!   [`Node::below`], [`Head::confirm`] or [`Head::detach`], or if its user has pushed the node, or if it is the top of a list
-//!   that nobody else uses. A link, and what [`Head::top`]
-//!   or a lost race returns, is an address: a push does not protect the node above which it links its own, so that node may have
-//!   been freed, and another one at its address be the top. `below` takes the provenance that the node at the address has
-//!   exposed.
+//!   that nobody else uses. A link, and what [`Head::top`] or a lost race returns, is an address: a push does not protect the node
+//!   above which it links its own, so that node may have been freed, and another one at its address be the top. `below` takes the
+//!   provenance that the node at the address has exposed.
 //!   Checked by `everything` in `tests/miri/src/together.rs`.
 //! * **LIST-5**: Linking is a Release, and whoever goes on to use what the head points to has read it with Acquire; so the link
 //!   and the value of the topmost node are visible, and those of the nodes further down, since every change of the head is a

@@ -92,7 +92,7 @@ impl<const W: usize, Relax: RelaxStrategy> sealed::Strategy for Elimination<W, R
         let Some(visit) = visit.filter(|_| W > 0) else {
             steps = attempt.wait(steps);
             relax_for::<Relax>(steps);
-            turns.pass(steps, attempt);
+            turns.pass(steps);
             turns.come_back(attempt);
             return result;
         };
@@ -109,7 +109,7 @@ impl<const W: usize, Relax: RelaxStrategy> sealed::Strategy for Elimination<W, R
             attempt.did_not_wait(unused);
             let mut took = patience - unused;
             if let Ok(node) = result {
-                turns.pass(took, attempt);
+                turns.pass(took);
                 if node.is_some() {
                     turns.popped_elsewhere();
                 }
@@ -128,7 +128,7 @@ impl<const W: usize, Relax: RelaxStrategy> sealed::Strategy for Elimination<W, R
                 reach = reach.saturating_mul(2).min(width);
             }
             steps -= took;
-            turns.pass(took, attempt);
+            turns.pass(took);
             index = (home - home % reach + turns.pick(reach)) % width;
         }
         // Whoever has waited in vain goes back to the list, and stays away no longer. tuning.md, "Many cores".

@@ -183,11 +183,8 @@ impl Turns {
     }
 
     /// Notes that so many steps of this time have passed.
-    pub(super) fn pass(&mut self, steps: u16, attempt: &mut Attempt) {
+    pub(super) fn pass(&mut self, steps: u16) {
         self.left = self.left.saturating_sub(steps);
-        if self.left == 0 {
-            self.come_back(attempt);
-        }
     }
 
     /// Goes back to the list. Whoever has waited to the end insists; whoever comes back before it insists the less the more was
@@ -240,7 +237,7 @@ mod tests {
     fn loses(turns: &mut Turns, away: &Away, popped: usize, times: usize) -> Option<u16> {
         let mut attempt = Attempt::default();
         let stays = (0..times).any(|_| !turns.lost(away, &mut attempt, popped)).then(|| turns.left());
-        turns.pass(turns.left(), &mut attempt);
+        turns.come_back(&mut attempt);
         stays
     }
 
@@ -283,9 +280,10 @@ mod tests {
     fn who_comes_back_insists() {
         let (away, mut turns, mut attempt) = (initial!(Away), initial!(Turns), Attempt::default());
         assert!(!turns.lost(&away, &mut attempt, usize::from(Turns::ALONE)));
-        turns.pass(1, &mut attempt);
+        turns.pass(1);
         assert!(!turns.lost(&away, &mut attempt, 0), "not before the end");
-        turns.pass(u16::MAX, &mut attempt);
+        turns.pass(u16::MAX);
+        turns.come_back(&mut attempt);
         assert!((0..Turns::INSISTS).all(|_| turns.lost(&away, &mut attempt, 0)));
     }
 
