@@ -11,13 +11,17 @@ use core::panic::{RefUnwindSafe, UnwindSafe};
 impl<T, R: Engine, B: Backoff> Stack<T, R, B> {
     /// Pushes as many of the values as there are nodes for, all at once; the last one is on top. Gives the others back.
     ///
-    /// As [`Stack::push_all`] otherwise, but that no memory is an error.
+    /// If the iterator panics, no value has been pushed, and those that it has given are dropped.
+    ///
+    /// Allocates: for each value for which there is no spare node; on [`Fixed`](crate::Fixed) and `Masked` never. Waits: there
+    /// never, unless the iterator panics, which lets nodes go as [`Stack::take_all`] does; elsewhere as `push_all`. Lock-free: as the
+    /// allocator and the iterator, but on `Masked`. From an interrupt handler: only if the allocator permits it, if there is one.
     ///
     /// # Errors
     ///
-    /// [`OutOfMemory`](crate::PushErrorKind::OutOfMemory), or without an allocator
-    /// [`NoSpareNode`](crate::PushErrorKind::NoSpareNode); the error's value is an iterator of what was not pushed: the value for
-    /// which there was no node, and those that the iterator has not given yet.
+    /// Why there is no node for a value. [`OutOfMemory`](crate::PushErrorKind::OutOfMemory), or without an allocator
+    /// [`NoSpareNode`](crate::PushErrorKind::NoSpareNode); or [`NoSlot`](crate::PushErrorKind::NoSlot). The error's value is an
+    /// iterator of what was not pushed: that value, and those that the iterator has not given yet.
     ///
     /// ```
     /// use elimination_stack::Stack;
@@ -123,6 +127,10 @@ impl<T, R: Engine, B: Backoff> Iterator for IntoIter<T, R, B> {
 
     fn next(&mut self) -> Option<T> {
         self.0.inner.pop_mut()
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        if self.0.is_empty() { (0, Some(0)) } else { (1, None) }
     }
 }
 

@@ -6,6 +6,7 @@ use core::fmt;
 use core::iter::{self, Once};
 
 /// The value could not be pushed; it is in here.
+#[derive(Clone, PartialEq, Eq)]
 pub struct PushError<T> {
     kind: PushErrorKind,
     value: T,

@@ -4,7 +4,7 @@ use crate::backoff::Backoff;
 use crate::engine::{Permit, sealed::Inner};
 use crate::error::{NoSlot, OutOfMemory, PushErrorKind};
 use crate::reclaim::Reclaim;
-use crate::source::parked;
+use crate::source::{Source, parked};
 use crate::treiber::Node;
 use crate::{Handle, Stack};
 use ::alloc::alloc::handle_alloc_error;
@@ -84,7 +84,8 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
     ///
     /// After `reserve(n)`, a system whose values never exceed `n - Stack::IDLE_NODES` never allocates again (nor frees, if there
     /// was nothing in the stack before), and its [`push_spare`](Stack::push_spare) never refuses; on [`Slots<N>`](crate::Slots),
-    /// with at most `N` contexts inside at once. Reservations add up; [`Stack::reclaim`] ends them.
+    /// with at most `N` contexts inside at once; and if there were more before, with [`SLOT_NODES`](Stack::SLOT_NODES) nodes more for
+    /// each further slot that these have left. Reservations add up; [`Stack::reclaim`] ends them.
     ///
     /// Allocates: yes, `nodes` nodes. Waits: never. Lock-free: as the allocator. From an interrupt handler: no.
     ///
@@ -133,7 +134,7 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
 
     /// Gives all spare nodes back to the allocator, reserved ones too, and all retired ones that nobody protects.
     /// Returns how many. Leaves alone what belongs to slots that are claimed, or to a [`TakeAll`](crate::TakeAll); and, if
-    /// all slots are, the spare nodes that they share.
+    /// all slots are, the spare nodes that they share. Until it ends others find none of the shared nodes, and ask the allocator.
     ///
     /// Allocates: never on [`Slots`](crate::Slots). Frees: yes. Waits: never. Lock-free: as the allocator. From an interrupt
     /// handler: no.
@@ -152,13 +153,15 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
 
     /// What a push that must not fail does instead.
     #[cold]
-    pub(crate) fn never<V>(kind: PushErrorKind, _: V) -> Infallible {
+    fn never<V: Source<T>>(kind: PushErrorKind, value: V) -> Infallible {
+        // UNTESTED: dropped if no memory is a panic, as it may be without `std`. Where the suites run, no memory ends the process.
+        let _value = value.into_value();
         Self::give_up(kind)
     }
 
     /// Does what `Box::new` does without memory.
     #[cold]
-    pub(crate) fn give_up(kind: PushErrorKind) -> ! {
+    fn give_up(kind: PushErrorKind) -> ! {
         handle_alloc_error(match kind {
             PushErrorKind::NoSlot => R::slot_layout::<T, B::Local>(),
             _ => Node::<T>::LAYOUT,

@@ -49,7 +49,7 @@ if_cores_share_caches! {
             ($($type:tt)*) => { #[repr(C)] $($type)* };
         }
 
-        /// Keeps what different cores write on different cache lines. tuning.md, "Code paths".
+        /// Keeps what different cores write on different cache lines, where these have at most 64 bytes. tuning.md, "Code paths".
         #[repr(align(64))]
         pub struct Padded<T>(pub T);
 

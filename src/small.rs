@@ -26,8 +26,8 @@ use core::mem;
 /// As long as at most `N` contexts are inside at once, a push is refused only if there are `CAP` values already, counting those
 /// that a [`TakeAll`](crate::TakeAll) still holds, and those that a [`Stack::try_push_all`](crate::Stack::try_push_all) is about to
 /// push: the nodes that slots hold back, at most `N` each, are in the type besides. With more contexts a call may find no slot;
-/// then [`Stack::try_push`](crate::Stack::try_push) and [`Stack::try_pop`](crate::Stack::try_pop) say so, and
-/// [`Stack::pop`](crate::Stack::pop) waits.
+/// then whatever begins with `try_`, and [`Stack::push_spare`](crate::Stack::push_spare), says so, and
+/// [`Stack::pop`](crate::Stack::pop) and the iterator of [`Stack::take_all`](crate::Stack::take_all) wait.
 ///
 /// A lost race is followed by the next attempt at once, whatever the back-off: of that only the step of waiting for a slot is
 /// used. A [`Handle`](crate::Handle) keeps nothing, and is no faster than the stack.
@@ -297,11 +297,7 @@ impl<T, S: Place<T>, B: Backoff> Inner<T> for InPlace<S, B> {
     fn push_all<I: Iterator<Item = T>>(&self, _: Option<&mut ()>, mut values: I) -> Result<(), Left<I>> {
         let mut pending = Pending { stack: self, chain: Chain::EMPTY, value: PhantomData };
         while let Some(value) = values.next() {
-            let node = self.wait_for_slot(|stack| match stack.take_node() {
-                Err(PushErrorKind::NoSlot) => Err(NoSlot),
-                node => Ok(node),
-            });
-            match node {
+            match self.0.take_node() {
                 // SAFETY: the node is this stack's, and so are the chain's.
                 Ok(node) => unsafe { self.0.add(&mut pending.chain, node, value) },
                 Err(kind) => {

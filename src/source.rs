@@ -29,7 +29,7 @@ impl<T> Source<T> for T {
 }
 
 /// A value that stays where it is until it is put into a node or given back: without optimisation, to hand a large one from
-/// function to function takes room for it in each. Whoever made this forgets the value afterwards, unless the push unwinds.
+/// function to function takes room for it in each.
 pub(crate) struct Parked<T>(*const T);
 
 impl<T> Parked<T> {
@@ -37,7 +37,7 @@ impl<T> Parked<T> {
     ///
     /// # Safety
     ///
-    /// The pointer is valid for a read for as long as this is used, and the value not used afterwards.
+    /// The pointer is valid for a read for as long as this is used, and nobody else uses or drops the value from now on.
     #[inline(always)]
     pub(crate) unsafe fn new(value: *const T) -> Self {
         Self(value)
@@ -67,14 +67,11 @@ impl<T> Source<T> for Parked<T> {
 macro_rules! parked {
     ($value:ident: $T:ty => $push:expr) => {
         if const { crate::source::Parked::<$T>::is_large() } {
-            let pushed = {
-                // SAFETY: the value is valid, and forgotten below. If the push unwinds, for want of memory, it has not used the
-                // value.
-                let $value = unsafe { crate::source::Parked::new(&raw const $value) };
-                $push
-            };
-            core::mem::forget($value);
-            pushed
+            // Before the push: what is in the list is somebody else's, who may have dropped it already.
+            let $value = core::mem::ManuallyDrop::new($value);
+            // SAFETY: the value is valid, and not used again here.
+            let $value = unsafe { crate::source::Parked::new(&raw const *$value) };
+            $push
         } else {
             $push
         }

@@ -133,7 +133,8 @@ impl<T, R: Engine, B: Backoff> Stack<T, R, B> {
 
     /// Pushes a value without the allocator, or gives it back.
     ///
-    /// With [`Stack::reserve_for`] it never refuses, if at most `N` contexts of `Slots<N>` are inside at once.
+    /// With [`Stack::reserve_for`] it never refuses, if at most `N` contexts of `Slots<N>` are inside at once; but for what
+    /// [`Stack::try_pop`] says of contexts that come and go on other cores.
     ///
     /// Allocates: never. Frees: never. Waits: never. Lock-free: yes, but on `Masked`. From an interrupt handler: yes.
     ///
@@ -175,6 +176,7 @@ impl<T, R: Engine, B: Backoff> Stack<T, R, B> {
     /// [Ordering](crate#ordering) before you sleep on it.
     ///
     /// Allocates: never. Waits: never. Lock-free: yes, but on `Masked`. From an interrupt handler: yes.
+    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.inner.is_empty()
     }

@@ -21,7 +21,8 @@
 //!   Checked by `everything` in `tests/miri/src/together.rs`.
 //! * **LIST-5**: Linking is a Release, and whoever goes on to use what the head points to has read it with Acquire; so the link
 //!   and the value of the topmost node are visible, and those of the nodes further down, since every change of the head is a
-//!   read-modify-write, which continues the release sequences of the ones before.
+//!   read-modify-write, which continues the release sequences of the ones before; but for `unlink_mut`, after which nobody else
+//!   uses the list any more.
 //!   Checked by `push_against_pop` in `tests/loom/tests/loom.rs`, `list` in `tests/litmus/aarch64/list.litmus`.
 
 use crate::layout::FAST_PATHS;

@@ -922,6 +922,9 @@ fn handles_without_memory<R: Engine, B: Backoff>() {
         assert_eq!((error.kind(), error.into_value()), (PushErrorKind::NoSlot, block(1)));
         let error = stack.push_spare(block(2)).unwrap_err();
         assert_eq!((error.kind(), error.into_value()), (PushErrorKind::NoSlot, block(2)));
+        let error = stack.try_push_all([block(3), block(4)]).unwrap_err();
+        assert_eq!(error.kind(), PushErrorKind::NoSlot);
+        assert!(error.into_value().eq([block(3), block(4)]));
         assert!(stack.try_pop().is_err());
         assert_eq!((stack.reserve(5), stack.reserve_for(usize::MAX)), (Err(OutOfMemory), Err(OutOfMemory)));
         // All nodes belong to slots that are claimed, or to values.

@@ -13,6 +13,15 @@ for_each_stack! {
     push_spare_takes_from_everywhere, reclaim_counts, not_send_values, handle_looks_and_pops, interrupt_is_the_stack,
 }
 
+/// What is never to reclaim by itself keeps all spare nodes, too.
+#[test]
+fn haphazard_without_a_limit() {
+    let stack = Stack::<u8, Haphazard<{ usize::MAX }>, NoBackoff>::custom();
+    stack.reserve(1).unwrap();
+    stack.push(1);
+    assert_eq!((stack.pop(), stack.pop()), (Some(1), None));
+}
+
 /// A value that shows by the count of an `Rc` whether it was dropped, once.
 struct Item(u32, #[expect(dead_code, reason = "counts by existing")] Rc<()>);
 

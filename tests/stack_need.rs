@@ -32,7 +32,7 @@ const CALLS: &[Call] = &[
     ("Handle::push", || small().handle().push(VALUE), 4),
     ("Vec::push", || Vec::new().push(VALUE), 4),
     ("try_push", || assert!(small().try_push(VALUE).is_ok()), 7),
-    ("push_spare", || assert!(small().push_spare(VALUE).is_err()), 7),
+    ("push_spare that is refused", || assert!(small().push_spare(VALUE).is_err()), 8),
     ("reserve", || small().reserve(3).unwrap(), 0),
     ("reclaim", || assert_eq!(with_values().reclaim(), 0), 0),
     ("drop", || drop(Stack::<Large>::new()), 0),

@@ -13,11 +13,11 @@ use std::sync::Barrier;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::thread;
 
-for_each_stack! { one_thread, many_threads, scans_when_due }
+for_each_stack! { one_thread, many_threads, scans_when_due, reclaim_counts_what_it_frees }
 for_each_slots_stack! {
     scans_for_a_node_if_that_is_worth_it, whole_batches_are_reserved_without_a_scan, handles_that_rest_make_no_scan_due,
     slots_without_nodes_are_not_scanned, looks_at_some_nodes_of_others_at_a_time, push_all_gets_no_more_nodes_than_values,
-    counts_each_call_of_the_allocator,
+    counts_each_call_of_the_allocator, nodes_of_an_iterator_count_as_retired,
 }
 
 fn one_thread<R: Engine, B: Backoff>() {
@@ -44,6 +44,25 @@ fn one_thread<R: Engine, B: Backoff>() {
     assert_eq!((done.lost_races, done.eliminated_pushes, done.eliminated_pops, done.withdrawals), (0, 0, 0, 0));
     assert!(done.retired <= done.retired_peak && done.retired_peak > 0 && done.retired_peak <= 30 + R::SLOTS);
     assert!(stack.reclaim() <= 30);
+}
+
+fn reclaim_counts_what_it_frees<R: Engine, B: Backoff>() {
+    let stack = Stack::<usize, R, B>::custom();
+    (0..3).for_each(|value| stack.push(value));
+    (0..3).for_each(|_| assert!(stack.pop().is_some()));
+    assert_eq!(stack.stats().retired, 3);
+    assert_eq!(stack.reclaim(), 3);
+    let stats = stack.stats();
+    assert_eq!((stats.retired, stats.allocator_calls), (0, 6));
+}
+
+/// Also when they are retired all at once.
+fn nodes_of_an_iterator_count_as_retired<R: Engine, B: Backoff>() {
+    let stack = Stack::<usize, R, B>::custom();
+    stack.push_all(0..32);
+    stack.take_all().for_each(drop);
+    let stats = stack.stats();
+    assert!(stats.retired_peak >= R::RETIRED, "{stats:?}");
 }
 
 /// Who looks for a spare node in all slots does not scan those that a crowd has left with nothing in them.

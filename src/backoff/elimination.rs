@@ -13,7 +13,7 @@ use spin::{RelaxStrategy, Spin};
 
 /// Back-off in time: contexts that contend take turns. Who has lost a race stays away from the list for a while, and then
 /// insists; the more contend, the longer. At most 256 steps of waiting at a time, and [`MOST_STEPS`](Elimination::MOST_STEPS) in
-/// one call, however often it loses.
+/// one call, however often it loses. On microcontrollers whoever loses twice waits 28 steps.
 ///
 /// `Relax` says what one step of waiting is: [`Spin`] is the processor's hint for spinning. A panic in it aborts.
 pub type Exponential<Relax = Spin> = Elimination<0, Relax>;
@@ -25,13 +25,14 @@ pub type Exponential<Relax = Spin> = Elimination<0, Relax>;
 /// a partner. Each begins at the exchanger that its slot shares with its neighbours: two slots, or as many as it takes for all
 /// `N` of [`Slots<N>`](crate::Slots) to have one. So handles that are made one after the other meet each other, and if these
 /// belong to cores that are close to each other, what they exchange has a short way. Who finds one of its own kind there tries
-/// next door; who waits in vain looks further and further away. In the end it always goes back to the list.
+/// next door; who waits in vain looks further and further away. In the end it always goes back to the list. On microcontrollers it
+/// does so after one visit of 28 steps.
 ///
 /// A call waits at most 256 steps at a time, and [`MOST_STEPS`](Elimination::MOST_STEPS) in all, however often it loses; then it
 /// only tries the list again.
 ///
 /// `W` is at most 65535, or a stack with it does not compile; without exchangers this is [`Exponential`]. Each exchanger is one
-/// word, on a cache line of its own where there are caches; one for two contexts serves best.
+/// word, 64 bytes from the next one where there are caches; one for two contexts serves best.
 /// `Relax` says what one step of waiting is: [`Spin`] is the processor's hint for spinning; an embedder may put
 /// `WFE` there, or a scheduler's yield. A panic in it aborts: it runs while the operation's offer stands.
 ///
@@ -196,7 +197,7 @@ mod tests {
 
         assert_eq!((Array2::MOST_STEPS, NoArray::MOST_STEPS), (2048, 2048));
         let node = Node::allocate().unwrap();
-        // SAFETY: the node is ours; it has a value that needs no drop.
+        // SAFETY: the node is ours, and nobody reads its value, since whoever it meets pushes, too.
         let push = unsafe { Visit::push(node) };
         for visit in [None, Some(&push), Some(&Visit::pop())] {
             for crowded in [false, true] {
@@ -205,7 +206,8 @@ mod tests {
                     array.exchangers.iter().for_each(|exchanger| exchanger.hold(visit));
                     array.away.crowd();
                 }
-                assert_eq!(steps::<Array2>(&array, visit).1, 2048);
+                let (at_a_time, in_all) = steps::<Array2>(&array, visit);
+                assert!(at_a_time <= 256 && in_all == 2048, "{at_a_time} at a time, {in_all} in all");
             }
         }
         let array = initial!(Array<u32, 0>);

@@ -21,7 +21,7 @@ use crate::sync::{AtomicIsize, Relaxed, context_hash, initial};
 use core::mem;
 
 /// What one operation has done about the races that it has lost.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Debug, Default)]
 pub struct Attempt {
     /// Steps that it has waited, in all.
     waited: u16,

@@ -53,8 +53,11 @@ impl<'a, T, R: Reclaim, B: Backoff> Pending<'a, T, R, B> {
     }
 
     /// Adds a value, of which at least `more` are still to come; or gives it back.
-    fn add(&mut self, value: T, more: usize) -> Result<(), T> {
-        let Some(node) = self.empty.pop().or_else(|| self.get_nodes(more)) else { return Err(value) };
+    fn add(&mut self, value: T, more: usize) -> Result<(), (PushErrorKind, T)> {
+        let node = match self.empty.pop().map_or_else(|| self.get_nodes(more), Ok) {
+            Ok(node) => node,
+            Err(kind) => return Err((kind, value)),
+        };
         // SAFETY: GUARD-2: the node is ours and has no value.
         unsafe {
             Node::put(node, value);
@@ -68,10 +71,14 @@ impl<'a, T, R: Reclaim, B: Backoff> Pending<'a, T, R, B> {
         Ok(())
     }
 
-    /// Returns a node, if there is one, and gets others for `more` values, as far as a batch and the memory go.
+    /// Returns a node, and gets others for `more` values, as far as a batch and the memory go.
+    ///
+    /// # Errors
+    ///
+    /// Why there is no node. None is left over either.
     #[cold]
-    fn get_nodes(&mut self, more: usize) -> Option<NodePtr<T>> {
-        let mut empty = self.empty.take();
+    fn get_nodes(&mut self, more: usize) -> Result<NodePtr<T>, PushErrorKind> {
+        let mut empty = initial!(chain::List<T>);
         let node = self.enter(|guard| {
             let node = guard.node(Permit::All)?;
             // CHEAPER: to get the nodes one by one takes longer.
@@ -89,7 +96,7 @@ impl<'a, T, R: Reclaim, B: Backoff> Pending<'a, T, R, B> {
             Some(node)
         });
         self.empty = empty;
-        node.flatten()
+        node.ok_or(PushErrorKind::NoSlot)?.ok_or(PushErrorKind::OutOfMemory)
     }
 
     /// Adds values until there is no node for one. Then that one and the rest of the iterator are returned.
@@ -97,8 +104,8 @@ impl<'a, T, R: Reclaim, B: Backoff> Pending<'a, T, R, B> {
         while let Some(value) = values.next() {
             // CHEAPER: to ask the iterator how many are to come after each value takes time.
             let more = if self.empty.is_empty() { values.size_hint().0 } else { 0 };
-            if let Err(value) = self.add(value, more) {
-                return Err((PushErrorKind::OutOfMemory, value, values));
+            if let Err((kind, value)) = self.add(value, more) {
+                return Err((kind, value, values));
             }
         }
         Ok(())

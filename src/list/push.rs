@@ -212,9 +212,8 @@ impl<T, R: Reclaim, B: Backoff> SharedList<T, R, B> {
     /// Pushes `node`, which has no value yet, and does not wait after a lost race.
     fn push_at_once(&self, guard: GuardOf<'_, T, R, B>, node: NodePtr<T>, value: impl Source<T>) {
         // SAFETY: GUARD-2: the node is ours and has no value.
-        unsafe { Node::put(node, value) };
-        // SAFETY: the node is ours.
         unsafe {
+            Node::put(node, value);
             self.head.push(node, node, |top| {
                 guard.counters().lost_races(1);
                 top

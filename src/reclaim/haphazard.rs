@@ -30,7 +30,7 @@ use crate::model::{self, limit};
 use crate::sync::{AcqRel, Acquire, AtomicPtr, Relaxed, Release, alloc, dealloc, foreign_publish_barrier, initial};
 use crate::treiber::{Node, NodePtr};
 use core::alloc::Layout;
-use core::mem::MaybeUninit;
+use core::mem::{self, MaybeUninit};
 use core::ptr::{self, NonNull};
 use haphazard::raw::{self, HazardPointer};
 
@@ -44,7 +44,7 @@ use haphazard::raw::{self, HazardPointer};
 /// All of this is so in haphazard 0.1.8, whatever its caller does:
 ///
 /// * Retiring boxes a record, so `pop` allocates, and so does reclaiming, which builds a `BTreeSet`. Without
-///   memory both end as `Box::new` does, in `try_pop` too. `try_push` never does.
+///   memory both end as `Box::new` does, in `try_pop` too; if that is a panic, the program ends. `try_push` never does.
 /// * An operation that reclaims may call the allocator and free, so none is fit for an interrupt handler.
 /// * A context that stalls while it reclaims, or takes spare nodes, holds back all that were retired or spare then. So
 ///   [`IDLE_NODES`](crate::Stack::IDLE_NODES) and the reserved nodes count once more for each context that is stalled there.
@@ -84,6 +84,22 @@ impl Record {
         // SAFETY: what is put there is initialised.
         self.hazard.as_mut().map(|hazard| unsafe { hazard.assume_init_mut() })
     }
+}
+
+/// Calls the crate: what unwinds there, because no memory is a panic, ends the program, for a slot would never be left (GUARD-4).
+fn without_unwinding<O>(call: impl FnOnce() -> O) -> O {
+    struct Unwinding;
+
+    impl Drop for Unwinding {
+        fn drop(&mut self) {
+            panic!("no memory to retire or reclaim a node");
+        }
+    }
+
+    let unwinding = Unwinding;
+    let output = call();
+    mem::forget(unwinding);
+    output
 }
 
 initial! { impl[] Record = Record { hazard: None, nodes: 0 } }
@@ -167,7 +183,7 @@ unsafe fn free_shared<T>(shared: NonNull<Shared<T>>) {
 
 // SAFETY: GUARD-1 is haphazard's: its hazard is published before the barrier in `protect`, and its domain has a full barrier
 // before it reads the hazards. GUARD-2: DOMAIN-3. GUARD-3: `retire_ptr` takes any node that is not reachable. GUARD-4: nothing
-// here calls a closure of the user's. GUARD-5: no node is ever kept.
+// here calls a closure of the user's, and whatever calls the crate with a slot goes through `without_unwinding`. GUARD-5: no node is ever kept.
 unsafe impl<const RECLAIM_AT: usize> sealed::Heap for Haphazard<RECLAIM_AT> {
     const SLOT_NODES: usize = RECLAIM_AT + Self::SPARE_LIMIT + 1;
     const BATCH: usize = Self::SPARE_LIMIT;
@@ -231,9 +247,18 @@ unsafe impl<const RECLAIM_AT: usize> sealed::Heap for Haphazard<RECLAIM_AT> {
         shared.spares.reserved.store(0, Relaxed);
         shared.domain.eager_reclaim();
         let (_, mut freed) = shared.spares.take(0, 0);
+        let mut uncounted = freed;
         for guard in Self::free_slots(domain) {
-            // SAFETY: DOMAIN-3.
-            freed += unsafe { guard.owner.private().spare.free() };
+            let spares = {
+                let mut private = guard.owner.private();
+                let retired = mem::take(&mut private.retired.nodes);
+                private.local.let_go(retired);
+                // SAFETY: DOMAIN-3.
+                unsafe { private.spare.free() }
+            };
+            guard.counters().set_retired(0);
+            guard.counters().allocator_calls(mem::take(&mut uncounted) + spares);
+            freed += spares;
             // SAFETY: it is not used any more.
             unsafe { guard.leave() };
         }
@@ -285,7 +310,7 @@ unsafe impl<'a, T, L: Local, const RECLAIM_AT: usize> Guard<'a, T, L> for Haphaz
             let hazard = private.retired.hazard.get_or_insert_with(|| {
                 // SAFETY: DOMAIN-1: the domain stays where it is until the stack is dropped, which drops this before it.
                 let domain: &'static raw::Domain<Family> = unsafe { &*ptr::from_ref(&shared.domain) };
-                MaybeUninit::new(HazardPointer::new_in_domain(domain))
+                MaybeUninit::new(without_unwinding(|| HazardPointer::new_in_domain(domain)))
             });
             // SAFETY: what is put there is initialised.
             unsafe { hazard.assume_init_mut() }.protect_raw(node.as_ptr());
@@ -320,7 +345,7 @@ unsafe impl<'a, T, L: Local, const RECLAIM_AT: usize> Guard<'a, T, L> for Haphaz
         unsafe { node.as_ref() }.set_below(ptr::from_ref(shared).cast_mut().cast());
         // SAFETY: the caller owns the node, which is not reachable any more, and it stays valid until the
         // domain gives it to `Recycle`, at the latest when the stack is dropped.
-        unsafe { shared.domain.retire_ptr::<Empty<T>, Recycle<T>>(node.as_ptr().cast()) };
+        without_unwinding(|| unsafe { shared.domain.retire_ptr::<Empty<T>, Recycle<T>>(node.as_ptr().cast()) });
         let now = {
             let retired = &mut self.owner.private().retired.nodes;
             *retired += 1;
@@ -348,9 +373,9 @@ unsafe impl<'a, T, L: Local, const RECLAIM_AT: usize> Guard<'a, T, L> for Haphaz
         // CHEAPER: to reclaim fewer at a time takes longer.
         if self.retired() >= RECLAIM_AT {
             let mut private = self.owner.private();
-            private.retired.nodes = 0;
-            private.local.let_go(RECLAIM_AT);
-            shared.domain.eager_reclaim();
+            let nodes = mem::take(&mut private.retired.nodes);
+            private.local.let_go(nodes);
+            without_unwinding(|| shared.domain.eager_reclaim());
             self.counters().scans(1);
             self.counters().set_retired(0);
         }

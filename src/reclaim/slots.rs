@@ -321,6 +321,7 @@ unsafe impl<'a, T, L: Local, const N: usize> Guard<'a, T, L> for SlotsGuard<'a, 
         }
         // They are scanned as they are, mostly without a look at one of them. What was retired before waits meanwhile.
         let before = mem::replace(&mut self.owner.private().retired, Retired::foreign(nodes, len));
+        self.counters().set_retired(before.len() + len);
         // CHEAPER: without the scan all of them come back, and are retired one by one.
         self.scan(Extent::All);
         let waiting = before.len();

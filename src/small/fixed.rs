@@ -17,7 +17,7 @@
 //!
 //! * **FIXED-1**: A node belongs to one of the lists, to the owner of a slot, who has it in hand, to a slot, which keeps it, or
 //!   to the holder of an [`Empty`], a [`Chain`] or a [`Taken`]. Only a compare-exchange or a swap of a list's head that succeeds,
-//!   a claim or the leaving of a slot changes that.
+//!   a claim or the leaving of a slot changes that, or its owner among what it owns.
 //!   Checked by `pop_against_pop`, `push_against_push` in `src/small/fixed/models.rs`.
 //! * **FIXED-2**: A node comes into the list of free ones by [`FixedStack::let_go_from`] alone, and that finds, after a full barrier
 //!   that comes after the node was taken out of its list, that no other slot protects it (BARRIER-1).
@@ -40,7 +40,8 @@
 //!   Say that a context has got as far as `j` when it has found the first `j` slots claimed, or owns slot `j` or a later one. Of
 //!   those who have got as far as `j` one is left behind in slot `j` whenever another goes on because of it, so at most
 //!   `N - j` ever are as far. On several cores, too: claiming is a Release, and an Acquire for whoever finds the slot claimed,
-//!   who so finds the slot that its owner has left before as it was left.
+//!   who so finds the slot that its owner has left before as it was left. (Whoever has left counts as inside until that happens
+//!   before the other's call.)
 //!   Checked by `pop_against_reuse`, `pop_against_reuse_by_two_others` in `src/small/fixed/models.rs`, `fixed-claim` in
 //!   `tests/litmus/aarch64/fixed-claim.litmus`.
 

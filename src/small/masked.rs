@@ -6,8 +6,9 @@
 //!
 //! # Rules
 //!
-//! * **MASKED-1**: `top`, `free`, and the links and values of nodes in the two lists are touched only in a critical section.
-//!   Checked by `operations_are_critical_sections` in `src/small/masked/tests.rs`.
+//! * **MASKED-1**: `top`, `free`, and the links and values of nodes in the two lists are touched only in a critical section, or by
+//!   whoever has the whole stack.
+//!   Checked by `operations_are_critical_sections`, `values_arrive_once` in `src/small/masked/tests.rs`.
 //! * **MASKED-2**: A node that was taken out of a list, in a critical section, is whose who did so, until it is linked again. So
 //!   its link and its value may be touched outside of one.
 //!   Checked by `values_arrive_once` in `src/small/masked/tests.rs`.
@@ -32,14 +33,15 @@ initial! { impl[] Cell<u16> = Cell::new(0) }
 /// Room for `CAP` values of `T`.
 #[repr(C)]
 pub struct MaskedStack<T, const CAP: usize> {
-    /// See the file `nodes.rs` for what these numbers mean.
-    top: Cell<u16>,
-    free: Cell<u16>,
+    /// See the file `nodes.rs` for what these numbers mean. They are of full size and side by side, so that a processor that can
+    /// store two words at once does so.
+    free: Cell<usize>,
+    top: Cell<usize>,
     nodes: Nodes<T, Cell<u16>, CAP, 0>,
 }
 
 initial! { impl[T, const CAP: usize] MaskedStack<T, CAP> =
-    MaskedStack { top: Cell::new(0), free: Cell::new(0), nodes: initial!(Nodes<T, Cell<u16>, CAP, 0>) }
+    MaskedStack { free: Cell::new(0), top: Cell::new(NONE), nodes: initial!(Nodes<T, Cell<u16>, CAP, 0>) }
 }
 
 // SAFETY: it hands values from one thread to another, which `T: Send` permits, and never a reference to one. All else is touched
@@ -56,12 +58,13 @@ impl<T, const CAP: usize> Place<T> for MaskedStack<T, CAP> {
         // The value goes round the section, or it would be moved into it and out again.
         let value = ManuallyDrop::new(value);
         let pushed = with(|_| {
+            let top = self.top.get();
             let Some(number) = self.unlink_free() else { return false };
             let node = self.node(number);
             // SAFETY: the node is ours (MASKED-2). The value is used once: here, or below.
             unsafe { node.put((&raw const *value).read()) };
-            node.link.set(self.top.get());
-            self.top.set(short(number));
+            node.link.set(short(top));
+            self.top.set(number);
             true
         });
         if pushed { Ok(()) } else { Err((PushErrorKind::NoSpareNode, ManuallyDrop::into_inner(value))) }
@@ -70,26 +73,28 @@ impl<T, const CAP: usize> Place<T> for MaskedStack<T, CAP> {
     #[inline]
     fn try_pop(&self) -> Result<Option<T>, NoSlot> {
         Ok(with(|_| {
-            let number = self.top();
+            let number = self.top.get();
             if number == NONE {
                 return None;
             }
             let node = self.node(number);
-            self.top.set(node.link.get());
+            let below = node.link.get();
             // SAFETY: the node is ours now (MASKED-2), and has a value.
             let value = unsafe { node.take() };
             self.link_free(number);
+            // Last, so that both heads are stored at once.
+            self.top.set(below.into());
             Some(value)
         }))
     }
 
     #[inline]
     fn is_empty(&self) -> bool {
-        with(|_| self.top() == NONE)
+        with(|_| self.top.get() == NONE)
     }
 
     fn detach(&self) -> Taken {
-        Taken::from_first(with(|_| self.top.replace(short(NONE)).into()))
+        Taken::from_first(with(|_| self.top.replace(NONE)))
     }
 
     #[inline(always)]
@@ -125,8 +130,8 @@ impl<T, const CAP: usize> Place<T> for MaskedStack<T, CAP> {
         let Some((first, last)) = chain.into_ends() else { return };
         let last = self.node(last);
         with(|_| {
-            last.link.set(self.top.get());
-            self.top.set(short(first));
+            last.link.set(short(self.top.get()));
+            self.top.set(first);
         });
     }
 }
@@ -135,38 +140,31 @@ impl<T, const CAP: usize> MaskedStack<T, CAP> {
     /// In a critical section: takes a node out of the list of free ones.
     #[inline(always)]
     fn unlink_free(&self) -> Option<Number> {
-        let free = usize::from(self.free.get());
+        let free = self.free.get();
         if free == Nodes::<T, Cell<u16>, CAP, 0>::LEN {
             return None;
         }
         let number = free + 1;
         let link = usize::from(self.node(number).link.get());
-        self.free.set(short(free_link(number, link)));
+        self.free.set(free_link(number, link));
         Some(number)
     }
 
     /// In a critical section: puts a node that is ours into the list of free ones.
     #[inline(always)]
     fn link_free(&self, number: Number) {
-        let free = usize::from(self.free.get());
-        self.node(number).link.set(short(free_link(number, free)));
-        self.free.set(short(number - 1));
-    }
-
-    /// In a critical section, or by whoever has the stack: the topmost value's node.
-    #[inline(always)]
-    fn top(&self) -> Number {
-        self.top.get().into()
+        self.node(number).link.set(short(free_link(number, self.free.get())));
+        self.free.set(number - 1);
     }
 
     /// Drops the value on top where it is; says whether there was one.
     fn drop_top(&mut self) -> bool {
-        let number = self.top();
+        let number = self.top.get();
         if number == NONE {
             return false;
         }
         let node = self.node(number);
-        self.top.set(node.link.get());
+        self.top.set(node.link.get().into());
         // SAFETY: `&mut self`: the node is ours, and it has a value.
         unsafe { node.drop_value() };
         true

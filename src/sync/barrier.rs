@@ -49,7 +49,7 @@ mod imp {
     /// [`publish`], where the hazard is a node's number.
     #[inline(always)]
     pub(crate) fn publish_number(word: &AtomicUsize, hazard: usize) {
-        // Release pairs with `READ_HAZARD` (BARRIER-3).
+        // Release pairs with `READ_HAZARDS` and `hazards_barrier` (BARRIER-3).
         word.store(hazard, Ordering::Release);
     }
 

@@ -12,7 +12,7 @@ fn try_much<R: Reclaim, B: Backoff>(stack: &Stack<u64, R, B>) -> i32 {
     for value in 0..1000 {
         let (Ok(_) | Err(NoSlot)) = stack.try_pop();
         let _refused = stack.push_spare(value);
-        stack.is_empty();
+        _ = stack.is_empty();
     }
     0
 }

@@ -138,15 +138,20 @@ impl<T> Spares<T> {
         (list, freed)
     }
 
+    /// How many stay in any case: `slack` and the reserved ones.
+    fn kept(&self, slack: usize) -> usize {
+        self.reserved.load(Relaxed).saturating_add(slack)
+    }
+
     /// Whether there are more than `slack` and the reserved ones.
     pub(super) fn exceed(&self, slack: usize) -> bool {
         // CHEAPER: to look for more where there is none takes time, but frees nothing.
-        self.nodes.load(Relaxed) > self.reserved.load(Relaxed) + slack
+        self.nodes.load(Relaxed) > self.kept(slack)
     }
 
     /// Frees what is more than `slack` and the reserved ones; how many that were.
     pub(super) fn free_surplus(&self, slack: usize) -> usize {
-        if self.exceed(slack) { self.take(0, self.reserved.load(Relaxed) + slack).1 } else { 0 }
+        if self.exceed(slack) { self.take(0, self.kept(slack)).1 } else { 0 }
     }
 }
 

@@ -4,7 +4,12 @@ extern crate std;
 
 use super::slots::FREE;
 use super::*;
+use crate::NoBackoff;
+use crate::engine::sealed::Inner;
+use crate::small::InPlace;
 use crate::small::tests::{self, fill_and_empty, pop, push};
+use core::cell::Cell;
+use core::marker::PhantomData;
 use core::mem;
 use core::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::boxed::Box;
@@ -102,6 +107,23 @@ fn says_that_all_slots_are_claimed() {
     slots[0].leave();
     assert_eq!(pop(&stack), Some(2));
     assert_eq!(fill_and_empty(&stack), 6);
+}
+
+/// A push of many neither waits for a slot nor loses a value.
+#[test]
+fn push_all_gives_back_what_has_no_slot() {
+    let stack = InPlace::<_, NoBackoff>(new::<u16, 3, 1>(), PhantomData);
+    let slot = Cell::new(None);
+    let values = (1..=3).inspect(|value| {
+        if *value == 2 {
+            slot.set(stack.0.slots.claim(4));
+        }
+    });
+    let Err((kind, value, mut rest)) = stack.push_all(None, values) else { panic!("there is no slot") };
+    assert_eq!((kind, value, rest.next()), (PushErrorKind::NoSlot, 2, Some(3)));
+    slot.take().unwrap().leave();
+    assert_eq!(pop(&stack.0), Some(1));
+    assert_eq!(fill_and_empty(&stack.0), 4);
 }
 
 #[test]

@@ -107,9 +107,11 @@ fn operations_are_critical_sections() {
         thread::scope(|scope| {
             with(|_| {
                 scope.spawn(move || {
+                    sender.send(()).unwrap();
                     operation(stack);
                     sender.send(()).unwrap();
                 });
+                receiver.recv().unwrap();
                 assert!(receiver.recv_timeout(Duration::from_millis(100)).is_err(), "not in a critical section");
             });
             receiver.recv().unwrap();

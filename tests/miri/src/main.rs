@@ -45,6 +45,7 @@ fn play<R: Engine, B: Backoff>(seed: usize) {
         together::everything::<R, B>(seed, threads);
     }
     together::pairs::<R, B>();
+    together::large_values::<R, B>();
     together::beside_iterators::<R, B>();
     together::a_handle_that_moves::<R, B>();
 }

@@ -107,6 +107,36 @@ pub fn pairs<R: Engine, B: Backoff>() {
     census.assert_all_dropped();
 }
 
+/// Values that a push finds where its caller has them, and whose next owner drops them while the call still runs.
+pub fn large_values<R: Engine, B: Backoff>() {
+    type Large = (Box<usize>, [usize; 4]);
+
+    let stack = Stack::<Large, R, B>::custom();
+    let value = |id| (Box::new(id), [id; 4]);
+    thread::scope(|scope| {
+        let stack = &stack;
+        scope.spawn(move || {
+            let mut handle = stack.handle();
+            for id in 0..CALLS {
+                handle.push(value(id));
+                stack.push(value(id));
+                if let Err(error) = stack.push_spare(value(id)) {
+                    let (mut first, others) = error.into_value();
+                    *first += 1;
+                    assert_eq!((*first, others), (id + 1, [id; 4]));
+                }
+            }
+        });
+        scope.spawn(move || {
+            for _ in 0..4 * CALLS {
+                if let Some((first, others)) = stack.pop() {
+                    assert_eq!([*first; 4], others);
+                }
+            }
+        });
+    });
+}
+
 /// An iterator's nodes come back while others pop, push and reclaim.
 pub fn beside_iterators<R: Engine, B: Backoff>() {
     const ROUNDS: usize = 6;

@@ -349,6 +349,12 @@ impl<M: Switching> Counting<M> {
                 // too: then it is kept for the first of them, and a later call finds it protected still.
                 let pop = || {
                     if state.inside < subject.n {
+                        // The last one alone, so that a later call has what is kept for that one in hand when it has looked at all.
+                        if let Some(last) = state.inside.checked_sub(1) {
+                            self.go_on(last);
+                            self.stand_still(stack, last);
+                            stack.pop();
+                        }
                         for first in (1..state.inside).rev() {
                             let both = [first - 1, first];
                             both.iter().for_each(|context| self.go_on(*context));

@@ -81,15 +81,15 @@ pub const BOUNDS: &[Bound] = &[
     slots(Pop, ([128, 147, 36], [22, 9]), 72),
     slots(IsEmpty, ([6, 0, 0], [0, 0]), 0),
     fixed(1..=2, Push, ([49, 9, 0], [22, 0]), 24),
-    fixed(1..=2, Pop, ([41, 15, 0], [22, 0]), 16),
+    fixed(1..=2, Pop, ([35, 21, 0], [22, 0]), 16),
     fixed(3..=8, Push, ([50, 10, 0], [22, 0]), 24),
-    fixed(3..=5, Pop, ([16, 27, 0], [22, 0]), 36),
-    fixed(6..=8, Pop, ([0, 47, 0], [22, 0]), 88),
+    fixed(3..=5, Pop, ([28, 31, 0], [22, 0]), 36),
+    fixed(6..=8, Pop, ([0, 55, 0], [22, 0]), 88),
     fixed(1..=8, IsEmpty, ([6, 0, 0], [0, 0]), 0),
     #[cfg(feature = "critical-section")]
     masked(Push, 31, 16),
     #[cfg(feature = "critical-section")]
-    masked(Pop, 28, 8),
+    masked(Pop, 27, 16),
     #[cfg(feature = "critical-section")]
     masked(IsEmpty, 10, 0),
 ];
@@ -101,10 +101,10 @@ pub const BOUNDS: &[Bound] = &[
     slots(Pop, ([243, 93, 48], [24, 0]), 80),
     slots(IsEmpty, ([6, 0, 0], [0, 0]), 0),
     fixed(1..=2, Push, ([54, 13, 0], [20, 0]), 36),
-    fixed(1..=2, Pop, ([50, 17, 0], [20, 0]), 28),
+    fixed(1..=2, Pop, ([42, 25, 0], [20, 0]), 28),
     fixed(3..=8, Push, ([69, 9, 0], [20, 0]), 36),
-    fixed(3..=5, Pop, ([25, 29, 0], [20, 0]), 44),
-    fixed(6..=8, Pop, ([0, 51, 0], [20, 0]), 104),
+    fixed(3..=5, Pop, ([35, 34, 0], [20, 0]), 44),
+    fixed(6..=8, Pop, ([0, 60, 0], [20, 0]), 104),
     fixed(1..=8, IsEmpty, ([6, 0, 0], [0, 0]), 0),
 ];
 
@@ -115,12 +115,12 @@ pub const BOUNDS: &[Bound] = &[
     slots(Pop, ([274, 159, 60], [36, 0]), 84),
     slots(IsEmpty, ([10, 0, 0], [0, 0]), 0),
     fixed(1..=2, Push, ([72, 19, 0], [32, 0]), 32),
-    fixed(1..=2, Pop, ([71, 24, 0], [32, 0]), 28),
+    fixed(1..=2, Pop, ([63, 32, 0], [32, 0]), 28),
     fixed(3..=8, Push, ([93, 10, 0], [32, 0]), 36),
-    fixed(3..=5, Pop, ([69, 28, 0], [32, 0]), 44),
-    fixed(6..=8, Pop, ([0, 54, 0], [32, 0]), 92),
+    fixed(3..=5, Pop, ([60, 39, 0], [32, 0]), 44),
+    fixed(6..=8, Pop, ([0, 64, 0], [32, 0]), 92),
     fixed(1..=8, IsEmpty, ([10, 0, 0], [0, 0]), 0),
     masked(Push, 32, 16),
-    masked(Pop, 30, 12),
+    masked(Pop, 29, 16),
     masked(IsEmpty, 10, 0),
 ];
