@@ -13,9 +13,10 @@ impl<T, R: Engine, B: Backoff> Stack<T, R, B> {
     ///
     /// If the iterator panics, no value has been pushed, and those that it has given are dropped.
     ///
-    /// Allocates: for each value for which there is no spare node; on [`Fixed`](crate::Fixed) and `Masked` never. Waits: there
-    /// never, unless the iterator panics, which lets nodes go as [`Stack::take_all`] does; elsewhere as `push_all`. Lock-free: as the
-    /// allocator and the iterator, but on `Masked`. From an interrupt handler: only if the allocator permits it, if there is one.
+    /// Allocates: for each value for which there is no spare node; on [`Fixed`](crate::Fixed) and `Masked` never. Waits:
+    /// on `Masked` never; on `Fixed` only if the iterator panics, since nodes are let go then as by [`Stack::take_all`]; elsewhere
+    /// as `push_all`. Lock-free: as the allocator and the iterator, but on `Masked`. From an interrupt handler: only if the allocator
+    /// permits it, if there is one.
     ///
     /// # Errors
     ///

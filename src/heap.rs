@@ -65,7 +65,7 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
     }
 
     /// A handle: keeps a slot claimed, so that its operations need not claim one. The fast path of a worker. There may be any
-    /// number, but each makes scans longer while it lives: they look at every slot up to the newest in use.
+    /// number, but those in slots beyond `N` make scans longer while they live: these look at all slots up to the newest in use.
     ///
     /// Allocates: when no slot is free, or handles would leave none to others. Waits: never. Lock-free: as the allocator.
     /// From an interrupt handler: no.
@@ -84,7 +84,7 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
     ///
     /// After `reserve(n)`, a system whose values never exceed `n - Stack::IDLE_NODES` never allocates again (nor frees, if there
     /// was nothing in the stack before), and its [`push_spare`](Stack::push_spare) never refuses; on [`Slots<N>`](crate::Slots),
-    /// with at most `N` contexts inside at once; and if there were more before, with [`SLOT_NODES`](Stack::SLOT_NODES) nodes more for
+    /// with at most `N` contexts inside at once, not all of them handles; and if there were more before, with [`SLOT_NODES`](Stack::SLOT_NODES) nodes more for
     /// each further slot that these have left. Reservations add up; [`Stack::reclaim`] ends them.
     ///
     /// Allocates: yes, `nodes` nodes. Waits: never. Lock-free: as the allocator. From an interrupt handler: no.

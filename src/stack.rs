@@ -133,8 +133,8 @@ impl<T, R: Engine, B: Backoff> Stack<T, R, B> {
 
     /// Pushes a value without the allocator, or gives it back.
     ///
-    /// With [`Stack::reserve_for`] it never refuses, if at most `N` contexts of `Slots<N>` are inside at once; but for what
-    /// [`Stack::try_pop`] says of contexts that come and go on other cores.
+    /// After [`Stack::reserve_for`] it never refuses as long as there are no more values than that was told, and at most `N` contexts
+    /// of `Slots<N>` inside at once; but for what [`Stack::try_pop`] says of contexts that come and go on other cores.
     ///
     /// Allocates: never. Frees: never. Waits: never. Lock-free: yes, but on `Masked`. From an interrupt handler: yes.
     ///

@@ -6,7 +6,8 @@
 //!
 //! * **Observed**, at each lost race: [`Turns::contention`], which rises with operations that lose twice; and the run, how many
 //!   nodes the context has popped from the list since it lost its last race.
-//! * **Goes away**: after a long run, since then it had the list for itself; after a short one only if there is contention.
+//! * **Goes away**: after a long run, since then it had the list for itself; after a run of one node at most only if there is
+//!   contention; after one in between not.
 //! * **For how long**: [`Away`], common to all: some steps for each of the others, which are as many as had a turn since this
 //!   one's last; less after a turn that was long.
 //! * **Comes back**: it insists, that is, tries again at once for some attempts, fewer if its time was not over. So it takes the

@@ -87,7 +87,7 @@ pub const BOUNDS: &[Bound] = &[
     fixed(6..=8, Pop, ([0, 55, 0], [22, 0]), 88),
     fixed(1..=8, IsEmpty, ([6, 0, 0], [0, 0]), 0),
     #[cfg(feature = "critical-section")]
-    masked(Push, 31, 16),
+    masked(Push, 30, 16),
     #[cfg(feature = "critical-section")]
     masked(Pop, 27, 16),
     #[cfg(feature = "critical-section")]
