@@ -11,6 +11,10 @@
 
 #include <stdbool.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* At least so many pointers can wait before one is refused. */
 #define ELIMINATION_STACK_CAPACITY 32
 
@@ -36,5 +40,9 @@ bool elimination_stack_is_empty(void);
 
 /* Your program defines this, for errors in the library itself; built for release it finds none. It must not return. */
 void elimination_stack_failed(void);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -97,8 +97,8 @@ pub fn work(state: &mut u64, steps: u32) {
 /// each other, and then always or never meet.
 #[inline]
 pub fn uneven_work(state: &mut u64, steps: u32) {
-    let random = ((*state >> 32) * u64::from(steps)) >> 32;
-    work(state, steps / 2 + random as u32);
+    let random = ((*state >> 32) * u64::from(steps | 1)) >> 32;
+    work(state, steps.div_ceil(2) + random as u32);
 }
 
 /// How many steps of `work` take so long.

@@ -94,7 +94,7 @@ fn contenders(results: &Results) -> String {
         timed.iter().map(|workload| cell(results.spread(workload.name, name, "ns"))).collect()
     });
     text += "\nNanoseconds of one operation with 2 threads, by percentile, with 1 of 16 pairs timed and with each operation timed; \
-             the slowest thread's part of its fair share; and kibibytes that 8 threads' pairs add to the resident memory.\n\n";
+             the slowest thread's part of its fair share; and kibibytes by which the resident memory of 8 threads grows that go on with pairs.\n\n";
     let heads =
         LATENCIES.iter().flat_map(|(_, timed)| PERCENTILES.iter().map(move |(name, _)| format!("{name}, {timed}")));
     let heads = heads.chain(["share, 2 threads", "share, 8 threads", "resident memory"].map(str::to_owned));

@@ -56,7 +56,7 @@ pub struct Done {
 pub fn sample<S: Contender<T>, T: Value>(plan: &Plan) -> Sample {
     let stack = S::new();
     let threads = plan.workload.threads;
-    // Memory is to be measured as it comes.
+    // Whether memory grows is asked of what the pairs themselves have made.
     #[cfg(feature = "count")]
     if plan.workload.kind != Kind::Memory {
         stack.prepare(threads);
@@ -72,14 +72,18 @@ pub fn sample<S: Contender<T>, T: Value>(plan: &Plan) -> Sample {
                 let mut worker = Worker::new(stack.access(), index, popped);
                 let done = measure(&mut worker, plan, start);
                 end.wait();
+                end.wait();
                 done
             })
         };
         let threads: Vec<_> = (0..threads as u64).map(spawn).collect();
+        // Nobody works while memory is looked at.
         start.wait();
         resident.0 = Resident::now();
+        start.wait();
         end.wait();
         resident.1 = Resident::now();
+        end.wait();
         threads.into_iter().map(|thread| thread.join().expect("the thread ends")).collect()
     });
     check(&stack, &done);
@@ -124,6 +128,7 @@ fn measure<A: Access<T>, T: Value>(worker: &mut Worker<'_, A, T>, plan: &Plan, s
         }
         Kind::PopHeavy => worker.mixed(values, 9),
     }
+    start.wait();
     start.wait();
     let before = worker.counted();
     #[cfg(feature = "count")]

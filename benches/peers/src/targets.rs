@@ -201,7 +201,7 @@ fn memory(results: &Results) -> Vec<Line> {
     let bounds = [(DIRECT, values), (HANDLE, values + slot)];
     let kinds = [
         ("bytes held", "the bound: bytes that its nodes and slots have"),
-        ("resident", "the bound: bytes added to the resident memory"),
+        ("resident", "the bound: bytes by which the resident memory grows"),
     ];
     let lines = bounds.into_iter().flat_map(|(ours, bound)| {
         kinds.into_iter().filter_map(move |(memory, against)| {

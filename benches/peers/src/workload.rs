@@ -68,7 +68,7 @@ pub const ALL: [Workload; 20] = [
     workload("large", "2 threads, pairs, values of 256 bytes", 2, Kind::Large),
     workload("latency", "2 threads, pairs, 1 of 16 timed", 2, Kind::Latency { untimed: 15 }),
     workload("latency-each", "2 threads, pairs, each operation timed", 2, Kind::Latency { untimed: 0 }),
-    workload("memory", "8 threads, 10 million pairs", 8, Kind::Memory),
+    workload("memory", "8 threads, a fixed number of pairs", 8, Kind::Memory),
 ];
 
 /// The workload of this name.

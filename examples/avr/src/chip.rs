@@ -40,13 +40,13 @@ pub fn init() {
 
 /// Masks interrupts. What was written before, and is read afterwards, stays on its side.
 pub fn mask() {
-    // SAFETY: a barrier for the compiler, too.
-    unsafe { asm!("cli", options(nostack, preserves_flags)) };
+    // SAFETY: a barrier for the compiler, too. (The flags are not preserved: one of them is whether interrupts come.)
+    unsafe { asm!("cli", options(nostack)) };
 }
 
 pub fn unmask() {
     // SAFETY: there is a handler for what is enabled.
-    unsafe { asm!("sei", options(nostack, preserves_flags)) };
+    unsafe { asm!("sei", options(nostack)) };
 }
 
 /// Unmasks interrupts and sleeps. `sei` takes effect after the instruction that follows it, so what is pending, or comes now,
@@ -54,7 +54,7 @@ pub fn unmask() {
 #[cfg(not(feature = "qemu"))]
 pub fn unmask_and_sleep() {
     // SAFETY: as above.
-    unsafe { asm!("sei", "sleep", options(nostack, preserves_flags)) };
+    unsafe { asm!("sei", "sleep", options(nostack)) };
 }
 
 /// The same for the emulator: waits until the handler has run.

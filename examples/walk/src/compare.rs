@@ -112,7 +112,8 @@ impl Row {
 impl fmt::Display for Comparison {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { source, threads, rounds, .. } = self;
-        writeln!(f, "{source}, {threads} threads, median of {rounds} rounds")?;
+        let s = if *threads == 1 { "" } else { "s" };
+        writeln!(f, "{source}, {threads} thread{s}, median of {rounds} rounds")?;
         writeln!(f)?;
         writeln!(f, "stack        seconds  entries per second  p99.9 of an operation  allocator calls")?;
         for row in &self.stacks {

@@ -1,7 +1,7 @@
 //! One sample of one pool, in a process of its own.
 
 use crate::contenders::{Example, MADE, ParkingLot, Pool, RegexAutomata, Sharded, Std};
-use crate::machine::{transfer, work};
+use crate::machine::{transfer, uneven_work};
 use std::hint::black_box;
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -86,9 +86,9 @@ fn use_objects<P: Pool>(pool: &P, time: Duration, steps: u32, state: &mut u64) -
         for _ in 0..USES {
             pool.with(|scratch| {
                 scratch.words[0] += 1;
-                work(state, steps);
+                uneven_work(state, steps);
             });
-            work(state, steps);
+            uneven_work(state, steps);
         }
         uses += u64::from(USES);
     }
