@@ -15,7 +15,7 @@ import selftest
 from changes import apart, changes
 from results import INVALID, KILLED, REFUTED, SURVIVED, UNKNOWN, Memory, Result, Summary, judgement
 from rust import BUILDS, Source
-from suites import LONG, PATIENCE, SHORTEST_LIMIT, Test, Tree, suites_of
+from suites import LONG, PATIENCE, SHORTEST_LIMIT, UNIT_TEST_FILES, Test, Tree, suites_of
 
 REPORTS = pathlib.Path("ci/results")
 
@@ -23,9 +23,6 @@ REPORTS = pathlib.Path("ci/results")
 # the hosted suites miss has to survive the stress.
 QUICK, HOSTED, LONG_ONES, STRESS = "quick models", "hosted", "long models", "stress"
 STAGES = {QUICK: "loom", HOSTED: "hosted", LONG_ONES: "loom", STRESS: "stress"}
-
-# Modules that are only compiled for tests.
-UNIT_TEST_FILES = ("tests.rs", "models.rs")
 
 # What the source explains is expected to survive, though many such changes are noticed by a hosted suite: so these come first. After
 # that so many are tried at once; if something is noticed, the test that has noticed it is asked about each alone.

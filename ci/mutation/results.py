@@ -6,7 +6,7 @@ import json
 import time
 
 from rust import BUILDS, CHEAPER, UNTESTED, Source
-from suites import SCALE, STRESS, UNIT_TESTS, folder_of, suites_of, unreached_by
+from suites import SCALE, STRESS, UNIT_TEST_FILES, UNIT_TESTS, folder_of, suites_of, unreached_by
 
 # What became of a change, as far as one stage can say.
 KILLED, SURVIVED, INVALID = "killed", "survived", "does not compile"
@@ -33,21 +33,27 @@ class Memory:
         self.stages = stages
         self.code = digest(source.essence for source in sources)
         self.suites, self.builds = {}, {}
+        unit_tests = (file for file in sorted(root.glob("src/**/*.rs")) if file.name in UNIT_TEST_FILES)
+        unit_tests = digest(Source(file.name, file.read_text()).essence for file in unit_tests)
         for build in BUILDS:
             names = suites_of(root, build)
-            own = {name: _suite_digest(folder_of(root, build), name) for name in names if name != UNIT_TESTS}
+            folder = folder_of(root, build)
+            own = {name: unit_tests if name == UNIT_TESTS else _suite_digest(folder, name) for name in names}
             self.suites |= own
-            self.builds[build] = judges_digest(self.code, build, {name: own.get(name, "") for name in names})
+            self.builds[build] = judges_digest(self.code, build, own)
         self.records = {}
         for file in (committed, cached):
             for line in file.read_text().splitlines() if file.exists() else []:
                 record = json.loads(line)
-                self.records[record["name"], record["stage"]] = record
+                key = record["name"], record["stage"]
+                # The cache may be older than what is committed.
+                if key not in self.records or not self._holds(self.records[key]):
+                    self.records[key] = record
 
     def in_stage(self, change, stage):
         """What is known of a change in one stage, if it still holds."""
         record = self.records.get((change.name, stage))
-        if record and record["holds_for"] == self._depends(stage, record):
+        if record and self._holds(record):
             return Result(record["verdict"], record["by"], record["how"])
         return None
 
@@ -73,6 +79,9 @@ class Memory:
         """Commits what is known of these changes."""
         known = [self.records[change.name, stage] for change in changes for stage in self.stages if self.in_stage(change, stage)]
         self.committed.write_text("".join(json.dumps(record) + "\n" for record in known))
+
+    def _holds(self, record):
+        return record["stage"] in self.stages and record["holds_for"] == self._depends(record["stage"], record)
 
     def _depends(self, stage, record):
         if record["verdict"] == KILLED:

@@ -26,6 +26,8 @@ MODELS = pathlib.Path("tests/loom")
 
 # The suite of the unit tests, and the one that is run optimised, alone.
 UNIT_TESTS, STRESS = "lib", "stress"
+# Modules that are only compiled for tests.
+UNIT_TEST_FILES = ("tests.rs", "models.rs")
 
 # What the models of a suite never execute: it is of the other engine, or of the exchanger alone.
 _UNREACHED = {
