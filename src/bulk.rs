@@ -121,6 +121,12 @@ impl<T, R: Engine, B: Backoff> fmt::Debug for TakeAll<'_, T, R, B> {
 }
 
 /// The values of a stack, from the top down.
+///
+/// ```
+/// let mut values = elimination_stack::Stack::from_iter([1, 2]).into_iter();
+/// assert_eq!((values.next(), values.size_hint()), (Some(2), (1, None)));
+/// assert_eq!((values.next(), values.size_hint()), (Some(1), (0, Some(0))));
+/// ```
 pub struct IntoIter<T, R: Engine = DefaultEngine, B: Backoff = Elimination<32>>(Stack<T, R, B>);
 
 impl<T, R: Engine, B: Backoff> Iterator for IntoIter<T, R, B> {
@@ -131,6 +137,7 @@ impl<T, R: Engine, B: Backoff> Iterator for IntoIter<T, R, B> {
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
+        // UNTESTED: by the suites, of an iterator that has come to its end. The example of `IntoIter` objects.
         if self.0.is_empty() { (0, Some(0)) } else { (1, None) }
     }
 }
