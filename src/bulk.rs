@@ -123,7 +123,8 @@ impl<T, R: Engine, B: Backoff> fmt::Debug for TakeAll<'_, T, R, B> {
 /// The values of a stack, from the top down.
 ///
 /// ```
-/// let mut values = elimination_stack::Stack::from_iter([1, 2]).into_iter();
+/// let stack: elimination_stack::Stack<_> = [1, 2].into_iter().collect();
+/// let mut values = stack.into_iter();
 /// assert_eq!((values.next(), values.size_hint()), (Some(2), (1, None)));
 /// assert_eq!((values.next(), values.size_hint()), (Some(1), (0, Some(0))));
 /// ```
