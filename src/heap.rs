@@ -84,8 +84,9 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
     ///
     /// After `reserve(n)`, a system whose values never exceed `n - Stack::IDLE_NODES` never allocates again (nor frees, if there
     /// was nothing in the stack before), and its [`push_spare`](Stack::push_spare) never refuses; on [`Slots<N>`](crate::Slots),
-    /// with at most `N` contexts inside at once, not all of them handles; and if there were more before, with [`SLOT_NODES`](Stack::SLOT_NODES) nodes more for
-    /// each further slot that these have left. Reservations add up; [`Stack::reclaim`] ends them.
+    /// with at most `N` contexts inside at once, not all of them handles; and if there were more before, with
+    /// [`SLOT_NODES`](Stack::SLOT_NODES) nodes more for each further slot that these have left. Reservations add up;
+    /// [`Stack::reclaim`] ends them.
     ///
     /// Allocates: yes, `nodes` nodes. Waits: never. Lock-free: as the allocator. From an interrupt handler: no.
     ///

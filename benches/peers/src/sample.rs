@@ -128,6 +128,7 @@ fn measure<A: Access<T>, T: Value>(worker: &mut Worker<'_, A, T>, plan: &Plan, s
         }
         Kind::PopHeavy => worker.mixed(values, 9),
     }
+    // Between the two, memory is looked at.
     start.wait();
     start.wait();
     let before = worker.counted();

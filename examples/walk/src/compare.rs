@@ -1,7 +1,7 @@
 //! All kinds of stack in turn over the same load: a table and a chart.
 
 use crate::cli::Kind;
-use crate::report::{Run, Source};
+use crate::report::{Run, Source, in_words};
 use crate::stacks::Counters;
 use crate::watched::{Latency, Seen, Watch};
 use clap::ValueEnum;
@@ -112,8 +112,7 @@ impl Row {
 impl fmt::Display for Comparison {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { source, threads, rounds, .. } = self;
-        let s = if *threads == 1 { "" } else { "s" };
-        writeln!(f, "{source}, {threads} thread{s}, median of {rounds} rounds")?;
+        writeln!(f, "{source}, {}, median of {rounds} rounds", in_words(*threads))?;
         writeln!(f)?;
         writeln!(f, "stack        seconds  entries per second  p99.9 of an operation  allocator calls")?;
         for row in &self.stacks {

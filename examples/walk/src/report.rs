@@ -81,6 +81,11 @@ impl Report {
     }
 }
 
+/// So many threads.
+pub fn in_words(threads: usize) -> String {
+    format!("{threads} {}", if threads == 1 { "thread" } else { "threads" })
+}
+
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Run { stack, threads, seconds, total, seen, counters } = &self.run;
@@ -95,7 +100,7 @@ impl fmt::Display for Report {
         }
         writeln!(f, "seconds             {seconds:.3}")?;
         writeln!(f, "entries per second  {:.0}", self.run.entries_per_second())?;
-        writeln!(f, "stack               {stack}, {threads} {}", if *threads == 1 { "thread" } else { "threads" })?;
+        writeln!(f, "stack               {stack}, {}", in_words(*threads))?;
         let latency = seen.latency();
         writeln!(f, "  an operation      p50 {}, p99 {}, p99.9 {} ns", latency.p50, latency.p99, latency.p99_9)?;
         for (name, count) in counters.iter().flat_map(|counters| counters.0) {
