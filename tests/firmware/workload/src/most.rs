@@ -344,6 +344,10 @@ impl<M: Switching> Counting<M> {
                 for _ in 0..state.values {
                     stack.push();
                 }
+                let again = |context| {
+                    self.go_on(context);
+                    self.stand_still(stack, context);
+                };
                 let come = || (0..state.inside).for_each(|context| self.stand_still(stack, context));
                 // Each one's node is popped while it stands there. On `Fixed` each is popped while the next context protects it,
                 // too: then it is kept for the first of them, and a later call finds it protected still.
@@ -351,10 +355,8 @@ impl<M: Switching> Counting<M> {
                     if state.inside < subject.n {
                         // The last one alone, so that a later call has what is kept for that one in hand when it has looked at all.
                         // (On `Slots` fewer nodes would be kept in the end.)
-                        let fixed = subject.engine.contains("Fixed<");
-                        if let Some(last) = state.inside.checked_sub(1).filter(|_| fixed) {
-                            self.go_on(last);
-                            self.stand_still(stack, last);
+                        if state.inside > 0 && subject.engine.contains("Fixed<") {
+                            again(state.inside - 1);
                             stack.pop();
                         }
                         for first in (1..state.inside).rev() {
@@ -364,8 +366,7 @@ impl<M: Switching> Counting<M> {
                             stack.pop();
                         }
                         if state.inside > 0 {
-                            self.go_on(0);
-                            self.stand_still(stack, 0);
+                            again(0);
                         }
                     }
                     for _ in 0..state.popped {
