@@ -35,9 +35,9 @@ pub mod sealed {
 
     /// What a slot keeps for its back-off.
     pub trait Local: Initial {
-        /// The slot does not count so many of the nodes any more that its owner has popped.
+        /// The slot's owner has popped a node, wherever it came from.
         #[inline(always)]
-        fn let_go(&mut self, _nodes: usize) {}
+        fn popped(&mut self) {}
     }
 
     impl Local for () {}
@@ -51,8 +51,8 @@ pub mod sealed {
         /// Exchangers in which operations meet.
         const EXCHANGERS: usize;
 
-        /// Called after each lost race. Whether to try again at once. `popped`: how many popped nodes the slot counts.
-        fn lost<T>(shared: &Self::Shared<T>, local: &mut Self::Local, attempt: &mut Attempt, popped: usize) -> bool;
+        /// Called after each lost race. Whether to try again at once.
+        fn lost<T>(shared: &Self::Shared<T>, local: &mut Self::Local, attempt: &mut Attempt) -> bool;
 
         /// Called if [`Strategy::lost`] says no. Stays away from the list, and looks for a partner meanwhile, if there is a
         /// `visit` to pay, from the exchanger `home` on, where the slot and its neighbours begin. `Ok` if there was a partner;
@@ -86,7 +86,7 @@ impl sealed::Strategy for NoBackoff {
     const EXCHANGERS: usize = 1;
 
     #[inline(always)]
-    fn lost<T>(_: &(), _: &mut (), _: &mut Attempt, _: usize) -> bool {
+    fn lost<T>(_: &(), _: &mut (), _: &mut Attempt) -> bool {
         Self::relax();
         // CHEAPER: after a no, `meet` says that nobody was met, and the next attempt follows all the same.
         true

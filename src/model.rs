@@ -9,8 +9,11 @@ pub(crate) const fn limit<T: Copy>(real: T, model: T) -> T {
     if cfg!(elimination_stack_loom) { model } else { real }
 }
 
-/// Retired nodes at which a slot scans: with one, each pop does.
-pub(crate) const RETIRE_LIMIT: usize = 1;
+/// Retired nodes at which a slot of so many scans: with one, each pop does, and leaves no last node. Models of that one have four
+/// slots.
+pub(crate) const fn retire_limit(slots: usize) -> usize {
+    if slots == 4 { 2 } else { 1 }
+}
 /// Retired nodes at which a slot without spare nodes scans rather than taking others'.
 pub(crate) const SCAN_LIMIT: usize = 1;
 /// Nodes that the depot keeps: two batches of one.

@@ -5,8 +5,8 @@
 //! A [`Guard`] is the ownership of a slot by one context. With `node` any node of the stack:
 //!
 //! * **GUARD-1**: After [`Guard::protect`] (or [`Heap::enter`](sealed::Heap::enter)) with `node`, if [`Head::confirm`] then says
-//!   that it is the top, `node` stays allocated, and does not become the top of that list again once it was unlinked, until the
-//!   guard protects something else, unprotects it or ends. The barrier between the two steps is in `confirm`.
+//!   that it is the top, `node` stays allocated, and once it was unlinked becomes the top of that list again only above the same
+//!   node as before, until the guard protects something else, unprotects it or ends. The barrier between the two steps is in `confirm`.
 //!   Checked by `pop_against_reuse_of_the_node`, `handle_against_reuse_of_the_node` in `tests/loom/tests/loom.rs`,
 //!   `pop_against_reuse_of_the_node` in `tests/loom/tests/loom_haphazard.rs`.
 //! * **GUARD-2**: What [`Guard::node`], [`Guard::spare`], [`Guard::spares`] and [`Guard::refill`] give are nodes without a value,
@@ -20,8 +20,13 @@
 //!   Checked by `in_iterator_while_values_hold_slots` in `tests/panics.rs`, `a_panic_while_waiting_aborts` in `tests/faults.rs`.
 //! * **GUARD-5**: After [`Guard::keep`] with `node`, which the caller then pushes, it is protected as by GUARD-1 for as long as
 //!   [`Guard::kept`] returns it, without a barrier and without a second look at the head (BARRIER-2). So meanwhile the node is
-//!   the top only as what was pushed then.
+//!   the top only above the node that it was pushed above then.
 //!   Checked by `handle_against_reuse_of_what_it_pushed` in `tests/loom/tests/loom.rs`.
+//! * **GUARD-6**: What [`Guard::again`] gives for `top` is a node without a value, whose link is `top`, and which others may
+//!   protect. The caller pushes it above `top`, or retires it. So whoever retires a node that others may protect has left its
+//!   link as it was in the list.
+//!   Checked by `pop_against_node_pushed_again`, `node_is_not_pushed_again_above_another`, `handle_pushes_a_node_again` in
+//!   `tests/loom/tests/loom.rs`.
 //!
 //! [`Head::confirm`]: crate::treiber::Head::confirm
 
@@ -37,7 +42,7 @@ use crate::backoff::sealed::Local;
 use crate::engine::Permit;
 use crate::stats::Counters;
 use crate::sync::{Initial, initial};
-use crate::treiber::NodePtr;
+use crate::treiber::{Node, NodePtr};
 use chain::List;
 use core::alloc::Layout;
 use pool::Owner;
@@ -86,7 +91,7 @@ pub mod sealed {
     ///
     /// # Safety
     ///
-    /// The implementation keeps the rules GUARD-1 to GUARD-5 of the module.
+    /// The implementation keeps the rules GUARD-1 to GUARD-6 of the module.
     pub unsafe trait Heap: Sized {
         /// See [`Stack::IDLE_NODES`](crate::Stack::IDLE_NODES).
         const IDLE_NODES: usize;
@@ -155,7 +160,7 @@ pub mod sealed {
 ///
 /// # Safety
 ///
-/// The implementation keeps the rules GUARD-1 to GUARD-5 of the module.
+/// The implementation keeps the rules GUARD-1 to GUARD-6 of the module.
 pub unsafe trait Guard<'a, T: 'a, L: 'a>: Copy {
     /// What a slot notes of the nodes that it has retired, and not let go yet.
     type Retired: 'a;
@@ -217,9 +222,15 @@ pub unsafe trait Guard<'a, T: 'a, L: 'a>: Copy {
     ///
     /// # Safety
     ///
-    /// The caller owns the node, it came from this engine's part of the stack, holds no value, and is not used afterwards. If it
-    /// was `kept`, this guard got it (GUARD-2), pushed it, and kept it until it popped it (GUARD-5).
-    unsafe fn retire(self, node: NodePtr<T>, kept: bool);
+    /// The caller owns the node, it came from this engine's part of the stack, holds no value, and is not used afterwards. If
+    /// others may protect it, its link is what it was in the list (GUARD-6).
+    unsafe fn retire(self, node: NodePtr<T>);
+
+    /// The node that was retired last, if it was above `top`, for a push above that (GUARD-6).
+    #[inline(always)]
+    fn again(self, _top: *mut Node<T>) -> Option<NodePtr<T>> {
+        None
+    }
 
     /// Lets go what can be of so many nodes, all at once, and returns the others.
     ///
@@ -238,14 +249,11 @@ pub unsafe trait Guard<'a, T: 'a, L: 'a>: Copy {
     unsafe fn retire_all(self, mut nodes: List<T>) {
         while let Some(node) = nodes.pop() {
             // SAFETY: the caller's contract, of each node.
-            unsafe { self.retire(node, false) };
+            unsafe { self.retire(node) };
             self.settle(Permit::Nothing);
         }
         self.give_back();
     }
-
-    /// How many nodes the slot has retired and not let go yet. How many it lets go it tells the back-off's [`Local`].
-    fn retired(self) -> usize;
 
     /// Whether there will be something to settle once one more node is retired.
     fn is_due(self) -> bool;

@@ -4,12 +4,12 @@ use core::mem;
 
 /// What a push puts into its node, and gives back if there is none.
 pub trait Source<T>: Sized {
-    /// Writes the value to a place.
+    /// Copies the value to a place.
     ///
     /// # Safety
     ///
-    /// The pointer is valid for a write.
-    unsafe fn write_to(self, place: *mut T);
+    /// The pointer is valid for a write. Of the two only one is used from now on, and the other one is not dropped either.
+    unsafe fn copy_to(&self, place: *mut T);
 
     /// Gives the value back.
     fn into_value(self) -> T;
@@ -18,9 +18,9 @@ pub trait Source<T>: Sized {
 /// The value itself: in registers, where the compiler can have it there.
 impl<T> Source<T> for T {
     #[inline(always)]
-    unsafe fn write_to(self, place: *mut T) {
+    unsafe fn copy_to(&self, place: *mut T) {
         // SAFETY: the caller's contract.
-        unsafe { place.write(self) };
+        unsafe { place.copy_from_nonoverlapping(self, 1) };
     }
 
     fn into_value(self) -> T {
@@ -52,7 +52,7 @@ impl<T> Parked<T> {
 
 impl<T> Source<T> for Parked<T> {
     #[inline(always)]
-    unsafe fn write_to(self, place: *mut T) {
+    unsafe fn copy_to(&self, place: *mut T) {
         // SAFETY: the caller's contract for the place, and that of `new` for the value.
         unsafe { place.copy_from_nonoverlapping(self.0, 1) };
     }

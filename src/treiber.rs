@@ -7,12 +7,14 @@
 //! * **LIST-1**: A node that can be reached from a head belongs to that list, and its link is not written meanwhile.
 //!   Checked by `push_against_push`, `take_all_against_take_all_and_push_all` in `tests/loom/tests/loom.rs`.
 //! * **LIST-2**: Whoever unlinks nodes by a successful read-modify-write of the head owns them: body and link at once, though a
-//!   slower pop may still read the link; their memory, and the right to link them to that head again, once nobody protects them.
+//!   slower pop may still read the link; their memory, and the right to link them to that head again, once nobody protects them,
+//!   or above the same node as before (LIST-3).
 //!   Checked by `pop_against_pop_of_one_node`, `take_all_against_pop` in `tests/loom/tests/loom.rs`.
-//! * **LIST-3**: While a context protects a node that it has found at a head (GUARD-1), or pushed there (GUARD-5), the node does
-//!   not become that head again once it was unlinked. So a compare-exchange of the head that expects the node fails from then on,
-//!   and one that succeeds finds the list below the node as the context knows it (no ABA).
-//!   Checked by `pop_against_reuse_of_the_node`, `pop_against_reuse_by_two_others` in `tests/loom/tests/loom.rs`.
+//! * **LIST-3**: While a context protects a node that it has found at a head (GUARD-1), or pushed there (GUARD-5), the node, once
+//!   it was unlinked, becomes that head again only with the link that it had. So a compare-exchange of the head that expects the
+//!   node fails, or finds the list below the node as the context knows it (no ABA).
+//!   Checked by `pop_against_reuse_of_the_node`, `pop_against_reuse_by_two_others`, `pop_against_node_pushed_again` in
+//!   `tests/loom/tests/loom.rs`.
 //! * **LIST-4**: A pointer to a node in a list, or just taken out of one, is used for more than its address only if it came from
 //!   [`Node::below`], [`Head::confirm`] or [`Head::detach`], or if its user has pushed the node, or if it is the top of a list
 //!   that nobody else uses. A link, and what [`Head::top`] or a lost race returns, is an address: a push does not protect the node
@@ -31,7 +33,7 @@ use crate::sync::{self, AtomicPtr, DETACH, RECHECK, Relaxed, Release, UNLINK, Un
 #[cfg(feature = "alloc")]
 use crate::sync::{alloc, dealloc};
 use core::alloc::Layout;
-use core::mem::ManuallyDrop;
+use core::mem::{self, ManuallyDrop};
 use core::ptr::{self, NonNull};
 
 /// One heap allocation: a link and a maybe-initialised value.
@@ -48,8 +50,8 @@ pub struct Node<T> {
 union Body<T> {
     /// From `push` to `pop`.
     value: ManuallyDrop<T>,
-    /// In the first node of a batch: the batch's second node. So `next` can link the batches.
-    link: *mut Node<T>,
+    /// In a list that one context owns, or a batch: the node that follows.
+    follower: *mut Node<T>,
 }
 
 pub type NodePtr<T> = NonNull<Node<T>>;
@@ -65,7 +67,7 @@ impl<T> Node<T> {
         // SAFETY: just allocated with this type's layout. In place, for a value may be larger than the caller's stack.
         unsafe {
             (&raw mut (*node.as_ptr()).next).write(AtomicPtr::new(ptr::null_mut()));
-            sync::write_cell(&raw mut (*node.as_ptr()).body, || Body { link: ptr::null_mut() });
+            sync::write_cell(&raw mut (*node.as_ptr()).body, || Body { follower: ptr::null_mut() });
         }
         // LIST-4: `below` makes a pointer of the address in a link.
         node.as_ptr().expose_provenance();
@@ -119,8 +121,21 @@ impl<T> Node<T> {
     /// The caller owns the node, and it holds no value.
     #[inline(always)]
     pub(crate) unsafe fn put(node: NodePtr<T>, value: impl Source<T>) {
+        // SAFETY: the caller's contract. What is used from now on is the copy.
+        unsafe { Self::put_copy(node, &value) };
+        mem::forget(value);
+    }
+
+    /// Puts a copy of the value into the node.
+    ///
+    /// # Safety
+    ///
+    /// The caller owns the node, and it holds no value. If what it holds from now on is used, the value is not, nor dropped; else
+    /// the node still has none.
+    #[inline(always)]
+    pub(crate) unsafe fn put_copy(node: NodePtr<T>, value: &impl Source<T>) {
         // SAFETY: the caller owns the body. Not by an assignment, which without optimisation moves the value once more.
-        unsafe { value.write_to((&raw mut node.as_ref().body.get_mut().deref().value).cast::<T>()) };
+        unsafe { value.copy_to((&raw mut node.as_ref().body.get_mut().deref().value).cast::<T>()) };
     }
 
     /// # Safety
@@ -142,22 +157,24 @@ impl<T> Node<T> {
         unsafe { ManuallyDrop::drop(&mut node.as_ref().body.get_mut().deref().value) };
     }
 
-    /// The second node of the batch that begins with `node`.
+    /// The node that follows where a value would be.
     ///
     /// # Safety
     ///
-    /// The caller owns the node, and its link was set by [`Node::set_link`].
-    pub(crate) unsafe fn link(node: NodePtr<T>) -> *mut Node<T> {
-        // SAFETY: the caller owns the body and what it holds is a link.
-        unsafe { node.as_ref().body.get_mut().deref().link }
+    /// The caller owns the node, and what it holds was put there by [`Node::set_follower`].
+    #[inline(always)]
+    pub(crate) unsafe fn follower(node: NodePtr<T>) -> *mut Node<T> {
+        // SAFETY: the caller owns the body and what it holds is a pointer.
+        unsafe { node.as_ref().body.get_mut().deref().follower }
     }
 
     /// # Safety
     ///
     /// The caller owns the node, and it holds no value.
-    pub(crate) unsafe fn set_link(node: NodePtr<T>, link: *mut Node<T>) {
+    #[inline(always)]
+    pub(crate) unsafe fn set_follower(node: NodePtr<T>, follower: *mut Node<T>) {
         // SAFETY: the caller owns the body.
-        unsafe { node.as_ref().body.get_mut().deref().link = link };
+        unsafe { node.as_ref().body.get_mut().deref().follower = follower };
     }
 }
 

@@ -74,9 +74,9 @@ impl<const W: usize, Relax: RelaxStrategy> sealed::Strategy for Elimination<W, R
     const EXCHANGERS: usize = if W == 0 { 1 } else { W };
 
     #[cold]
-    fn lost<T>(array: &Array<T, W>, turns: &mut Turns, attempt: &mut Attempt, popped: usize) -> bool {
+    fn lost<T>(array: &Array<T, W>, turns: &mut Turns, attempt: &mut Attempt) -> bool {
         // CHEAPER: to try again at once in any case, or in none, only takes time.
-        turns.lost(&array.away, attempt, popped)
+        turns.lost(&array.away, attempt)
     }
 
     #[inline(never)]
@@ -159,7 +159,7 @@ fn relax_for<Relax: RelaxStrategy>(steps: u16) {
 mod tests {
     extern crate std;
 
-    use super::sealed::Strategy;
+    use super::sealed::{Local, Strategy};
     use super::*;
     use crate::treiber::Node;
     use core::cell::Cell;
@@ -179,9 +179,10 @@ mod tests {
     fn steps<B: Strategy<Local = Turns>>(shared: &B::Shared<u32>, visit: Option<&Visit<u32>>) -> (u32, u32) {
         let (mut turns, mut attempt, mut most) = (initial!(Turns), Attempt::default(), 0);
         STEPS.set(0);
-        for popped in 0..100_000 {
+        for _ in 0..100_000 {
             let before = STEPS.get();
-            if !B::lost(shared, &mut turns, &mut attempt, popped) {
+            turns.popped();
+            if !B::lost(shared, &mut turns, &mut attempt) {
                 assert!(B::meet(shared, &mut turns, &mut attempt, 1, &initial!(Counters), visit).is_err());
             }
             most = most.max(STEPS.get() - before);

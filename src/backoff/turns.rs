@@ -108,8 +108,8 @@ pub struct Turns {
     lost: u16,
     /// How many it had popped when its last turn ended.
     came: u16,
-    /// Popped nodes that the slot does not count any more.
-    let_go: u16,
+    /// How many it has popped.
+    popped: u16,
     /// The number under which its last turn ended.
     last: u16,
     /// State of a xorshift generator; 0 until it is seeded.
@@ -118,13 +118,14 @@ pub struct Turns {
     contention: u8,
 }
 
-initial! { impl[] Turns = Turns { left: 0, lost: 0, came: 0, let_go: 0, last: 0, random: 0, contention: limit(0, model::CONTENTION) } }
+initial! { impl[] Turns = Turns { left: 0, popped: 0, lost: 0, came: 0, last: 0, random: 0, contention: limit(0, model::CONTENTION) } }
 
 impl Local for Turns {
     #[inline(always)]
-    #[expect(clippy::cast_possible_truncation, reason = "counts are modulo 2 to the 16th")]
-    fn let_go(&mut self, nodes: usize) {
-        self.let_go = self.let_go.wrapping_add(nodes as u16);
+    fn popped(&mut self) {
+        if FAST_PATHS {
+            self.popped = self.popped.wrapping_add(1);
+        }
     }
 }
 
@@ -142,12 +143,10 @@ impl Turns {
     /// How often whoever comes back after its time tries again at once. tuning.md, "Turns".
     const INSISTS: u8 = limit(32, model::INSISTS);
 
-    /// Called after each lost race of this `attempt`. Whether to try again at once. `popped`: how many popped nodes the slot
-    /// counts.
-    #[expect(clippy::cast_possible_truncation, reason = "counts are modulo 2 to the 16th")]
-    pub(super) fn lost(&mut self, away: &Away, attempt: &mut Attempt, popped: usize) -> bool {
-        let popped = (popped as u16).wrapping_add(self.let_go);
-        let run = popped.wrapping_sub(mem::replace(&mut self.lost, popped));
+    /// Called after each lost race of this `attempt`. Whether to try again at once.
+    #[expect(clippy::cast_possible_truncation, reason = "a constant")]
+    pub(super) fn lost(&mut self, away: &Away, attempt: &mut Attempt) -> bool {
+        let run = self.popped.wrapping_sub(mem::replace(&mut self.lost, self.popped));
         let again = mem::replace(&mut attempt.lost, true);
         if attempt.insists > 0 {
             attempt.insists -= 1;
@@ -173,7 +172,7 @@ impl Turns {
         if run < Self::ALONE && (run > Self::CLOSE || self.contention < Self::CONTENDED) {
             return true;
         }
-        let turn = popped.wrapping_sub(mem::replace(&mut self.came, popped));
+        let turn = self.popped.wrapping_sub(mem::replace(&mut self.came, self.popped));
         self.left = away.end_turn(turn, &mut self.last);
         false
     }
@@ -233,11 +232,12 @@ impl Away {
 mod tests {
     use super::*;
 
-    /// One operation that loses a race after so many pops, `times` over: how many steps it stays away, or `None` if it tries
+    /// So many pops, and then one operation that loses a race, `times` over: how many steps it stays away, or `None` if it tries
     /// again.
-    fn loses(turns: &mut Turns, away: &Away, popped: usize, times: usize) -> Option<u16> {
+    fn loses(turns: &mut Turns, away: &Away, pops: u16, times: usize) -> Option<u16> {
         let mut attempt = Attempt::default();
-        let stays = (0..times).any(|_| !turns.lost(away, &mut attempt, popped)).then(|| turns.left());
+        (0..pops).for_each(|_| turns.popped());
+        let stays = (0..times).any(|_| !turns.lost(away, &mut attempt)).then(|| turns.left());
         turns.come_back(&mut attempt);
         stays
     }
@@ -262,11 +262,7 @@ mod tests {
     #[test]
     fn only_those_who_contend_take_turns() {
         let (away, mut turns) = (initial!(Away), initial!(Turns));
-        let mut popped = 0;
-        let mut after = |turns: &mut Turns, run: u16, times| {
-            popped += usize::from(run);
-            loses(turns, &away, popped, times)
-        };
+        let after = |turns: &mut Turns, run, times| loses(turns, &away, run, times);
         let [short, long] = [Turns::CLOSE + 1, Turns::ALONE];
         assert!(after(&mut turns, long, 1).is_some());
         assert!((0..100).all(|_| after(&mut turns, short, 1).is_none()));
@@ -280,12 +276,13 @@ mod tests {
     #[test]
     fn who_comes_back_insists() {
         let (away, mut turns, mut attempt) = (initial!(Away), initial!(Turns), Attempt::default());
-        assert!(!turns.lost(&away, &mut attempt, usize::from(Turns::ALONE)));
+        (0..Turns::ALONE).for_each(|_| turns.popped());
+        assert!(!turns.lost(&away, &mut attempt));
         turns.pass(1);
-        assert!(!turns.lost(&away, &mut attempt, 0), "not before the end");
+        assert!(!turns.lost(&away, &mut attempt), "not before the end");
         turns.pass(u16::MAX);
         turns.come_back(&mut attempt);
-        assert!((0..Turns::INSISTS).all(|_| turns.lost(&away, &mut attempt, 0)));
+        assert!((0..Turns::INSISTS).all(|_| turns.lost(&away, &mut attempt)));
     }
 
     /// Whoever comes back before its time is over insists less, and where the time was longest not at all.
@@ -302,14 +299,12 @@ mod tests {
         assert_eq!(left.map(insists_with), [Turns::INSISTS, Turns::INSISTS / 2, Turns::INSISTS / 4, 0]);
     }
 
-    /// Scans, and pops from elsewhere, do not disturb the count.
+    /// Pops from elsewhere do not count.
     #[test]
     fn pops_from_the_list_are_counted() {
         let (away, mut turns) = (initial!(Away), initial!(Turns));
-        turns.let_go(10);
         turns.popped_elsewhere();
-        let popped = usize::from(Turns::ALONE);
-        assert_eq!(loses(&mut turns, &away, popped - 10, 1), None, "one less");
-        assert!(loses(&mut turns, &away, 2 * popped - 10, 1).is_some());
+        assert_eq!(loses(&mut turns, &away, Turns::ALONE, 1), None, "one less");
+        assert!(loses(&mut turns, &away, Turns::ALONE, 1).is_some());
     }
 }

@@ -148,14 +148,14 @@ impl<T, R: Reclaim, B: Backoff> Drop for Pending<'_, T, R, B> {
 pub struct Taken<T> {
     /// The node whose value is next.
     first: *mut Node<T>,
-    /// The topmost of the nodes above `first`, which have no values any more and are still linked; and how many they are.
-    emptied: *mut Node<T>,
+    /// The nodes that have no values any more, and how many they are.
+    emptied: chain::List<T>,
     count: usize,
 }
 
 impl<T> Taken<T> {
     pub(super) fn new(first: *mut Node<T>) -> Self {
-        Self { first, emptied: first, count: 0 }
+        Self { first, emptied: initial!(chain::List<T>), count: 0 }
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -211,17 +211,20 @@ impl<T, R: Reclaim, B: Backoff> SharedList<T, R, B> {
     /// This `node` is the first one, was taken from this list, and has no value any more.
     unsafe fn pass(&self, taken: &mut Taken<T>, node: NodePtr<T>) {
         // SAFETY: LIST-2: the nodes are ours since they were detached.
-        taken.first = unsafe { node.as_ref() }.below();
+        unsafe {
+            taken.first = node.as_ref().below();
+            taken.emptied.push(node);
+        }
         taken.count += 1;
         // CHEAPER: to let each node go by itself only takes time.
         if taken.count == R::BATCH || taken.is_empty() {
-            self.retire_emptied(taken, node);
+            self.retire_emptied(taken);
         }
     }
 
-    /// Lets the emptied nodes go, down to the `last` one.
+    /// Lets the emptied nodes go.
     #[cold]
-    fn retire_emptied(&self, taken: &mut Taken<T>, last: NodePtr<T>) {
+    fn retire_emptied(&self, taken: &mut Taken<T>) {
         let session = loop {
             match self.enter(Search::Free, None) {
                 Some(session) => break session,
@@ -231,10 +234,10 @@ impl<T, R: Reclaim, B: Backoff> SharedList<T, R, B> {
         session.counters().pops(taken.count);
         // SAFETY: LIST-2: the nodes are ours since they were detached; they came from this list, and have no values.
         unsafe {
-            let rest = session.retire_whole(chain::List::from_linked(taken.emptied, last), taken.count);
+            let rest = session.retire_whole(taken.emptied.take(), taken.count);
             session.retire_all(rest);
         }
         session.end();
-        *taken = Taken::new(taken.first);
+        taken.count = 0;
     }
 }

@@ -60,7 +60,7 @@ impl<T, R: Reclaim, B: Backoff> SharedList<T, R, B> {
             None => self.pop_other(session, NonNull::new(self.head.top())?),
             Some(Ok(node)) => {
                 session.release();
-                Some(Self::finish_pop(session, node, true))
+                Some(Self::finish_pop(session, node))
             }
             Some(Err(top)) => self.pop_interleaved(session, top),
         }
@@ -100,7 +100,7 @@ impl<T, R: Reclaim, B: Backoff> SharedList<T, R, B> {
         match unsafe { self.head.try_pop(top.as_ptr()) } {
             Ok(node) => {
                 session.release();
-                Some(Self::finish_pop(session, node, false))
+                Some(Self::finish_pop(session, node))
             }
             Err(top) => self.pop_slowly(session, top, Step::LostRace, Permit::All),
         }
@@ -162,18 +162,18 @@ impl<T, R: Reclaim, B: Backoff> SharedList<T, R, B> {
                 session.protect(found);
                 step = Step::Try;
             };
-            Some(Self::finish_pop_slowly(session, node, false, permit))
+            Some(Self::finish_pop_slowly(session, node, permit))
         }
     }
 
-    /// The end of a pop that has won `node` from the list, and needs its hazard no more; the node may have been `kept` (GUARD-5).
+    /// The end of a pop that has won `node` from the list, and needs its hazard no more.
     #[inline(always)]
-    fn finish_pop<const STAYS: bool>(session: Session<'_, T, R, B, STAYS>, node: NodePtr<T>, kept: bool) -> T {
+    fn finish_pop<const STAYS: bool>(session: Session<'_, T, R, B, STAYS>, node: NodePtr<T>) -> T {
         if session.is_due() {
-            return Self::finish_pop_slowly(session, node, kept, Permit::All);
+            return Self::finish_pop_slowly(session, node, Permit::All);
         }
         // SAFETY: the node is ours, from this stack, and nothing is due.
-        let value = unsafe { session.take_value(node, kept) };
+        let value = unsafe { session.take_value(node) };
         session.end();
         value
     }
@@ -183,11 +183,10 @@ impl<T, R: Reclaim, B: Backoff> SharedList<T, R, B> {
         fn finish_pop_slowly<const STAYS: bool>(
             session: Session<'_, T, R, B, STAYS>,
             node: NodePtr<T>,
-            kept: bool,
             permit: Permit,
         ) -> T {
             // SAFETY: the node is ours, from this stack; what is due is settled.
-            let value = unsafe { session.take_value(node, kept) };
+            let value = unsafe { session.take_value(node) };
             session.settle(permit);
             session.end();
             value

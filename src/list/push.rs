@@ -22,6 +22,7 @@ use crate::layout::{FAST_PATHS, slow_path};
 use crate::reclaim::{Guard, Reclaim, Search};
 use crate::source::Source;
 use crate::treiber::{Node, NodePtr};
+use core::mem;
 use core::ptr;
 
 impl<T, R: Reclaim, B: Backoff> SharedList<T, R, B> {
@@ -47,7 +48,7 @@ impl<T, R: Reclaim, B: Backoff> SharedList<T, R, B> {
             refuse: impl FnOnce(PushErrorKind, V) -> E,
         ) -> Result<(), E> {
             match self.enter(Search::Grow, None) {
-                Some(session) => self.push_with_other_node(session, value, None, refuse),
+                Some(session) => self.push_with_other_node(session, value, None, Step::Try, ptr::null_mut(), refuse),
                 None => Err(refuse(PushErrorKind::NoSlot, value)),
             }
         }
@@ -59,25 +60,49 @@ impl<T, R: Reclaim, B: Backoff> SharedList<T, R, B> {
         &self,
         session: Session<'_, T, R, B, STAYS>,
         value: V,
-        kept: Option<&mut Kept<T>>,
+        mut kept: Option<&mut Kept<T>>,
         refuse: impl FnOnce(PushErrorKind, V) -> E,
     ) -> Result<(), E> {
-        if FAST_PATHS {
-            if let Some(node) = session.spare() {
-                self.push_with(session, node, value, kept);
-                return Ok(());
-            }
+        if !FAST_PATHS {
+            return self.push_with_other_node(session, value, kept, Step::Try, ptr::null_mut(), refuse);
         }
-        self.push_with_other_node(session, value, kept, refuse)
+        if Self::exchanges_first(*session) {
+            return self.push_with_other_node(session, value, kept, Step::StayAway, ptr::null_mut(), refuse);
+        }
+        // CHEAPER: the slow way does the same, in more instructions.
+        let top = self.head.top();
+        if let Some(node) = session.again(top) {
+            // SAFETY: GUARD-6: the node has no value; and if it is not pushed, it still has none.
+            unsafe { Node::put_copy(node, &value) };
+            // SAFETY: GUARD-6: it is pushed above `top`.
+            if let Err(top) = unsafe { self.try_push(*session, node, top, kept.as_deref_mut()) } {
+                // SAFETY: GUARD-6: its link is `top` still.
+                unsafe { session.retire(node) };
+                return self.push_with_other_node(session, value, kept, Step::LostRace, top, refuse);
+            }
+            mem::forget(value);
+            Self::finish_push(session);
+            return Ok(());
+        }
+        if let Some(node) = session.spare() {
+            // SAFETY: GUARD-2: the node is ours and has no value.
+            unsafe { Node::put(node, value) };
+            self.push_node(session, node, top, kept);
+            return Ok(());
+        }
+        self.push_with_other_node(session, value, kept, Step::Try, top, refuse)
     }
 
     slow_path! {
-        /// Pushes from within a slot, with or without a spare node.
+        /// Pushes from within a slot, with a node from wherever there is one, beginning with this step; after [`Step::LostRace`],
+        /// `top` is what was found.
         fn push_with_other_node<V: Source<T>, E, const STAYS: bool>(
             &self,
             session: Session<'_, T, R, B, STAYS>,
             value: V,
             kept: Option<&mut Kept<T>>,
+            step: Step,
+            top: *mut Node<T>,
             refuse: impl FnOnce(PushErrorKind, V) -> E,
         ) -> Result<(), E> {
             let Some(node) = session.node(Permit::All) else {
@@ -86,44 +111,66 @@ impl<T, R: Reclaim, B: Backoff> SharedList<T, R, B> {
                 session.end();
                 return Err(refuse(PushErrorKind::OutOfMemory, value));
             };
-            self.push_with(session, node, value, kept);
+            // SAFETY: GUARD-2: the node is ours and has no value.
+            unsafe { Node::put(node, value) };
+            // CHEAPER: without the fast way a handle keeps nothing, and its next pop takes longer.
+            if FAST_PATHS && step == Step::Try {
+                self.push_node(session, node, self.head.top(), kept);
+            } else {
+                let top = if FAST_PATHS { top } else { self.head.top() };
+                self.push_slowly(session, node, top, step);
+            }
             Ok(())
         }
     }
 
-    /// Pushes with a node (GUARD-2).
+    /// Pushes a node with a value above `top`, or whatever the top is then.
     #[inline(always)]
-    fn push_with<const STAYS: bool>(
+    fn push_node<const STAYS: bool>(
         &self,
         session: Session<'_, T, R, B, STAYS>,
         node: NodePtr<T>,
-        value: impl Source<T>,
+        top: *mut Node<T>,
         kept: Option<&mut Kept<T>>,
     ) {
-        // SAFETY: GUARD-2: the node is ours and has no value.
-        unsafe { Node::put(node, value) };
-        if !FAST_PATHS {
-            return self.push_slowly(session, node, self.head.top(), Step::Try);
-        }
-        if Self::exchanges_first(*session) {
-            return self.push_slowly(session, node, ptr::null_mut(), Step::StayAway);
-        }
-        // CHEAPER: the slow way does the same, in more instructions.
-        let top = self.head.top();
-        let pushed = match kept {
-            // SAFETY: the node is ours.
-            None => unsafe { self.head.try_push(top, node, node) },
-            // SAFETY: the node is ours.
-            Some(kept) => unsafe { kept.push(&self.head, *session, node, top) },
-        };
-        if let Err(top) = pushed {
+        // SAFETY: the node is ours.
+        if let Err(top) = unsafe { self.try_push(*session, node, top, kept) } {
             return self.push_slowly(session, node, top, Step::LostRace);
         }
+        Self::finish_push(session);
+    }
+
+    /// The end of a push that has won its race.
+    #[inline(always)]
+    fn finish_push<const STAYS: bool>(session: Session<'_, T, R, B, STAYS>) {
         session.counters().pushes(1);
         if session.has_surplus() {
             return session.give_back_and_end();
         }
         session.end();
+    }
+
+    /// Pushes a node with a value above `top`, if that is the top, and keeps it, if the caller is a handle. Else returns the
+    /// address of the top.
+    ///
+    /// # Safety
+    ///
+    /// The caller owns the node, and may push it there; if this succeeds, the list does.
+    #[inline(always)]
+    unsafe fn try_push(
+        &self,
+        guard: GuardOf<'_, T, R, B>,
+        node: NodePtr<T>,
+        top: *mut Node<T>,
+        kept: Option<&mut Kept<T>>,
+    ) -> Result<(), *mut Node<T>> {
+        // SAFETY: the caller's contract.
+        unsafe {
+            match kept {
+                None => self.head.try_push(top, node, node),
+                Some(kept) => kept.push(&self.head, guard, node, top),
+            }
+        }
     }
 
     slow_path! {

@@ -3,6 +3,7 @@
 use super::GuardOf;
 use super::SharedList;
 use crate::backoff::exchanger::{Alone, Visit};
+use crate::backoff::sealed::Local;
 use crate::backoff::{Attempt, Backoff};
 use crate::layout::{FAST_PATHS, slow_path};
 use crate::reclaim::{Guard, Reclaim, Search};
@@ -76,15 +77,16 @@ impl<'a, T, R: Reclaim, B: Backoff, const STAYS: bool> Session<'a, T, R, B, STAY
     ///
     /// # Safety
     ///
-    /// The caller owns the node, which holds a value and came from the guard's stack. If it was `kept`, the guard has pushed it
-    /// and kept it until the caller popped it (GUARD-5). [`Guard::settle`] has to follow, if something is due.
+    /// The caller has popped the node, which holds a value and came from the guard's stack. [`Guard::settle`] has to follow, if
+    /// something is due.
     #[inline(always)]
-    pub(super) unsafe fn take_value(&self, node: NodePtr<T>, kept: bool) -> T {
+    pub(super) unsafe fn take_value(&self, node: NodePtr<T>) -> T {
         // SAFETY: the caller's contract.
         let value = unsafe { Node::take(node) };
         self.counters().pops(1);
+        self.with_local(Local::popped);
         // SAFETY: the caller's contract; the value is out.
-        unsafe { self.retire(node, kept) };
+        unsafe { self.retire(node) };
         value
     }
 }
@@ -108,8 +110,7 @@ impl<T, R: Reclaim, B: Backoff> SharedList<T, R, B> {
     #[inline(always)]
     pub(super) fn after_lost_race(&self, guard: GuardOf<'_, T, R, B>, attempt: &mut Attempt) -> Step {
         guard.counters().lost_races(1);
-        let popped = guard.retired();
-        let again = guard.with_local(|local| B::lost(&self.exchangers, local, attempt, popped));
+        let again = guard.with_local(|local| B::lost(&self.exchangers, local, attempt));
         if again { Step::Try } else { Step::StayAway }
     }
 

@@ -1,14 +1,14 @@
 //! Lists of nodes that one context owns: the retired list, the spare nodes, a batch.
 
 use crate::OutOfMemory;
-use crate::layout::IfFast;
 use crate::sync::initial;
 use crate::treiber::{Node, NodePtr};
 use core::iter;
 use core::mem;
 use core::ptr::{self, NonNull};
 
-/// Nodes linked through `next`, which is null in the last one. What it holds is leaked when it is dropped.
+/// Nodes without values, each of which has the one that follows where its value would be; their links are left as they are
+/// (GUARD-6). What it holds is leaked when it is dropped.
 ///
 /// The spare nodes are such a list, without a count: only a scan that sorts needs their number, and each push would have to keep
 /// it.
@@ -23,17 +23,6 @@ impl<T> List<T> {
     ///
     /// It came from [`List::into_raw`], and the caller owns the nodes.
     pub(crate) unsafe fn from_raw(first: *mut Node<T>) -> Self {
-        Self { first }
-    }
-
-    /// The nodes from `first` to `last`, which are linked already.
-    ///
-    /// # Safety
-    ///
-    /// The caller owns the nodes.
-    pub(crate) unsafe fn from_linked(first: *mut Node<T>, last: NodePtr<T>) -> Self {
-        // SAFETY: the caller's contract.
-        unsafe { last.as_ref() }.set_below(ptr::null_mut());
         Self { first }
     }
 
@@ -67,19 +56,19 @@ impl<T> List<T> {
 
     /// # Safety
     ///
-    /// The caller owns the node, and from now on leaves it to the list.
+    /// The caller owns the node, which holds no value, and from now on leaves it to the list.
     #[inline(always)]
     pub(crate) unsafe fn push(&mut self, node: NodePtr<T>) {
         // SAFETY: the caller's contract.
-        unsafe { node.as_ref() }.set_below(self.first);
+        unsafe { Node::set_follower(node, self.first) };
         self.first = node.as_ptr();
     }
 
     #[inline(always)]
     pub(crate) fn pop(&mut self) -> Option<NodePtr<T>> {
         let node = NonNull::new(self.first)?;
-        // SAFETY: the list owns its nodes.
-        self.first = unsafe { node.as_ref() }.below();
+        // SAFETY: the list owns its nodes, which hold no values.
+        self.first = unsafe { Node::follower(node) };
         Some(node)
     }
 
@@ -123,32 +112,16 @@ pub struct Retired<T> {
     list: List<T>,
     /// A slot scans long before there are more than fit in here.
     len: u32,
-    /// Not noted where code is short, since nobody keeps any nodes there.
-    foreign: IfFast<Foreign>,
 }
 
-/// Whether others may keep some of the nodes (GUARD-5).
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Foreign {
-    None,
-    /// Some, and a scan has left them.
-    Left,
-    /// Some, which have come since the last scan.
-    New,
-}
-
-initial! { impl[T] Retired<T> = Retired {
-    list: initial!(List<T>),
-    len: 0,
-    foreign: IfFast::new(Foreign::None),
-} }
+initial! { impl[T] Retired<T> = Retired { list: initial!(List<T>), len: 0 } }
 
 impl<T> Retired<T> {
-    /// The nodes of a list, which are so many, and which others may keep.
-    pub(crate) fn foreign(list: List<T>, len: usize) -> Self {
+    /// The nodes of a list, which are so many.
+    pub(crate) fn new(list: List<T>, len: usize) -> Self {
         #[expect(clippy::cast_possible_truncation, reason = "as said at `len`")]
         let len = len as u32;
-        Self { list, len, foreign: IfFast::new(Foreign::New) }
+        Self { list, len }
     }
 
     #[inline(always)]
@@ -156,36 +129,23 @@ impl<T> Retired<T> {
         self.len as usize
     }
 
-    /// Whether others may keep some of the nodes.
-    #[inline(always)]
-    pub(crate) fn is_foreign(&self) -> bool {
-        // CHEAPER: after a yes a scan heeds hazards that it need not heed, which only takes longer.
-        self.foreign.get().is_none_or(|foreign| *foreign != Foreign::None)
-    }
-
-    /// Whether nodes that others may keep have come since the last scan. No, where that is not noted.
-    pub(crate) fn is_newly_foreign(&self) -> bool {
-        self.foreign.get() == Some(&Foreign::New)
-    }
-
     /// # Safety
     ///
-    /// The caller owns the node, and from now on leaves it to the list. Nobody keeps it, if it is not `foreign` (NODES-4).
+    /// As [`List::push`].
     #[inline(always)]
-    pub(crate) unsafe fn push(&mut self, node: NodePtr<T>, foreign: bool) {
+    pub(crate) unsafe fn push(&mut self, node: NodePtr<T>) {
         // SAFETY: the caller's contract.
         unsafe { self.list.push(node) };
         self.len += 1;
-        if foreign {
-            self.foreign = IfFast::new(Foreign::New);
-        }
     }
 
-    /// Notes that a scan has left these.
-    pub(crate) fn leave(&mut self) {
-        // CHEAPER: if they are noted as new ones, the next scan looks at fewer of them, and heeds the same hazards.
-        let left = if self.len > 0 && self.is_foreign() { Foreign::Left } else { Foreign::None };
-        self.foreign = IfFast::new(left);
+    /// The node that was retired last, if its link is the address `below`.
+    #[inline(always)]
+    pub(crate) fn pop_above(&mut self, below: *mut Node<T>) -> Option<NodePtr<T>> {
+        // SAFETY: the list owns its nodes.
+        NonNull::new(self.list.first).filter(|node| unsafe { node.as_ref() }.below() == below)?;
+        self.len -= 1;
+        self.list.pop()
     }
 
     pub(crate) fn take(&mut self) -> List<T> {

@@ -9,8 +9,8 @@
 //!
 //! # Rules
 //!
-//! * **DEPOT-1**: The first node of a batch that was taken may still be protected by slower contexts that wanted the same batch,
-//!   but nobody keeps it. So whoever has it pushes it to the stack at once, or else retires it.
+//! * **DEPOT-1**: The first node of a batch that was taken may still be protected by slower contexts that wanted the same batch.
+//!   So whoever has it pushes it to the stack at once, or else retires it.
 //!   Checked by `depot_take_against_take` in `tests/loom/tests/loom.rs`.
 //! * **DEPOT-2**: Nobody protects the other nodes of a batch, since nobody has seen them since the batch was put here.
 //!   Checked by `reclaim_against_depot_take`, `depot_put_against_take` in `tests/loom/tests/loom.rs`.
@@ -55,11 +55,9 @@ impl<T> Depot<T> {
     /// The caller owns the batch, which has as many nodes as all batches have. Nobody protects the nodes (DEPOT-3), and they hold
     /// no values.
     #[inline(never)]
-    pub(crate) unsafe fn put(&self, mut batch: List<T>, count: usize) {
+    pub(crate) unsafe fn put(&self, batch: List<T>, count: usize) {
         self.excess.fetch_add(signed(count), Relaxed);
-        let Some(first) = batch.pop() else { return };
-        // SAFETY: the node is ours and holds no value.
-        unsafe { Node::set_link(first, batch.into_raw()) };
+        let Some(first) = NonNull::new(batch.into_raw()) else { return };
         // SAFETY: the first node is ours, and the others with it, until the depot's list owns it.
         unsafe { self.head.push(first, first, |top| top) };
     }
@@ -88,8 +86,8 @@ impl<T> Depot<T> {
     /// Stops accounting for the batch of `first`, which is ours. Returns the batch's other nodes.
     fn taken(&self, first: NodePtr<T>, count: usize) -> List<T> {
         self.excess.fetch_sub(signed(count), Relaxed);
-        // SAFETY: the node is ours; `put` has set the link to the rest of a list.
-        unsafe { List::from_raw(Node::link(first)) }
+        // SAFETY: the node is ours, and came as the first one of a list.
+        unsafe { List::from_raw(Node::follower(first)) }
     }
 
     pub(crate) fn unreserve(&self) {

@@ -252,8 +252,7 @@ unsafe impl<const RECLAIM_AT: usize> sealed::Heap for Haphazard<RECLAIM_AT> {
         for guard in Self::free_slots(domain) {
             let spares = {
                 let mut private = guard.owner.private();
-                let retired = mem::take(&mut private.retired.nodes);
-                private.local.let_go(retired);
+                private.retired.nodes = 0;
                 // SAFETY: DOMAIN-3.
                 unsafe { private.spare.free() }
             };
@@ -337,7 +336,7 @@ unsafe impl<'a, T, L: Local, const RECLAIM_AT: usize> Guard<'a, T, L> for Haphaz
         }
     }
 
-    unsafe fn retire(self, node: NodePtr<T>, _: bool) {
+    unsafe fn retire(self, node: NodePtr<T>) {
         // Our own hazard is on a node that this context is done with.
         // CHEAPER: left as it is, the hazard keeps one node from reuse, which the bound allows for.
         self.unprotect();
@@ -355,13 +354,9 @@ unsafe impl<'a, T, L: Local, const RECLAIM_AT: usize> Guard<'a, T, L> for Haphaz
         self.counters().set_retired(now);
     }
 
-    fn retired(self) -> usize {
-        self.owner.private().retired.nodes
-    }
-
     fn is_due(self) -> bool {
         // CHEAPER: `settle` looks for itself, so a yes in vain only takes time.
-        self.retired() + 1 >= RECLAIM_AT || self.has_surplus()
+        self.owner.private().retired.nodes + 1 >= RECLAIM_AT || self.has_surplus()
     }
 
     fn has_surplus(self) -> bool {
@@ -372,10 +367,8 @@ unsafe impl<'a, T, L: Local, const RECLAIM_AT: usize> Guard<'a, T, L> for Haphaz
     fn settle(self, permit: Permit) {
         let Some(shared) = self.domain.shared() else { return };
         // CHEAPER: to reclaim fewer at a time takes longer.
-        if self.retired() >= RECLAIM_AT {
-            let mut private = self.owner.private();
-            let nodes = mem::take(&mut private.retired.nodes);
-            private.local.let_go(nodes);
+        if self.owner.private().retired.nodes >= RECLAIM_AT {
+            self.owner.private().retired.nodes = 0;
             without_unwinding(|| shared.domain.eager_reclaim());
             self.counters().scans(1);
             self.counters().set_retired(0);

@@ -28,7 +28,7 @@ mod in_use;
 mod slot;
 
 use self::further::Further;
-use self::slot::{claimed, found, free};
+use self::slot::{claimed, free};
 use super::Search;
 use crate::layout::{FAST_PATHS, IfFast, Padded};
 use crate::model::limit;
@@ -89,7 +89,7 @@ impl<T, P: Initial, const N: usize> Pool<T, P, N> {
     /// Claims a free slot, by protecting a node with it, if there is one.
     #[inline(always)]
     pub(crate) fn claim(&self, search: Search, node: Option<NodePtr<T>>) -> Option<Owner<'_, T, P>> {
-        let word = node.map_or(claimed(), found);
+        let word = node.map_or(claimed(), NodePtr::as_ptr);
         match self.slots[Self::home()].try_claim(word) {
             None if search != Search::Home => self.claim_from(Self::home(), word, search == Search::Grow),
             owner => owner,

@@ -13,25 +13,21 @@
 //! * **NODES-3**: At rest, a slot holds at most `RETIRE_LIMIT` retired nodes (or as many as there are slots, if these are more)
 //!   and at most `SPARE_LIMIT` spare ones; where nodes are kept, also one that was given to it.
 //!   Checked by `bound_with_one_thread`, `bound_of_one_who_only_takes`, `bound_with_64_threads` in `tests/allocator.rs`.
-//! * **NODES-4**: Nobody keeps a retired node (GUARD-5) that is not noted as foreign, though pops of others may protect it, which
-//!   have found it on top. For when this slot's owner got it, as a spare node, a new one, or the first one of a batch, nobody
-//!   kept it (NODES-1, DEPOT-1); then this owner pushed it, and kept it until it popped it, or until somebody else gave it to
-//!   this slot; and only who pushes a node keeps it.
-//!   Checked by `handle_against_reuse_of_what_it_pushed`, `kept_node_is_given`, `given_node_comes_back` in
-//!   `tests/loom/tests/loom.rs`.
+//!
+//! # Again
+//!
+//! Where pushes and pops alternate, a slot needs one node: the push finds the top that the node retired last was above, and puts
+//! it there again, without a scan. Else all the nodes of a slot would go round; each is on a cache line with nodes of other slots,
+//! which do the same, so a context that takes the list over would get all these lines from others one by one. tuning.md, "Scans
+//! and nodes".
 //!
 //! # Whole chains
 //!
-//! A scan that finds no hazard, as nearly all do, moves all retired nodes on without a look at one of them: they become the spare
-//! ones, if there are none; else they are just enough for a batch of the depot. Where pushes and pops alternate, the same nodes
-//! go to and fro between the two lists, and the depot is left alone.
+//! A scan that finds no hazard moves all retired nodes on without a look at one of them: they become the spare ones, if there
+//! are none; else they are just enough for a batch of the depot.
 //!
 //! To look at each node takes long where two threads work at once, since neighbouring nodes share cache lines. So a scan that
-//! finds a hazard, and others' nodes among the retired ones, ends when as many have become spare as there are slots; and the next
-//! one looks at all, unless others' have come again.
-//!
-//! Where threads outnumber the cores, nearly all handles rest, and keep the node that they pushed last. By NODES-4 the handles
-//! that run need not heed them.
+//! looks at them ends when as many have become spare as there are slots.
 //!
 //! # Bounds
 //!
@@ -88,7 +84,7 @@ impl<const N: usize> Slots<N> {
     /// The most slots in place: with more, the nodes that they hold back would have no address each.
     pub const MOST: usize = most_slots();
     /// Retired nodes in one slot at which its owner scans the hazards.
-    pub const RETIRE_LIMIT: usize = limit(4 * Self::SLOTS, model::RETIRE_LIMIT);
+    pub const RETIRE_LIMIT: usize = limit(4 * Self::SLOTS, model::retire_limit(N));
     /// Nodes that go to the depot, or come from it, at once.
     pub const BATCH: usize = Self::RETIRE_LIMIT;
     /// Spare nodes that one slot keeps.
@@ -156,10 +152,11 @@ impl<T, L, const N: usize> Clone for SlotsGuard<'_, T, L, N> {
 
 impl<T, L, const N: usize> Copy for SlotsGuard<'_, T, L, N> {}
 
-// SAFETY: GUARD-1: nothing but a scan makes retired nodes spare, and `SlotsGuard::scan` says why that spares protected ones.
+// SAFETY: GUARD-1: nothing but a scan makes retired nodes spare, and `SlotsGuard::scan` says why that spares protected ones;
+// else a node that may be protected is pushed by GUARD-6 only.
 // GUARD-2: what is given is a spare node (NODES-1), a new one, or the first one of a batch (DEPOT-1). GUARD-3: what comes is
-// retired (NODES-2). GUARD-4: nothing here calls a closure of the user's or panics. GUARD-5: BARRIER-2, and scans leave out only
-// such hazards on kept nodes as cannot be on theirs (NODES-4).
+// retired (NODES-2). GUARD-4: nothing here calls a closure of the user's or panics. GUARD-5: BARRIER-2. GUARD-6: the retired list
+// leaves links as they are.
 unsafe impl<const N: usize> sealed::Heap for Slots<N> {
     // NODES-3: the last one is the node that may be given to the slot.
     const SLOT_NODES: usize = Self::RETIRE_LIMIT + Self::SPARE_LIMIT + 1;
@@ -222,7 +219,7 @@ unsafe impl<const N: usize> sealed::Heap for Slots<N> {
         // Those that are too few for a batch are retired, and find their way as nodes that were popped do.
         while let Some(node) = batch.pop() {
             // SAFETY: the node is ours and has no value.
-            unsafe { guard.retire(node, false) };
+            unsafe { guard.retire(node) };
             guard.settle(Permit::Nothing);
         }
         // SAFETY: it is not used any more.
@@ -248,7 +245,7 @@ unsafe impl<const N: usize> sealed::Heap for Slots<N> {
                 guard.counters().allocator_calls(others);
                 freed += others;
                 // SAFETY: DEPOT-1: the node is ours, without a value, and may be protected.
-                unsafe { guard.retire(first, false) };
+                unsafe { guard.retire(first) };
                 freed += guard.empty();
             });
             // SAFETY: it is not used any more.
@@ -304,14 +301,18 @@ unsafe impl<'a, T, L: Local, const N: usize> Guard<'a, T, L> for SlotsGuard<'a, 
     }
 
     #[inline(always)]
-    unsafe fn retire(self, node: NodePtr<T>, kept: bool) {
-        let len = {
-            let retired = &mut self.owner.private().retired;
-            // SAFETY: the caller's contract.
-            unsafe { retired.push(node, !kept) };
-            retired.len()
-        };
-        self.counters().set_retired(len);
+    unsafe fn retire(self, node: NodePtr<T>) {
+        // SAFETY: the caller's contract.
+        unsafe { self.owner.private().retired.push(node) };
+        self.count_retired();
+    }
+
+    #[inline(always)]
+    fn again(self, top: *mut Node<T>) -> Option<NodePtr<T>> {
+        // CHEAPER: another node serves as well, and takes longer.
+        let node = self.owner.private().retired.pop_above(top);
+        self.count_retired();
+        node
     }
 
     unsafe fn retire_whole(self, nodes: List<T>, len: usize) -> List<T> {
@@ -320,13 +321,12 @@ unsafe impl<'a, T, L: Local, const N: usize> Guard<'a, T, L> for SlotsGuard<'a, 
             return nodes;
         }
         // They are scanned as they are, mostly without a look at one of them. What was retired before waits meanwhile.
-        let before = mem::replace(&mut self.owner.private().retired, Retired::foreign(nodes, len));
+        let before = mem::replace(&mut self.owner.private().retired, Retired::new(nodes, len));
         self.counters().set_retired(before.len() + len);
         // CHEAPER: without the scan all of them come back, and are retired one by one.
         self.scan(Extent::All);
-        let waiting = before.len();
         let mut protected = mem::replace(&mut self.owner.private().retired, before);
-        self.counters().set_retired(waiting);
+        self.count_retired();
         protected.take()
     }
 
@@ -359,17 +359,25 @@ unsafe impl<'a, T, L: Local, const N: usize> Guard<'a, T, L> for SlotsGuard<'a, 
         }
     }
 
-    #[inline(always)]
-    fn retired(self) -> usize {
-        self.owner.private().retired.len()
-    }
-
     fn neighbourhood(self, places: usize) -> usize {
         self.domain.pool.neighbourhood(self.owner, places)
     }
 }
 
 impl<T, L: Local, const N: usize> SlotsGuard<'_, T, L, N> {
+    #[inline(always)]
+    fn retired(self) -> usize {
+        self.owner.private().retired.len()
+    }
+
+    /// Counts the retired nodes, where that is asked for.
+    #[inline(always)]
+    fn count_retired(self) {
+        if cfg!(feature = "stats") {
+            self.counters().set_retired(self.retired());
+        }
+    }
+
     /// Frees the spare nodes, and the retired ones that nobody protects. Returns how many.
     fn empty(self) -> usize {
         // So there is room for what the scan makes spare, unless more than a batch is retired.

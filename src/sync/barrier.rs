@@ -32,6 +32,7 @@
     not(any(target_arch = "x86", target_arch = "x86_64", elimination_stack_sanitize, elimination_stack_simulate))
 ))]
 mod imp {
+    use crate::layout::FAST_PATHS;
     use crate::sync::{AtomicPtr, AtomicUsize, Ordering};
 
     #[cfg(elimination_stack_loom)]
@@ -79,8 +80,9 @@ mod imp {
 
     /// Reading the head again after a hazard was published. Acquire pairs with the Release that linked the node (LIST-5).
     pub(crate) const RECHECK: Ordering = Ordering::Acquire;
-    /// Unlinking one node whose contents [`RECHECK`] has made visible.
-    pub(crate) const UNLINK: Ordering = Ordering::Relaxed;
+    /// Unlinking one node, whose contents [`RECHECK`] has made visible; but where it may have been pushed again since then, Acquire
+    /// pairs with the Release that linked it (LIST-5).
+    pub(crate) const UNLINK: Ordering = if FAST_PATHS { Ordering::Acquire } else { Ordering::Relaxed };
     /// Unlinking all nodes at once. Acquire pairs with the Release that linked them (LIST-5).
     pub(crate) const DETACH: Ordering = Ordering::Acquire;
     /// Reading a hazard in a scan. Acquire pairs with the Release that took the hazard away (BARRIER-3).

@@ -1,7 +1,7 @@
 //! The slots that a scan reads, and what it wants to know of them.
 
 use super::further::Further;
-use super::slot::{FOUND, Slot, claimed};
+use super::slot::{Slot, claimed};
 use super::{Place, Pool};
 use crate::layout::{FAST_PATHS, IfFast};
 use crate::sync::{AcqRel, READ_HAZARD};
@@ -65,35 +65,32 @@ impl<'a, T, P, const N: usize> InUse<'a, T, P, N> {
     }
 
     pub(crate) fn protects(self, node: NodePtr<T>) -> bool {
-        self.find(0, node.as_ptr().addr(), FOUND).is_some()
+        self.find(0, node.as_ptr().addr(), 0).is_some()
     }
 
-    /// The nodes that are protected; of those that are only kept none, unless `kept` is set.
+    /// The nodes that are protected.
     #[inline(always)]
-    pub(crate) fn hazards(self, kept: bool) -> impl Iterator<Item = *mut Node<T>> {
-        // A node's address has bits that neither a free slot nor a claimed one has. Where no node is kept there is no tag to look
-        // for.
-        let bits = if kept || FOUND == 0 { !claimed::<T>().addr() } else { FOUND };
+    pub(crate) fn hazards(self) -> impl Iterator<Item = *mut Node<T>> {
         let in_place = self.pool.slots.iter().map(|slot| &slot.0);
         let slots = in_place.chain(self.further().map(|place| place.slot));
-        let words = slots.map(|slot| slot.word.load(READ_HAZARD));
-        words.filter(move |word| word.addr() & bits != 0).map(|word| word.map_addr(|address| address & !FOUND))
+        // A node's address has bits that neither a free slot nor a claimed one has.
+        slots.map(|slot| slot.word.load(READ_HAZARD)).filter(|word| word.addr() & !claimed::<T>().addr() != 0)
     }
 
-    /// Gives `node`, which is retired, to the owner of the slot that keeps it. Returns what the caller has to retire instead:
+    /// Gives `node`, which is retired, to the owner of the slot that protects it. Returns what the caller has to retire instead:
     /// nothing, or what was given to that slot before, and may have been unlinked after the caller's barrier, so that it takes
-    /// another one; or the same node, if no slot keeps it.
+    /// another one; or the same node, if no slot protects it.
     ///
     /// So the node that a resting owner keeps waits in that owner's slot, and not in a list that would be scanned the sooner for
-    /// it, and would be foreign for as long as the owner rests.
+    /// it.
     #[inline(always)]
     pub(crate) fn give(self, node: NodePtr<T>) -> Option<NodePtr<T>> {
         if !FAST_PATHS {
             return Some(node);
         }
-        // A node that is not kept any more may be given all the same, and is scanned there.
-        let keeper = self.find(0, node.as_ptr().addr(), 0);
-        match keeper.and_then(|place| place.slot.given.get()) {
+        // A node that is not protected any more may be given all the same, and is scanned there.
+        let protector = self.find(0, node.as_ptr().addr(), 0);
+        match protector.and_then(|place| place.slot.given.get()) {
             // Release pairs with the Acquire of `take_given`: the node was unlinked, and its link written, before what is done
             // there. Acquire pairs with the Release of whoever gave the other node, since that one was unlinked before, too.
             // UNTESTED: in the form of the barrier that loom checks, a scan's fence follows, and is an Acquire as well.

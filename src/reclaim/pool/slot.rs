@@ -11,12 +11,11 @@
 //!          FREE ----------------- claim(node) -----------------------> node
 //! ```
 //!
-//! A node is protected by a pop that found it on top, which the tag `FOUND` says; or, without a tag, it is kept by the owner,
-//! who has pushed it. A scan of nodes that nobody can keep need not heed the latter (NODES-4).
+//! A node is protected by a pop that found it on top, or kept by the owner, who has pushed it.
 //!
 //! The rules SLOT-1 to SLOT-5 are the [`pool`](super)'s.
 
-use crate::layout::{FAST_PATHS, IfFast, in_this_order};
+use crate::layout::{IfFast, in_this_order};
 use crate::stats::Counters;
 use crate::sync::{Acquire, AtomicPtr, CLAIM, Initial, MutPtr, Relaxed, Release, UnsafeCell, initial, publish};
 use crate::treiber::{Node, NodePtr};
@@ -34,15 +33,6 @@ pub(super) const fn claimed<T>() -> *mut Node<T> {
     ptr::without_provenance_mut(1)
 }
 
-/// The tag of a hazard on a node that the slot's owner found on top, as opposed to one that it keeps. No tag where nobody keeps
-/// any.
-pub(super) const FOUND: usize = if FAST_PATHS { 2 } else { 0 };
-
-/// The word that says that a pop protects `node`.
-pub(super) fn found<T>(node: NodePtr<T>) -> *mut Node<T> {
-    node.as_ptr().map_addr(|address| address | FOUND)
-}
-
 in_this_order! {
     /// One hazard, plus what its owner alone may touch.
     pub struct Slot<T, P> {
@@ -50,7 +40,7 @@ in_this_order! {
         /// Written by the owner, read by everybody.
         pub(crate) counters: Counters,
         pub(super) private: UnsafeCell<P>,
-        /// A retired node that the owner keeps, or kept, put here by others: for the owner's next scan. Whoever takes it out owns
+        /// A retired node that the owner protects, or did, put here by others: for the owner's next scan. Whoever takes it out owns
         /// it.
         pub(super) given: IfFast<AtomicPtr<Node<T>>>,
         /// Which further slot it is; 0 if it is in place. Written before the slot is added, and never again.
@@ -127,7 +117,7 @@ impl<'a, T, P> Owner<'a, T, P> {
     /// Protects `node` instead of what was protected before.
     #[inline(always)]
     pub(crate) fn protect(self, node: NodePtr<T>) {
-        publish(&self.0.word, found(node));
+        publish(&self.0.word, node.as_ptr());
     }
 
     /// Keeps `node`, which is ours, protected instead of what was protected before.
@@ -143,8 +133,6 @@ impl<'a, T, P> Owner<'a, T, P> {
     pub(crate) fn kept(self) -> Option<NodePtr<T>> {
         // Relaxed: nobody else writes the word (SLOT-1).
         let word = self.0.word.load(Relaxed);
-        // To ask for the tag as well would take more instructions.
-        debug_assert!(FOUND == 0 || word.addr() & FOUND == 0, "a pop protects a node");
         // SAFETY: SLOT-1: the slot has an owner, so the word is not null.
         (word != claimed()).then(|| unsafe { NonNull::new_unchecked(word) })
     }

@@ -17,7 +17,7 @@ impl<T, L: Local, const N: usize> SlotsGuard<'_, T, L, N> {
     #[inline(never)]
     pub(super) fn find_node(self, permit: Permit) -> Option<NodePtr<T>> {
         // Where code is short this is left out: then a slot holds as many nodes as it may retire.
-        if FAST_PATHS && self.owner.private().retired.len() >= Slots::<N>::SCAN_LIMIT {
+        if FAST_PATHS && self.retired() >= Slots::<N>::SCAN_LIMIT {
             if let Some(node) = self.own_retired() {
                 return Some(node);
             }
@@ -38,7 +38,7 @@ impl<T, L: Local, const N: usize> SlotsGuard<'_, T, L, N> {
     pub(super) fn own_retired(self) -> Option<NodePtr<T>> {
         self.collect_given();
         // CHEAPER: a scan of nothing takes time, in each slot that a crowd has left.
-        if FAST_PATHS && self.owner.private().retired.len() == 0 {
+        if FAST_PATHS && self.retired() == 0 {
             return None;
         }
         self.scan(Extent::Part);
@@ -49,9 +49,8 @@ impl<T, L: Local, const N: usize> SlotsGuard<'_, T, L, N> {
     #[inline(always)]
     fn collect_given(self) {
         if let Some(node) = self.owner.take_given() {
-            // SAFETY: the node is ours since it was taken out. NODES-4: only this slot may have kept it, and keeps nothing when the
-            // hazards are read.
-            unsafe { self.owner.private().retired.push(node, false) };
+            // SAFETY: the node is ours since it was taken out.
+            unsafe { self.owner.private().retired.push(node) };
         }
     }
 
@@ -83,8 +82,8 @@ impl<T, L: Local, const N: usize> SlotsGuard<'_, T, L, N> {
         self.collect_given();
         scan_barrier();
         let slots = self.domain.pool.in_use();
-        let filter = filter(slots, self.owner.private().retired.is_foreign());
-        let left = {
+        let filter = filter(slots);
+        {
             let mut private = self.owner.private();
             let private = &mut *private;
             let before = private.retired.len();
@@ -95,16 +94,13 @@ impl<T, L: Local, const N: usize> SlotsGuard<'_, T, L, N> {
             if FAST_PATHS && filter == 0 && before <= Slots::<N>::BATCH && private.spare.is_empty() {
                 private.spare = private.retired.take();
             } else if FAST_PATHS && filter == 0 && before == Slots::<N>::BATCH {
-                // SAFETY: DEPOT-3: there is no hazard but on nodes that others keep, and by NODES-4 none of these is among them.
+                // SAFETY: DEPOT-3: there is no hazard.
                 unsafe { self.domain.depot.put(private.retired.take(), Slots::<N>::BATCH) };
             } else {
                 self.domain.sort(private, slots, filter, extent);
             }
-            let left = private.retired.len();
-            private.local.let_go(before - left);
-            left
-        };
-        self.owner.counters().set_retired(left);
+        }
+        self.count_retired();
         // So scans are short again once a crowd has gone.
         self.domain.pool.forget_unused(slots);
     }
@@ -125,8 +121,8 @@ impl<T, L: Local, const N: usize> SlotsGuard<'_, T, L, N> {
         loop {
             self.free_spare();
             let Some(node) = self.take_batch() else { break };
-            // SAFETY: DEPOT-1: the node is ours, and nobody keeps it.
-            unsafe { self.owner.private().retired.push(node, false) };
+            // SAFETY: DEPOT-1: the node is ours.
+            unsafe { self.owner.private().retired.push(node) };
             self.scan(Extent::Part);
             if !self.domain.depot.exceeds(Slots::<N>::SURPLUS) {
                 break;
@@ -139,26 +135,23 @@ impl<T, L: Local, const N: usize> SlotsDomain<T, L, N> {
     slow_path! {
         /// Sorts retired nodes one by one, and passes what is too much of spare ones on to the depot.
         fn sort(&self, private: &mut Private<T, L>, slots: InUse<'_, T, Private<T, L>, N>, filter: usize, extent: Extent) {
-            let retired = &mut private.retired;
-            let foreign = retired.is_foreign();
             // CHEAPER: to look at all of them takes longer at a time.
-            let part = extent == Extent::Part && retired.is_newly_foreign();
+            let part = FAST_PATHS && extent == Extent::Part;
             let mut more = if part { slots.count() } else { 0 };
-            let mut left = retired.len();
-            let mut nodes = retired.take();
+            let mut left = private.retired.len();
+            let mut nodes = private.retired.take();
             let mut spares = private.spare.count();
             debug_assert!(spares <= Slots::<N>::BATCH, "NODES-3");
             while let Some(node) = nodes.pop() {
                 left -= 1;
                 // SAFETY: the nodes were in our lists, or we have got them from `give` for some that were. What is not protected
-                // becomes spare (NODES-1), and may be put in the depot (DEPOT-3); of the others somebody may keep one only if these
-                // are `foreign` (NODES-4), and only then `give` returns another one.
+                // becomes spare (NODES-1), and may be put in the depot (DEPOT-3).
                 unsafe {
                     // CHEAPER: without the filter the look at all hazards says the same, and takes longer.
                     if filter & filter_bit(node.as_ptr()) != 0 && slots.protects(node) {
                         // What comes in exchange may be younger than the barrier here, so it waits for the next scan.
                         if let Some(node) = slots.give(node) {
-                            retired.push(node, foreign);
+                            private.retired.push(node);
                         }
                     } else {
                         if spares == Slots::<N>::BATCH {
@@ -176,36 +169,33 @@ impl<T, L: Local, const N: usize> SlotsDomain<T, L, N> {
                     }
                 }
             }
-            if part {
-                let mut protected = mem::replace(retired, Retired::foreign(nodes, left)).take();
+            if FAST_PATHS {
+                let mut protected = mem::replace(&mut private.retired, Retired::new(nodes, left)).take();
                 while let Some(node) = protected.pop() {
-                    // SAFETY: the nodes were in our lists.
-                    unsafe { retired.push(node, true) };
+                    // SAFETY: the nodes are retired.
+                    unsafe { private.retired.push(node) };
                 }
             }
-            retired.leave();
         }
     }
 }
 
-/// Reads the hazards, but not those on nodes that are only kept, unless `kept` is set. Returns a bit for each of them, see
-/// [`filter_bit`], so that nearly all nodes pass without a look at each hazard for each node. Where code is short, all bits or
-/// none.
+/// Reads the hazards. Returns a bit for each of them, see [`filter_bit`], so that nearly all nodes pass without a look at each
+/// hazard for each node. Where code is short, all bits or none.
 #[inline(always)]
-fn filter<T, P, const N: usize>(slots: InUse<'_, T, P, N>, kept: bool) -> usize {
+fn filter<T, P, const N: usize>(slots: InUse<'_, T, P, N>) -> usize {
     if !FAST_PATHS {
         // CHEAPER: with all bits a scan looks for each node's hazard in vain, which only takes time.
         return if slots.protects_any() { usize::MAX } else { 0 };
     }
-    slots.hazards(kept).map(filter_bit).fold(0, BitOr::bitor)
+    slots.hazards().map(filter_bit).fold(0, BitOr::bitor)
 }
 
 /// How many nodes a scan sorts one by one.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Extent {
     All,
-    /// If others' nodes have come since the last scan, until as many have become spare as there are slots. See "Whole chains" in
-    /// [`slots`](super).
+    /// Until as many have become spare as there are slots. See "Whole chains" in [`slots`](super).
     Part,
 }
 

@@ -75,6 +75,39 @@ fn pop_against_reuse_by_two_others() {
     });
 }
 
+/// A pop has read the link of the top node; meanwhile the node is popped, and pushed again above the same one, without a scan. So
+/// the pop may win it, and sees the new value.
+#[test]
+fn pop_against_node_pushed_again() {
+    check(3, || assert_all(race(Plain::<4>::from_iter([1, 2]), [pop], pop_push), &[1, 2, 3]));
+}
+
+/// Meanwhile what was below the node is popped as well. So the node must not be pushed above another one, as long as a pop knows
+/// that link.
+#[test]
+fn node_is_not_pushed_again_above_another() {
+    check(2, || {
+        assert_all(race(Plain::<4>::from_iter([1, 2, 3]), [pop, pop], pop_push), &[1, 2, 3, 3]);
+    });
+}
+
+/// A handle does the same with what it keeps. Whoever has read the link before wins the node, and would use it for another
+/// push, sees that the handle keeps it again.
+#[test]
+fn handle_pushes_a_node_again() {
+    check(2, || {
+        let pairs = |stack: &Plain<4>| {
+            let mut handle = stack.handle();
+            let pairs = (4..=5).filter_map(|value| {
+                handle.push(value);
+                handle.pop()
+            });
+            pairs.collect()
+        };
+        assert_all(race(Plain::<4>::from_iter([1]), [reuse::<3, _, _>], pairs), &[1, 3, 4, 5]);
+    });
+}
+
 /// The same with a handle on one side, which publishes its hazard by a store.
 #[test]
 fn handle_against_reuse_of_the_node() {
