@@ -13,7 +13,7 @@ use spin::{RelaxStrategy, Spin};
 
 /// Back-off in time: contexts that contend take turns. Who has lost a race stays away from the list for a while, and then
 /// insists; the more contend, the longer. At most 256 steps of waiting at a time, and [`MOST_STEPS`](Elimination::MOST_STEPS) in
-/// one call, however often it loses. On microcontrollers whoever loses twice waits 28 steps.
+/// one call, however often it loses. On microcontrollers whoever loses twice waits 18 steps.
 ///
 /// `Relax` says what one step of waiting is: [`Spin`] is the processor's hint for spinning. A panic in it aborts.
 pub type Exponential<Relax = Spin> = Elimination<0, Relax>;
@@ -26,7 +26,7 @@ pub type Exponential<Relax = Spin> = Elimination<0, Relax>;
 /// `N` of [`Slots<N>`](crate::Slots) to have one. So handles that are made one after the other meet each other, and if these
 /// belong to cores that are close to each other, what they exchange has a short way. Who finds one of its own kind there tries
 /// next door; who waits in vain looks further and further away. In the end it always goes back to the list. On microcontrollers it
-/// does so after one visit of 28 steps.
+/// does so after one visit of 18 steps.
 ///
 /// A call waits at most 256 steps at a time, and [`MOST_STEPS`](Elimination::MOST_STEPS) in all, however often it loses; then it
 /// only tries the list again.

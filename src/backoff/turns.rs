@@ -63,7 +63,7 @@ initial! { impl[] Away = Away { more: AtomicIsize::new(0), turns: AtomicIsize::n
 
 impl Away {
     /// Steps for each of the others, and the shortest time: it pays for a takeover on two cores. tuning.md, "Turns".
-    const EACH: i32 = limit(28, model::AWAY);
+    const EACH: i32 = limit(18, model::AWAY);
     /// With so many others the time for each is twice as long, since much of it goes by in eliminated operations. tuning.md,
     /// "Turns".
     const MANY: i32 = 4;
@@ -141,7 +141,7 @@ impl Turns {
     /// After a run of so many nodes a context had the list for itself. tuning.md, "Own work".
     const ALONE: u16 = limit(12, model::TURN);
     /// How often whoever comes back after its time tries again at once. tuning.md, "Turns".
-    const INSISTS: u8 = limit(32, model::INSISTS);
+    const INSISTS: u8 = limit(16, model::INSISTS);
 
     /// Called after each lost race of this `attempt`. Whether to try again at once.
     #[expect(clippy::cast_possible_truncation, reason = "a constant")]
@@ -250,9 +250,9 @@ mod tests {
             away.turns.fetch_add(others, Relaxed);
             i32::from(away.end_turn(popped, &mut last))
         };
-        assert_eq!((0..100).map(|_| after(1, 0)).last(), Some(35), "one other");
+        assert_eq!((0..100).map(|_| after(1, 0)).last(), Some(Away::EACH * 5 / 4), "one other");
         let some = (0..100).map(|_| after(4, 0)).last().unwrap();
-        assert!((224..232).contains(&some), "four, each of which counts twice: {some}");
+        assert!((0..8).contains(&(some - 8 * Away::EACH)), "four, each of which counts twice: {some}");
         assert_eq!(after(4, Away::LONG), some - some / 4);
         assert_eq!((0..1000).map(|_| after(60_000, 0)).last(), Some(Away::MOST));
         assert_eq!((0..1000).map(|_| after(0, 0)).last(), Some(Away::EACH), "nobody else");

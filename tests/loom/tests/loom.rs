@@ -416,7 +416,7 @@ fn reclaim_against_pop() {
 /// Nodes in the depot are given back while another context wants one.
 #[test]
 fn reclaim_against_depot_take() {
-    check(3, || {
+    check(2, || {
         let stack = Plain::<2>::custom();
         stack.reserve(2).unwrap();
         let done = race(stack, [push_spare::<1, _, _>], |stack| {

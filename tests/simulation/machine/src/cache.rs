@@ -9,8 +9,9 @@
 //! | shared | several | no | one more holder | exclusive with the writer |
 //!
 //! An access that finds the line as it needs it is a hit. Every other one is a transfer: they are served one after the
-//! other, first come, first served; the line changes hands when the service starts, but who held it keeps it
-//! for half the way more, until the request has reached it.
+//! other, first come, first served; the line changes hands when the service starts, but who held it keeps it until the
+//! request has reached it: for some part of the way, which differs from one to the next. If it was always the same part,
+//! cores could go on in step for ever, each with as many operations as fit into it, and nobody would lose a race.
 
 use crate::costs::Machine;
 use crate::random::Random;
@@ -168,6 +169,7 @@ impl Cache {
         self.transfers.all += 1;
         self.transfers.far += u64::from(distance.is_some_and(|distance| distance > machine.costs.same_cluster));
         let way = self.varied(way);
+        let kept = self.random.below(way + 1);
         let state = &mut self.lines[line];
 
         state.before = state.now;
@@ -178,7 +180,7 @@ impl Cache {
         } else {
             state.now = Holders { cores: Cores::one(core), exclusive: true };
         }
-        state.before_until = now + way / 2;
+        state.before_until = now + kept;
         let busy = if kind == Kind::Read && shared { self.machine.costs.shared_read } else { way + extra };
         state.busy_until = now + busy;
         now + way + extra

@@ -113,7 +113,7 @@ fn a_line_has_a_queue() {
             for _ in 0..10 {
                 line.0.fetch_add(1, Relaxed);
                 // Longer than the old owner may go on.
-                machine::work(COSTS.same_cluster);
+                machine::work(2 * COSTS.same_cluster);
             }
         })
     });
