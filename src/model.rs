@@ -16,7 +16,7 @@ pub(crate) const fn retire_limit(slots: usize) -> usize {
 }
 /// Retired nodes at which a slot without spare nodes scans rather than taking others'.
 pub(crate) const SCAN_LIMIT: usize = 1;
-/// Nodes that the depot keeps: two batches of one.
+/// Nodes that the depot keeps: two batches of one, or one of two.
 pub(crate) const DEPOT_LIMIT: usize = 2;
 /// Slots of `Haphazard`.
 #[cfg(all(feature = "haphazard", target_has_atomic = "ptr"))]

@@ -6,7 +6,8 @@
 //!
 //! * **GUARD-1**: After [`Guard::protect`] (or [`Heap::enter`](sealed::Heap::enter)) with `node`, if [`Head::confirm`] then says
 //!   that it is the top, `node` stays allocated, and once it was unlinked becomes the top of that list again only above the same
-//!   node as before, until the guard protects something else, unprotects it or ends. The barrier between the two steps is in `confirm`.
+//!   node as before, until the guard protects something else, unprotects it or ends. The barrier between the two steps is in
+//!   `confirm`.
 //!   Checked by `pop_against_reuse_of_the_node`, `handle_against_reuse_of_the_node` in `tests/loom/tests/loom.rs`,
 //!   `pop_against_reuse_of_the_node` in `tests/loom/tests/loom_haphazard.rs`.
 //! * **GUARD-2**: What [`Guard::node`], [`Guard::spare`], [`Guard::spares`] and [`Guard::refill`] give are nodes without a value,

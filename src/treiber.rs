@@ -41,8 +41,8 @@ use core::ptr::{self, NonNull};
 /// Aligned to at least four bytes, so that the two low bits of its address are free for an exchanger's tags.
 #[repr(C, align(4))]
 pub struct Node<T> {
-    /// The node below. Atomic, because a slower pop may read it while the owner already links the node elsewhere; that pop does
-    /// not use what it reads then (LIST-3).
+    /// The node below. Atomic, because a slower pop may read it while the owner already links the node elsewhere, or above the
+    /// same one again; that pop does not use what it reads then, or finds what it was (LIST-3).
     next: AtomicPtr<Node<T>>,
     body: UnsafeCell<Body<T>>,
 }
@@ -101,7 +101,8 @@ impl<T> Node<T> {
     /// Links a node that the caller owns above the one at the address `below`.
     #[inline(always)]
     pub(crate) fn set_below(&self, below: *mut Self) {
-        // Relaxed: what makes the node reachable publishes the link (LIST-5), and a slower pop does not use it (LIST-3).
+        // Relaxed: what makes the node reachable publishes the link (LIST-5), and a slower pop does not use it, or finds it
+        // as it was (LIST-3).
         self.next.store(below, Relaxed);
     }
 
@@ -273,7 +274,8 @@ impl<T> Head<T> {
     pub(crate) unsafe fn try_pop(&self, node: *mut Node<T>) -> Result<NodePtr<T>, *mut Node<T>> {
         let node = self.confirm(node)?;
         // SAFETY: GUARD-1: the node was confirmed, so it is not freed. What this reads is what the push wrote, visible since
-        // `confirm` (LIST-5); or else the node was unlinked since then, and the exchange fails (LIST-3).
+        // `confirm` (LIST-5); or else the node was unlinked since then, and the exchange fails, or finds it above the same node
+        // again (LIST-3).
         let below = unsafe { node.as_ref() }.below();
         // SAFETY: the node is protected, and `below` is the link that it has as the top (LIST-1).
         unsafe { self.try_pop_above(below, node) }.map(|()| node)

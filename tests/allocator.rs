@@ -353,7 +353,7 @@ fn bound_with_one_thread<R: Engine, B: Backoff>() {
 }
 
 /// One handle only takes what others push, after a node that it once pushed came back to its slot: so its scan finds one more
-/// than it has retired itself. Another handle keeps a node meanwhile, so later scans look at each.
+/// than it has retired itself. Another handle keeps a node meanwhile, so later scans look at nodes one by one.
 fn bound_of_one_who_only_takes<R: Engine, B: Backoff>() {
     let ledger = ledger();
     let stack = Stack::<Block, R, B>::custom();
@@ -524,7 +524,7 @@ fn surplus_is_given_back<R: Engine, B: Backoff>() {
         };
         ledger.during(|| (0..values).for_each(|id| stack.push(block(id))));
         try_pop(idle);
-        // Leaves the slot with spare nodes, so that a push has one at hand.
+        // Leaves the slot with a node at hand for a push.
         ledger.during(|| stack.push(block(0)));
         let nodes = ledger.nodes();
         try_pop(values - idle - 1);

@@ -108,7 +108,7 @@ pub struct Turns {
     lost: u16,
     /// How many it had popped when its last turn ended.
     came: u16,
-    /// How many it has popped.
+    /// How many it has popped; 0 where code is short.
     popped: u16,
     /// The number under which its last turn ended.
     last: u16,
@@ -118,7 +118,15 @@ pub struct Turns {
     contention: u8,
 }
 
-initial! { impl[] Turns = Turns { left: 0, popped: 0, lost: 0, came: 0, last: 0, random: 0, contention: limit(0, model::CONTENTION) } }
+initial! { impl[] Turns = Turns {
+    left: 0,
+    popped: 0,
+    lost: 0,
+    came: 0,
+    last: 0,
+    random: 0,
+    contention: limit(0, model::CONTENTION),
+} }
 
 impl Local for Turns {
     #[inline(always)]

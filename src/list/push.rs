@@ -2,7 +2,7 @@
 //!
 //! # Two ways
 //!
-//! The common way is a free home slot, a spare node, a race won, nothing to give back. Whatever else is the case it leaves to a
+//! The common way is a free home slot, a node at hand, a race won, nothing to give back. Whatever else is the case it leaves to a
 //! function out of line as its last step, with the session and what it has won so far. So it keeps nothing in memory for the
 //! return from a call. tuning.md, "Code paths".
 //!

@@ -67,7 +67,7 @@ impl<T> Kept<T> {
     ///
     /// # Safety
     ///
-    /// The caller owns the node; if this succeeds, the list does.
+    /// The caller owns the node, and may push it above `top`; if this succeeds, the list does.
     #[inline(always)]
     pub(super) unsafe fn push<'g, L: 'g>(
         &mut self,
@@ -87,7 +87,7 @@ impl<T> Kept<T> {
         // SAFETY: the caller's contract.
         let pushed = unsafe { head.try_push(top, node, node) };
         if pushed.is_err() {
-            // KEPT-1: the node will be pushed above another top.
+            // KEPT-1: the node will be pushed above another top, or is retired.
             guard.unprotect();
         }
         pushed
@@ -106,7 +106,7 @@ impl<T> Kept<T> {
     {
         // CHEAPER: if no node is kept, a pop has a hazard to publish, which only takes longer.
         let node = guard.kept()?;
-        // SAFETY: GUARD-5: the node is protected, and if it is the top, then as it was pushed, which was above `below` (KEPT-1).
+        // SAFETY: GUARD-5: the node is protected, and if it is the top, then above what it was pushed above, `below` (KEPT-1).
         Some(unsafe { head.try_pop_above(self.below, node) }.map(|()| node))
     }
 }

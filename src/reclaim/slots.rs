@@ -1,6 +1,6 @@
 //! Engine `Slots<N>`: hazard pointers in claimed slots, and nodes that are used again.
 //!
-//! `docs/design.md` draws the life of a node: spare, pushed, popped, retired, and spare again after a scan of the hazards.
+//! `docs/design.md` draws the life of a node: spare, pushed, popped, retired, and pushed again, or spare after a scan.
 //!
 //! # Rules
 //!
@@ -17,9 +17,9 @@
 //! # Again
 //!
 //! Where pushes and pops alternate, a slot needs one node: the push finds the top that the node retired last was above, and puts
-//! it there again, without a scan. Else all the nodes of a slot would go round; each is on a cache line with nodes of other slots,
-//! which do the same, so a context that takes the list over would get all these lines from others one by one. tuning.md, "Scans
-//! and nodes".
+//! it there again, without a scan. Else all the nodes of a slot would go round; each is on a cache line with nodes of other
+//! slots, which do the same, so a context that takes the list over would get all these lines from others one by one. tuning.md,
+//! "Scans and nodes".
 //!
 //! # Whole chains
 //!
@@ -27,7 +27,7 @@
 //! are none; else they are just enough for a batch of the depot.
 //!
 //! To look at each node takes long where two threads work at once, since neighbouring nodes share cache lines. So a scan that
-//! looks at them ends when as many have become spare as there are slots.
+//! looks at them ends, but for that of `reclaim` and of a whole batch, when as many have become spare as there are slots.
 //!
 //! # Bounds
 //!
@@ -153,7 +153,7 @@ impl<T, L, const N: usize> Clone for SlotsGuard<'_, T, L, N> {
 impl<T, L, const N: usize> Copy for SlotsGuard<'_, T, L, N> {}
 
 // SAFETY: GUARD-1: nothing but a scan makes retired nodes spare, and `SlotsGuard::scan` says why that spares protected ones;
-// else a node that may be protected is pushed by GUARD-6 only.
+// else a node that may be protected at the stack's own head is pushed by GUARD-6 only.
 // GUARD-2: what is given is a spare node (NODES-1), a new one, or the first one of a batch (DEPOT-1). GUARD-3: what comes is
 // retired (NODES-2). GUARD-4: nothing here calls a closure of the user's or panics. GUARD-5: BARRIER-2. GUARD-6: the retired list
 // leaves links as they are.
@@ -320,7 +320,7 @@ unsafe impl<'a, T, L: Local, const N: usize> Guard<'a, T, L> for SlotsGuard<'a, 
         if !FAST_PATHS || len != Slots::<N>::BATCH {
             return nodes;
         }
-        // They are scanned as they are, mostly without a look at one of them. What was retired before waits meanwhile.
+        // They are scanned as they are, without a look at one of them if nobody protects any. What was retired before waits meanwhile.
         let before = mem::replace(&mut self.owner.private().retired, Retired::new(nodes, len));
         self.counters().set_retired(before.len() + len);
         // CHEAPER: without the scan all of them come back, and are retired one by one.
@@ -382,7 +382,7 @@ impl<T, L: Local, const N: usize> SlotsGuard<'_, T, L, N> {
     fn empty(self) -> usize {
         // So there is room for what the scan makes spare, unless more than a batch is retired.
         let mut freed = self.free_spare();
-        // The second one looks at what has come to the first one in exchange for a node that another slot keeps.
+        // The second one looks at what has come to the first one in exchange for a node that another slot protects.
         for _ in 0..2 {
             self.scan(Extent::All);
             freed += self.free_spare();

@@ -21,10 +21,10 @@ const POP: Scenario = one(Run(2, 0), Run(0, 1));
 const EMPTY_POP: Scenario = one(Run(0, 0), Run(0, 1));
 /// A push without a spare node: takes a batch out of the depot.
 const PUSH_BATCH: Scenario = one(Run(BATCH, 0), Run(1, 0));
-/// A pop that scans: one node more was popped than are retired then, the last one. Before it the slot has no spare node.
-const POP_SCAN: Scenario = one(Run(3 * BATCH, BATCH), Run(0, 1));
+/// A pop that scans. Before it the slot has no spare node.
+const POP_SCAN: Scenario = one(Run(2 * BATCH, BATCH - 1), Run(0, 1));
 /// A pop that scans. Before it the slot has spare nodes, so the retired ones go into the depot.
-const POP_SCAN_SURPLUS: Scenario = one(Run(3 * BATCH, 2 * BATCH), Run(0, 1));
+const POP_SCAN_SURPLUS: Scenario = one(Run(2 * BATCH, 2 * BATCH - 1), Run(0, 1));
 /// The mean, with what happens now and then.
 const PUSHES: Scenario = one(Run(0, 0), Run(1024, 0));
 const POPS: Scenario = one(Run(1024, 0), Run(0, 1024));

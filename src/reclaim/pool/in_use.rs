@@ -91,7 +91,7 @@ impl<'a, T, P, const N: usize> InUse<'a, T, P, N> {
         // A node that is not protected any more may be given all the same, and is scanned there.
         let protector = self.find(0, node.as_ptr().addr(), 0);
         match protector.and_then(|place| place.slot.given.get()) {
-            // Release pairs with the Acquire of `take_given`: the node was unlinked, and its link written, before what is done
+            // Release pairs with the Acquire of `take_given`: the node was unlinked, and its body written, before what is done
             // there. Acquire pairs with the Release of whoever gave the other node, since that one was unlinked before, too.
             // UNTESTED: in the form of the barrier that loom checks, a scan's fence follows, and is an Acquire as well.
             Some(given) => NonNull::new(given.swap(node.as_ptr(), AcqRel)),

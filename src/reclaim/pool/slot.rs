@@ -40,8 +40,8 @@ in_this_order! {
         /// Written by the owner, read by everybody.
         pub(crate) counters: Counters,
         pub(super) private: UnsafeCell<P>,
-        /// A retired node that the owner protects, or did, put here by others: for the owner's next scan. Whoever takes it out owns
-        /// it.
+        /// A retired node that the owner protects, or did, put here by others: for the owner's next scan. Whoever takes it out
+        /// owns it.
         pub(super) given: IfFast<AtomicPtr<Node<T>>>,
         /// Which further slot it is; 0 if it is in place. Written before the slot is added, and never again.
         pub(super) number: IfFast<usize>,
@@ -124,7 +124,7 @@ impl<'a, T, P> Owner<'a, T, P> {
     #[inline(always)]
     pub(crate) fn keep(self, node: NodePtr<T>) {
         // Release pairs with `READ_HAZARD` (BARRIER-3): a pop that lost the race for the node protected before has read it.
-        // UNTESTED: in a model a slot with a spare node got it since such a pop, behind a full barrier.
+        // UNTESTED: in a model a slot with a node for a push got it since such a pop, behind a full barrier.
         self.0.word.store(node.as_ptr(), Release);
     }
 
@@ -151,7 +151,7 @@ impl<'a, T, P> Owner<'a, T, P> {
         if given.load(Relaxed).is_null() {
             return None;
         }
-        // Acquire pairs with the Release of `give`: the node was unlinked, and its link written, before what we do.
+        // Acquire pairs with the Release of `give`: the node was unlinked, and its body written, before what we do.
         // UNTESTED: in the form of the barrier that loom checks, the scan's fence follows, and is an Acquire as well.
         NonNull::new(given.swap(ptr::null_mut(), Acquire))
     }

@@ -87,7 +87,7 @@ impl<T, L: Local, const N: usize> SlotsGuard<'_, T, L, N> {
             let mut private = self.owner.private();
             let private = &mut *private;
             let before = private.retired.len();
-            // Mostly nobody protects anything, and no look at each node is needed: either there are no spare nodes, or pops
+            // If nobody protects anything, no look at each node is needed: either there are no spare nodes, or pops
             // outnumber pushes here, and there is a batch for others. More than a batch may be retired where many slots are in
             // use, or a node was given to this one.
             // CHEAPER: where this is left out, sorting them one by one comes to the same, and takes longer.

@@ -1,11 +1,12 @@
 //! Models for the loom checker: every interleaving, and every value that the memory model lets a load see.
 //!
 //! Run with `ci/loom`. Nodes, slots and exchangers are checked in three ways: values arrive once; what a
-//! slot's owner alone may touch is in loom's `UnsafeCell`; and before a node is freed or used again, loom is told that
+//! slot's owner alone may touch is in loom's `UnsafeCell`; and before a node is freed, or used again other than where it was, loom is told that
 //! nobody else may access its link any more (`sync::assert_exclusive`), so a missed hazard is reported even where
 //! no value goes astray.
 //!
-//! Limits are smaller under loom, all of them in `src/model.rs`: each pop scans, each second spare node goes to the depot.
+//! Limits are smaller under loom, all of them in `src/model.rs`: each pop scans (with four slots each second one), each second spare node
+//! goes to the depot.
 //! `LOOM_MAX_PREEMPTIONS` sets how many preemptions an execution may have.
 
 mod common;
@@ -59,7 +60,7 @@ fn pop_against_reuse_of_the_node() {
     });
 }
 
-/// Pops, then pushes 3: with the node that was popped, if the scan let it go.
+/// Pops, then pushes 3: with the node that was popped, if the scan let it go, or without a scan above the same node.
 fn pop_push<const N: usize>(stack: &Plain<N>) -> Vec<u32> {
     let values = pop(stack);
     stack.push(3);
@@ -91,7 +92,7 @@ fn node_is_not_pushed_again_above_another() {
     });
 }
 
-/// A handle does the same with what it keeps. Whoever has read the link before wins the node, and would use it for another
+/// A handle does the same with what it keeps. Whoever has read the link before, wins the node, and would use it for another
 /// push, sees that the handle keeps it again.
 #[test]
 fn handle_pushes_a_node_again() {
@@ -108,7 +109,7 @@ fn handle_pushes_a_node_again() {
     });
 }
 
-/// The same with a handle on one side, which publishes its hazard by a store.
+/// As `pop_against_reuse_of_the_node`, with a handle on one side, which publishes its hazard by a store.
 #[test]
 fn handle_against_reuse_of_the_node() {
     check(3, || {

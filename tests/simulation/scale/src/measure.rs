@@ -47,8 +47,8 @@ pub fn measure<S: Shared>(setting: &Setting) -> Sample {
     sample(&done.into_inner(), &warm, &report, before, stack.counts())
 }
 
-/// Lets one core after the other push and pop alone until it has its nodes together and their lines in its cache, as they
-/// are in the long run; that takes `4 n` pops with `n` slots, which is longer than all that is measured if `n` is large.
+/// Lets one core after the other push and pop alone until it has a node, and the lines that it needs in its cache, as they are
+/// in the long run. What more nodes a workload needs it gets as it goes on.
 fn warm_up<W: Worker>(simulation: &Simulation, workers: &[RefCell<W>]) -> Report {
     /// No push and pop takes less.
     const LEAST_CYCLES: usize = 40;
