@@ -16,7 +16,6 @@ use crate::reclaim::{Reclaim, sealed::Heap};
 use crate::source::Source;
 use crate::sync::initial;
 use crate::treiber::{Head, Node, NodePtr};
-use core::ptr::NonNull;
 
 type DomainOf<T, R, B> = <R as Heap>::Domain<T, <B as Strategy>::Local>;
 type GuardOf<'a, T, R, B> = <R as Heap>::Guard<'a, T, <B as Strategy>::Local>;
@@ -123,7 +122,7 @@ impl<T, R: Reclaim, B: Backoff> Inner<T> for SharedList<T, R, B> {
 impl<T, R: Reclaim, B: Backoff> SharedList<T, R, B> {
     /// Takes the topmost node out, when nobody else uses the list.
     fn unlink_mut(&mut self) -> Option<Unlinked<T>> {
-        let node = NonNull::new(self.head.top())?;
+        let node = self.head.0.top_mut()?;
         // SAFETY: `&mut self`: nobody else has access to the list.
         unsafe { self.head.0.unlink_mut(node) };
         Some(Unlinked(node))

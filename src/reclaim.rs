@@ -24,8 +24,8 @@
 //!   the top only above the node that it was pushed above then.
 //!   Checked by `handle_against_reuse_of_what_it_pushed` in `tests/loom/tests/loom.rs`.
 //! * **GUARD-6**: What [`Guard::again`] gives for `top` is a node without a value, whose link is `top`, and which others may
-//!   protect. The caller pushes it above `top`, or retires it. So whoever retires a node that others may protect has left its
-//!   link as it was in the list.
+//!   protect. The caller pushes it above `top`, or retires it. In return, whoever retires a node has left its link as others may
+//!   have confirmed it at the stack's head.
 //!   Checked by `pop_against_node_pushed_again`, `node_is_not_pushed_again_above_another`, `handle_pushes_a_node_again` in
 //!   `tests/loom/tests/loom.rs`.
 //!
@@ -219,12 +219,12 @@ pub unsafe trait Guard<'a, T: 'a, L: 'a>: Copy {
     fn unprotect(self);
 
     /// Lets a node go (GUARD-3). Does not call the allocator on `Slots`. [`Guard::settle`] has to follow, unless
-    /// [`Guard::is_due`] has said before that it need not.
+    /// [`Guard::is_due`] has said before that it need not, or the node came from [`Guard::again`].
     ///
     /// # Safety
     ///
     /// The caller owns the node, it came from this engine's part of the stack, holds no value, and is not used afterwards. If
-    /// others may protect it, its link is what it was in the list (GUARD-6).
+    /// others may have confirmed it at the stack's head, its link is what it was there (GUARD-6).
     unsafe fn retire(self, node: NodePtr<T>);
 
     /// The node that was retired last, if it was above `top`, for a push above that (GUARD-6).

@@ -11,6 +11,18 @@ pub trait Source<T>: Sized {
     /// The pointer is valid for a write. Of the two only one is used from now on, and the other one is not dropped either.
     unsafe fn copy_to(&self, place: *mut T);
 
+    /// Moves the value to a place.
+    ///
+    /// # Safety
+    ///
+    /// The pointer is valid for a write.
+    #[inline(always)]
+    unsafe fn move_to(self, place: *mut T) {
+        // SAFETY: the caller's contract. What is used from now on is the copy.
+        unsafe { self.copy_to(place) };
+        mem::forget(self);
+    }
+
     /// Gives the value back.
     fn into_value(self) -> T;
 }

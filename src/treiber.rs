@@ -12,14 +12,14 @@
 //!   Checked by `pop_against_pop_of_one_node`, `take_all_against_pop` in `tests/loom/tests/loom.rs`.
 //! * **LIST-3**: While a context protects a node that it has found at a head (GUARD-1), or pushed there (GUARD-5), the node, once
 //!   it was unlinked, becomes that head again only with the link that it had. So a compare-exchange of the head that expects the
-//!   node fails, or finds the list below the node as the context knows it (no ABA).
+//!   node fails, or finds the node above the address that the context knows (no ABA).
 //!   Checked by `pop_against_reuse_of_the_node`, `pop_against_reuse_by_two_others`, `pop_against_node_pushed_again` in
 //!   `tests/loom/tests/loom.rs`.
 //! * **LIST-4**: A pointer to a node in a list, or just taken out of one, is used for more than its address only if it came from
-//!   [`Node::below`], [`Head::confirm`] or [`Head::detach`], or if its user has pushed the node, or if it is the top of a list
-//!   that nobody else uses. A link, and what [`Head::top`] or a lost race returns, is an address: a push does not protect the node
-//!   above which it links its own, so that node may have been freed, and another one at its address be the top. `below` takes the
-//!   provenance that the node at the address has exposed.
+//!   [`Node::below`], [`Head::confirm`], [`Head::detach`] or [`Head::top_mut`], or if its user has pushed the node. A link, and
+//!   what is in a head, is an address: a push does not protect the node above which it links its own, nor a pop the one below its
+//!   own, so that node may have been freed, and another one at its address be the top. These four take the provenance that the
+//!   node at the address has exposed, when it is there.
 //!   Checked by `everything` in `tests/miri/src/together.rs`.
 //! * **LIST-5**: Linking is a Release, and whoever goes on to use what the head points to has read it with Acquire; so the link
 //!   and the value of the topmost node are visible, and those of the nodes further down, since every change of the head is a
@@ -33,7 +33,7 @@ use crate::sync::{self, AtomicPtr, DETACH, RECHECK, Relaxed, Release, UNLINK, Un
 #[cfg(feature = "alloc")]
 use crate::sync::{alloc, dealloc};
 use core::alloc::Layout;
-use core::mem::{self, ManuallyDrop};
+use core::mem::ManuallyDrop;
 use core::ptr::{self, NonNull};
 
 /// One heap allocation: a link and a maybe-initialised value.
@@ -122,9 +122,8 @@ impl<T> Node<T> {
     /// The caller owns the node, and it holds no value.
     #[inline(always)]
     pub(crate) unsafe fn put(node: NodePtr<T>, value: impl Source<T>) {
-        // SAFETY: the caller's contract. What is used from now on is the copy.
-        unsafe { Self::put_copy(node, &value) };
-        mem::forget(value);
+        // SAFETY: the caller owns the body. Not by an assignment, which without optimisation moves the value once more.
+        unsafe { value.move_to((&raw mut node.as_ref().body.get_mut().deref().value).cast::<T>()) };
     }
 
     /// Puts a copy of the value into the node.
@@ -135,7 +134,7 @@ impl<T> Node<T> {
     /// the node still has none.
     #[inline(always)]
     pub(crate) unsafe fn put_copy(node: NodePtr<T>, value: &impl Source<T>) {
-        // SAFETY: the caller owns the body. Not by an assignment, which without optimisation moves the value once more.
+        // SAFETY: the caller owns the body.
         unsafe { value.copy_to((&raw mut node.as_ref().body.get_mut().deref().value).cast::<T>()) };
     }
 
@@ -210,7 +209,7 @@ impl<T> Head<T> {
     pub(crate) fn confirm(&self, node: *mut Node<T>) -> Result<NodePtr<T>, *mut Node<T>> {
         publish_barrier();
         let top = self.0.load(RECHECK);
-        NonNull::new(top).filter(|top| top.as_ptr() == node).ok_or(top)
+        NonNull::new(exposed(top)).filter(|top| top.as_ptr() == node).ok_or(top)
     }
 
     /// The address of the topmost node, for who is about to change the head: where there are caches, an exchange that changes
@@ -290,13 +289,18 @@ impl<T> Head<T> {
     /// (GUARD-5). If `node` is the top, `below` is the address in its link.
     #[inline(always)]
     pub(crate) unsafe fn try_pop_above(&self, below: *mut Node<T>, node: NodePtr<T>) -> Result<(), *mut Node<T>> {
-        self.0.compare_exchange_weak(node.as_ptr(), exposed(below), UNLINK, Relaxed).map(|_| ())
+        self.0.compare_exchange_weak(node.as_ptr(), below, UNLINK, Relaxed).map(|_| ())
     }
 
     /// Unlinks all nodes; the caller owns them (LIST-2).
     #[inline]
     pub(crate) fn detach(&self) -> *mut Node<T> {
-        self.0.swap(ptr::null_mut(), DETACH)
+        exposed(self.0.swap(ptr::null_mut(), DETACH))
+    }
+
+    /// The topmost node, when nobody else has access to the list.
+    pub(crate) fn top_mut(&mut self) -> Option<NodePtr<T>> {
+        NonNull::new(exposed(self.top()))
     }
 
     /// Unlinks the topmost node.

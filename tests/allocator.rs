@@ -18,7 +18,7 @@ use std::thread;
 
 for_each_stack! {
     surplus_is_given_back, nothing_left_after_drop, bound_with_one_thread, bound_with_idle_handles, bound_with_64_threads,
-    bound_of_one_who_only_takes, new_allocates_nothing, reservation_lasts_until_reclaim, try_push_all_without_memory,
+    bound_of_one_who_only_takes, bound_of_one_who_is_given_nodes, new_allocates_nothing, reservation_lasts_until_reclaim, try_push_all_without_memory,
 }
 
 for_each_slots_stack! {
@@ -377,6 +377,29 @@ fn bound_of_one_who_only_takes<R: Engine, B: Backoff>() {
         ledger.assert_bound::<R, B>(1);
     }
     drop((taker, other));
+    ledger.nothing_after(stack);
+}
+
+/// A handle pops a value, and a context in a further slot, which goes out of use again, gives it the node that it keeps. So each
+/// round it has two nodes more to let go, with one scan.
+fn bound_of_one_who_is_given_nodes<R: Engine, B: Backoff>() {
+    let ledger = ledger();
+    let stack = Stack::<Block, R, B>::custom();
+    let mut handle = ledger.during(|| stack.handle());
+    for _ in 0..100 {
+        ledger.during(|| {
+            stack.handle().push(block(0));
+            handle.push(block(1));
+            let mut other = stack.handle();
+            drop(other.pop().expect("a value was lost"));
+            drop(other.push_spare(block(2)));
+            drop(other);
+            drop(handle.pop().expect("a value was lost"));
+        });
+    }
+    while ledger.during(|| handle.pop()).is_some() {}
+    ledger.assert_bound::<R, B>(1);
+    drop(handle);
     ledger.nothing_after(stack);
 }
 

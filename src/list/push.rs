@@ -22,7 +22,7 @@ use crate::layout::{FAST_PATHS, slow_path};
 use crate::reclaim::{Guard, Reclaim, Search};
 use crate::source::Source;
 use crate::treiber::{Node, NodePtr};
-use core::mem;
+use core::mem::ManuallyDrop;
 use core::ptr;
 
 impl<T, R: Reclaim, B: Backoff> SharedList<T, R, B> {
@@ -48,7 +48,7 @@ impl<T, R: Reclaim, B: Backoff> SharedList<T, R, B> {
             refuse: impl FnOnce(PushErrorKind, V) -> E,
         ) -> Result<(), E> {
             match self.enter(Search::Grow, None) {
-                Some(session) => self.push_with_other_node(session, value, None, Step::Try, ptr::null_mut(), refuse),
+                Some(session) => self.push_with_other_node(session, value, None, Step::Try, refuse),
                 None => Err(refuse(PushErrorKind::NoSlot, value)),
             }
         }
@@ -64,23 +64,25 @@ impl<T, R: Reclaim, B: Backoff> SharedList<T, R, B> {
         refuse: impl FnOnce(PushErrorKind, V) -> E,
     ) -> Result<(), E> {
         if !FAST_PATHS {
-            return self.push_with_other_node(session, value, kept, Step::Try, ptr::null_mut(), refuse);
+            return self.push_with_other_node(session, value, kept, Step::Try, refuse);
         }
         if Self::exchanges_first(*session) {
-            return self.push_with_other_node(session, value, kept, Step::StayAway, ptr::null_mut(), refuse);
+            return self.push_with_other_node(session, value, kept, Step::StayAway, refuse);
         }
-        // CHEAPER: the slow way does the same, in more instructions.
+        // CHEAPER: the slow way does the same with another node, in more instructions.
         let top = self.head.top();
         if let Some(node) = session.again(top) {
+            // Before the push: what is in the list is somebody else's, who may have dropped it already.
+            let value = ManuallyDrop::new(value);
             // SAFETY: GUARD-6: the node has no value; and if it is not pushed, it still has none.
-            unsafe { Node::put_copy(node, &value) };
+            unsafe { Node::put_copy(node, &*value) };
             // SAFETY: GUARD-6: it is pushed above `top`.
-            if let Err(top) = unsafe { self.try_push(*session, node, top, kept.as_deref_mut()) } {
+            if unsafe { self.try_push(*session, node, top, kept.as_deref_mut()) }.is_err() {
                 // SAFETY: GUARD-6: its link is `top` still.
                 unsafe { session.retire(node) };
-                return self.push_with_other_node(session, value, kept, Step::LostRace, top, refuse);
+                let value = ManuallyDrop::into_inner(value);
+                return self.push_with_other_node(session, value, kept, Step::LostRace, refuse);
             }
-            mem::forget(value);
             Self::finish_push(session);
             return Ok(());
         }
@@ -90,19 +92,17 @@ impl<T, R: Reclaim, B: Backoff> SharedList<T, R, B> {
             self.push_node(session, node, top, kept);
             return Ok(());
         }
-        self.push_with_other_node(session, value, kept, Step::Try, top, refuse)
+        self.push_with_other_node(session, value, kept, Step::Try, refuse)
     }
 
     slow_path! {
-        /// Pushes from within a slot, with a node from wherever there is one, beginning with this step; after [`Step::LostRace`],
-        /// `top` is what was found.
+        /// Pushes from within a slot, with a node from wherever there is one, beginning with this step.
         fn push_with_other_node<V: Source<T>, E, const STAYS: bool>(
             &self,
             session: Session<'_, T, R, B, STAYS>,
             value: V,
             kept: Option<&mut Kept<T>>,
             step: Step,
-            top: *mut Node<T>,
             refuse: impl FnOnce(PushErrorKind, V) -> E,
         ) -> Result<(), E> {
             let Some(node) = session.node(Permit::All) else {
@@ -113,11 +113,12 @@ impl<T, R: Reclaim, B: Backoff> SharedList<T, R, B> {
             };
             // SAFETY: GUARD-2: the node is ours and has no value.
             unsafe { Node::put(node, value) };
+            // Whoever stays away leaves the head alone.
+            let top = if step == Step::StayAway { ptr::null_mut() } else { self.head.top() };
             // CHEAPER: without the fast way a handle keeps nothing, and its next pop takes longer.
             if FAST_PATHS && step == Step::Try {
-                self.push_node(session, node, self.head.top(), kept);
+                self.push_node(session, node, top, kept);
             } else {
-                let top = if FAST_PATHS { top } else { self.head.top() };
                 self.push_slowly(session, node, top, step);
             }
             Ok(())

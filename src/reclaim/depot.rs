@@ -10,7 +10,7 @@
 //! # Rules
 //!
 //! * **DEPOT-1**: The first node of a batch that was taken may still be protected by slower contexts that wanted the same batch.
-//!   So whoever has it pushes it to the stack at once, or else retires it.
+//!   So whoever has it pushes it to the stack, or else retires it.
 //!   Checked by `depot_take_against_take` in `tests/loom/tests/loom.rs`.
 //! * **DEPOT-2**: Nobody protects the other nodes of a batch, since nobody has seen them since the batch was put here.
 //!   Checked by `reclaim_against_depot_take`, `depot_put_against_take` in `tests/loom/tests/loom.rs`.

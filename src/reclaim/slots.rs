@@ -11,7 +11,7 @@
 //!   protect it, because it was the head, or because it was the first node of a batch in the depot.
 //!   Checked by `pop_against_reuse_by_two_others`, `depot_take_against_take` in `tests/loom/tests/loom.rs`.
 //! * **NODES-3**: At rest, a slot holds at most `RETIRE_LIMIT` retired nodes (or as many as there are slots, if these are more)
-//!   and at most `SPARE_LIMIT` spare ones; where nodes are kept, also one that was given to it.
+//!   and at most `SPARE_LIMIT` spare ones; where nodes are kept, also one that was given to it, since it protected that.
 //!   Checked by `bound_with_one_thread`, `bound_of_one_who_only_takes`, `bound_with_64_threads` in `tests/allocator.rs`.
 //!
 //! # Again

@@ -18,7 +18,7 @@
 
 use crate::source::Source;
 use crate::sync::{Initial, UnsafeCell, array_of, initial};
-use core::mem::{self, MaybeUninit};
+use core::mem::MaybeUninit;
 
 /// A node's number, in registers; see "Numbers". It has 16 bits, of which [`short`] makes a link.
 pub type Number = usize;
@@ -61,8 +61,7 @@ impl<T, L> Node<T, L> {
     #[inline(always)]
     pub(super) unsafe fn put(&self, value: impl Source<T>) {
         // SAFETY: the caller owns the value's place.
-        unsafe { value.copy_to(self.value.get_mut().deref().as_mut_ptr()) };
-        mem::forget(value);
+        unsafe { value.move_to(self.value.get_mut().deref().as_mut_ptr()) };
     }
 
     /// # Safety

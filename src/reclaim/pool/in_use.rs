@@ -64,8 +64,10 @@ impl<'a, T, P, const N: usize> InUse<'a, T, P, N> {
         self.find(0, first, usize::MAX - first).is_some()
     }
 
-    pub(crate) fn protects(self, node: NodePtr<T>) -> bool {
-        self.find(0, node.as_ptr().addr(), 0).is_some()
+    /// A slot that protects `node`, if there is one.
+    #[inline(always)]
+    pub(crate) fn protector(self, node: NodePtr<T>) -> Option<Place<'a, T, P>> {
+        self.find(0, node.as_ptr().addr(), 0)
     }
 
     /// The nodes that are protected.
@@ -76,26 +78,21 @@ impl<'a, T, P, const N: usize> InUse<'a, T, P, N> {
         // A node's address has bits that neither a free slot nor a claimed one has.
         slots.map(|slot| slot.word.load(READ_HAZARD)).filter(|word| word.addr() & !claimed::<T>().addr() != 0)
     }
+}
 
-    /// Gives `node`, which is retired, to the owner of the slot that protects it. Returns what the caller has to retire instead:
-    /// nothing, or what was given to that slot before, and may have been unlinked after the caller's barrier, so that it takes
-    /// another one; or the same node, if no slot protects it.
+impl<T, P> Place<'_, T, P> {
+    /// Gives `node`, which is retired, to the owner of this slot, which protects it, or did. Returns what the caller has to retire
+    /// instead: nothing, or what was given to that slot before, and may have been unlinked after the caller's barrier, so that it
+    /// takes another one; or the same node, where code is short.
     ///
     /// So the node that a resting owner keeps waits in that owner's slot, and not in a list that would be scanned the sooner for
     /// it.
     #[inline(always)]
     pub(crate) fn give(self, node: NodePtr<T>) -> Option<NodePtr<T>> {
-        if !FAST_PATHS {
-            return Some(node);
-        }
-        // A node that is not protected any more may be given all the same, and is scanned there.
-        let protector = self.find(0, node.as_ptr().addr(), 0);
-        match protector.and_then(|place| place.slot.given.get()) {
-            // Release pairs with the Acquire of `take_given`: the node was unlinked, and its body written, before what is done
-            // there. Acquire pairs with the Release of whoever gave the other node, since that one was unlinked before, too.
-            // UNTESTED: in the form of the barrier that loom checks, a scan's fence follows, and is an Acquire as well.
-            Some(given) => NonNull::new(given.swap(node.as_ptr(), AcqRel)),
-            None => Some(node),
-        }
+        let Some(given) = self.slot.given.get() else { return Some(node) };
+        // Release pairs with the Acquire of `take_given`: the node was unlinked, and its body written, before what is done there.
+        // Acquire pairs with the Release of whoever gave the other node, since that one was unlinked before, too.
+        // UNTESTED: in the form of the barrier that loom checks, a scan's fence follows, and is an Acquire as well.
+        NonNull::new(given.swap(node.as_ptr(), AcqRel))
     }
 }

@@ -124,7 +124,7 @@ impl<'a, T, P> Owner<'a, T, P> {
     #[inline(always)]
     pub(crate) fn keep(self, node: NodePtr<T>) {
         // Release pairs with `READ_HAZARD` (BARRIER-3): a pop that lost the race for the node protected before has read it.
-        // UNTESTED: in a model a slot with a node for a push got it since such a pop, behind a full barrier.
+        // UNTESTED: in a model a slot has got its node for a push since such a pop, behind a full barrier, unless it pushes one again.
         self.0.word.store(node.as_ptr(), Release);
     }
 

@@ -137,7 +137,8 @@ impl<T, L: Local, const N: usize> SlotsDomain<T, L, N> {
         fn sort(&self, private: &mut Private<T, L>, slots: InUse<'_, T, Private<T, L>, N>, filter: usize, extent: Extent) {
             // CHEAPER: to look at all of them takes longer at a time.
             let part = FAST_PATHS && extent == Extent::Part;
-            let mut more = if part { slots.count() } else { 0 };
+            // Two at least: since the last scan as many may have come, one that was popped, and one that was given to this slot.
+            let mut more = if part { slots.count().max(2) } else { 0 };
             let mut left = private.retired.len();
             let mut nodes = private.retired.take();
             let mut spares = private.spare.count();
@@ -148,9 +149,10 @@ impl<T, L: Local, const N: usize> SlotsDomain<T, L, N> {
                 // becomes spare (NODES-1), and may be put in the depot (DEPOT-3).
                 unsafe {
                     // CHEAPER: without the filter the look at all hazards says the same, and takes longer.
-                    if filter & filter_bit(node.as_ptr()) != 0 && slots.protects(node) {
+                    let hit = filter & filter_bit(node.as_ptr()) != 0;
+                    if let Some(protector) = hit.then(|| slots.protector(node)).flatten() {
                         // What comes in exchange may be younger than the barrier here, so it waits for the next scan.
-                        if let Some(node) = slots.give(node) {
+                        if let Some(node) = protector.give(node) {
                             private.retired.push(node);
                         }
                     } else {

@@ -447,6 +447,21 @@ fn elimination() {
     });
 }
 
+/// A push that loses its race with a node that others may protect goes on to the exchanger with another one, and who gets that
+/// may push it again.
+#[test]
+fn elimination_beside_nodes_pushed_again() {
+    check(2, || {
+        let stack = Stack::<u32, Slots<4>, Elimination<1>>::from_iter([1, 2]);
+        let pop_push = |stack: &Stack<_, _, _>| {
+            let values = pop(stack);
+            stack.push(3);
+            values
+        };
+        assert_all(race(stack, [pop_push], pop_push), &[1, 2, 3, 3]);
+    });
+}
+
 /// After an elimination a pop comes to the list by way of the array, and has to protect what it finds there as any other;
 /// through the stack and through a handle. (With two exchangers each operation of a model begins as after an elimination.)
 #[test]

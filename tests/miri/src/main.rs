@@ -46,6 +46,7 @@ fn play<R: Engine, B: Backoff>(seed: usize) {
     }
     together::pairs::<R, B>();
     together::large_values::<R, B>();
+    together::nodes_again::<R, B>();
     together::beside_iterators::<R, B>();
     together::a_handle_that_moves::<R, B>();
 }

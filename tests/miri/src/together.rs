@@ -137,6 +137,24 @@ pub fn large_values<R: Engine, B: Backoff>() {
     });
 }
 
+/// A node is pushed again with a value whose next owner drops it while the call still runs.
+pub fn nodes_again<R: Engine, B: Backoff>() {
+    let stack = Stack::<Box<usize>, R, B>::custom();
+    thread::scope(|scope| {
+        let stack = &stack;
+        scope.spawn(move || {
+            let mut handle = stack.handle();
+            for id in 0..2 * CALLS {
+                handle.push(Box::new(id));
+                drop(handle.pop());
+                stack.push(Box::new(id));
+                drop(stack.pop());
+            }
+        });
+        scope.spawn(move || (0..4 * CALLS).for_each(|_| drop(stack.pop())));
+    });
+}
+
 /// An iterator's nodes come back while others pop, push and reclaim.
 pub fn beside_iterators<R: Engine, B: Backoff>() {
     const ROUNDS: usize = 6;
