@@ -18,7 +18,8 @@ use std::thread;
 
 for_each_stack! {
     surplus_is_given_back, nothing_left_after_drop, bound_with_one_thread, bound_with_idle_handles, bound_with_64_threads,
-    bound_of_one_who_only_takes, bound_of_one_who_is_given_nodes, new_allocates_nothing, reservation_lasts_until_reclaim, try_push_all_without_memory,
+    bound_of_one_who_only_takes, bound_of_one_who_is_given_nodes, new_allocates_nothing, reservation_lasts_until_reclaim,
+    try_push_all_without_memory,
 }
 
 for_each_slots_stack! {

@@ -63,11 +63,8 @@ impl<T, R: Reclaim, B: Backoff> SharedList<T, R, B> {
         mut kept: Option<&mut Kept<T>>,
         refuse: impl FnOnce(PushErrorKind, V) -> E,
     ) -> Result<(), E> {
-        if !FAST_PATHS {
+        if !FAST_PATHS || Self::exchanges_first(*session) {
             return self.push_with_other_node(session, value, kept, Step::Try, refuse);
-        }
-        if Self::exchanges_first(*session) {
-            return self.push_with_other_node(session, value, kept, Step::StayAway, refuse);
         }
         // CHEAPER: the slow way does the same with another node, in more instructions.
         let top = self.head.top();
@@ -96,7 +93,8 @@ impl<T, R: Reclaim, B: Backoff> SharedList<T, R, B> {
     }
 
     slow_path! {
-        /// Pushes from within a slot, with a node from wherever there is one, beginning with this step.
+        /// Pushes from within a slot, with a node from wherever there is one, beginning with this step, unless the slot's next
+        /// operation is to begin with an exchange.
         fn push_with_other_node<V: Source<T>, E, const STAYS: bool>(
             &self,
             session: Session<'_, T, R, B, STAYS>,
@@ -113,13 +111,14 @@ impl<T, R: Reclaim, B: Backoff> SharedList<T, R, B> {
             };
             // SAFETY: GUARD-2: the node is ours and has no value.
             unsafe { Node::put(node, value) };
-            // Whoever stays away leaves the head alone.
-            let top = if step == Step::StayAway { ptr::null_mut() } else { self.head.top() };
-            // CHEAPER: without the fast way a handle keeps nothing, and its next pop takes longer.
-            if FAST_PATHS && step == Step::Try {
-                self.push_node(session, node, top, kept);
+            if Self::exchanges_first(*session) {
+                // Whoever stays away leaves the head alone.
+                self.push_slowly(session, node, ptr::null_mut(), Step::StayAway);
+            } else if FAST_PATHS && step == Step::Try {
+                // CHEAPER: without the fast way a handle keeps nothing, and its next pop takes longer.
+                self.push_node(session, node, self.head.top(), kept);
             } else {
-                self.push_slowly(session, node, top, step);
+                self.push_slowly(session, node, self.head.top(), step);
             }
             Ok(())
         }

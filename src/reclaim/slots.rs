@@ -320,7 +320,8 @@ unsafe impl<'a, T, L: Local, const N: usize> Guard<'a, T, L> for SlotsGuard<'a, 
         if !FAST_PATHS || len != Slots::<N>::BATCH {
             return nodes;
         }
-        // They are scanned as they are, without a look at one of them if nobody protects any. What was retired before waits meanwhile.
+        // They are scanned as they are, without a look at one of them if nobody protects any. What was retired before waits
+        // meanwhile.
         let before = mem::replace(&mut self.owner.private().retired, Retired::new(nodes, len));
         self.counters().set_retired(before.len() + len);
         // CHEAPER: without the scan all of them come back, and are retired one by one.
@@ -370,12 +371,10 @@ impl<T, L: Local, const N: usize> SlotsGuard<'_, T, L, N> {
         self.owner.private().retired.len()
     }
 
-    /// Counts the retired nodes, where that is asked for.
+    /// Notes in the counters how many nodes are retired.
     #[inline(always)]
     fn count_retired(self) {
-        if cfg!(feature = "stats") {
-            self.counters().set_retired(self.retired());
-        }
+        self.counters().set_retired(self.retired());
     }
 
     /// Frees the spare nodes, and the retired ones that nobody protects. Returns how many.

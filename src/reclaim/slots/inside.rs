@@ -149,8 +149,8 @@ impl<T, L: Local, const N: usize> SlotsDomain<T, L, N> {
                 // becomes spare (NODES-1), and may be put in the depot (DEPOT-3).
                 unsafe {
                     // CHEAPER: without the filter the look at all hazards says the same, and takes longer.
-                    let hit = filter & filter_bit(node.as_ptr()) != 0;
-                    if let Some(protector) = hit.then(|| slots.protector(node)).flatten() {
+                    let protector = if filter & filter_bit(node.as_ptr()) != 0 { slots.protector(node) } else { None };
+                    if let Some(protector) = protector {
                         // What comes in exchange may be younger than the barrier here, so it waits for the next scan.
                         if let Some(node) = protector.give(node) {
                             private.retired.push(node);

@@ -18,9 +18,9 @@ processor begins the next while the last is under way. Where a locked instructio
 the model is 4 times as slow.
 
 On two cores with a back-off, one core runs alone nearly all the time, and the error is that of one core. Without one, the model \
-lets who has the line keep it for half of the way to the next core on average, which presumably flatters it; and the samples go from \
-those of a thread that runs alone to many times that. So absolute figures are good within a factor of two on a processor like \
-this one, and of four on others.
+lets who has the line keep it for half of the way to the next core on average, which presumably flatters it; and the samples \
+go from those of a thread that runs alone to many times that. So absolute figures are good within a factor of two on a processor \
+like this one, and of four on others.
 ";
 
 /// The median, the least and the most of the samples of this metric; of times, in nanoseconds.
