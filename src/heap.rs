@@ -17,9 +17,8 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
     /// pop of another kind that succeeds, the most values it ever had at once; plus `IDLE_NODES`, plus
     /// [`SLOT_NODES`](Stack::SLOT_NODES) for each slot beyond `N`, plus the reserved ones (also for a while those that were, after a
     /// [`Stack::reclaim`] while all slots were claimed). See [`TakeAll`](crate::TakeAll) for which values count, and
-    /// [`Haphazard`](crate::Haphazard) for what it needs more of. With more than
-    /// [`RETIRE_LIMIT`](crate::Slots::RETIRE_LIMIT) = 4 `N` slots each slot may have as many retired nodes as there are slots instead
-    /// of that limit.
+    /// [`Haphazard`](crate::Haphazard) for what it needs more of. Where there are
+    /// slots beyond `N`, each slot may have twice as many retired nodes more as these are.
     pub const IDLE_NODES: usize = R::IDLE_NODES;
 
     /// The most nodes that each further slot beyond `N` holds back.

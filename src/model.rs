@@ -14,8 +14,6 @@ pub(crate) const fn limit<T: Copy>(real: T, model: T) -> T {
 pub(crate) const fn retire_limit(slots: usize) -> usize {
     if slots == 4 { 2 } else { 1 }
 }
-/// Retired nodes at which a slot without spare nodes scans rather than taking others'.
-pub(crate) const SCAN_LIMIT: usize = 1;
 /// Nodes that the depot keeps: two batches of one, or one of two.
 pub(crate) const DEPOT_LIMIT: usize = 2;
 /// Slots of `Haphazard`.

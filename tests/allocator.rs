@@ -18,8 +18,7 @@ use std::thread;
 
 for_each_stack! {
     surplus_is_given_back, nothing_left_after_drop, bound_with_one_thread, bound_with_idle_handles, bound_with_64_threads,
-    bound_of_one_who_only_takes, bound_of_one_who_is_given_nodes, new_allocates_nothing, reservation_lasts_until_reclaim,
-    try_push_all_without_memory,
+    bound_of_one_who_only_takes, new_allocates_nothing, reservation_lasts_until_reclaim, try_push_all_without_memory,
 }
 
 for_each_slots_stack! {
@@ -27,8 +26,8 @@ for_each_slots_stack! {
     interrupt_calls_keep_off_while_others_do_not, surplus_of_a_panic_is_given_back, depot_keeps_its_limit,
     surplus_with_reservation, idle_handles_protect_one_node, reserve_keeps_its_promise, reserve_with_as_many_contexts_as_slots,
     as_many_contexts_as_slots_are_enough, reserve_with_values_from_before, without_any_memory, memory_ends_at_each_call,
-    one_call_fails, handles_without_memory, reclaim_frees_what_was_given_before,
-    given_node_is_pushed_again, reclaim_leaves_its_slot,
+    one_call_fails, handles_without_memory, reclaim_frees_what_was_kept_before, reclaim_leaves_its_slot,
+    bound_of_one_beside_many_who_keep,
 }
 
 fn new_allocates_nothing<R: Engine, B: Backoff>() {
@@ -353,25 +352,16 @@ fn bound_with_one_thread<R: Engine, B: Backoff>() {
     }
 }
 
-/// One handle only takes what others push, after a node that it once pushed came back to its slot: so its scan finds one more
-/// than it has retired itself. Another handle keeps a node meanwhile, so later scans look at nodes one by one.
+/// One handle only takes what others push, while another one keeps a node, so its scans look at nodes one by one.
 fn bound_of_one_who_only_takes<R: Engine, B: Backoff>() {
     let ledger = ledger();
     let stack = Stack::<Block, R, B>::custom();
     let [mut taker, mut other] = [(); 2].map(|()| ledger.during(|| stack.handle()));
     let batch = 4 * R::SLOTS;
-    ledger.during(|| {
-        taker.push(block(0));
-        // The other one's scan finds that node kept.
-        stack.push_all((1..batch).map(block));
-        (0..batch).for_each(|_| drop(other.pop().expect("a value was lost")));
-    });
-    for round in 0..50 {
+    // It stays at the bottom.
+    ledger.during(|| other.push(block(0)));
+    for _ in 0..50 {
         ledger.during(|| {
-            if round == 1 {
-                // It stays at the bottom.
-                other.push(block(0));
-            }
             stack.push_all((0..batch).map(block));
             (0..batch).for_each(|_| drop(taker.pop().expect("a value was lost")));
         });
@@ -381,26 +371,31 @@ fn bound_of_one_who_only_takes<R: Engine, B: Backoff>() {
     ledger.nothing_after(stack);
 }
 
-/// A handle pops a value, and a context in a further slot, which goes out of use again, gives it the node that it keeps. So each
-/// round it has two nodes more to let go, with one scan.
-fn bound_of_one_who_is_given_nodes<R: Engine, B: Backoff>() {
+/// Many handles rest, and each keeps a node that one has popped, whose scans find them all protected again and again.
+fn bound_of_one_beside_many_who_keep<R: Engine, B: Backoff>() {
+    const BURST: usize = 3;
     let ledger = ledger();
     let stack = Stack::<Block, R, B>::custom();
+    let mut resting: Vec<_> = (0..8 * R::SLOTS).map(|_| ledger.during(|| stack.handle())).collect();
     let mut handle = ledger.during(|| stack.handle());
-    for _ in 0..100 {
+    ledger.during(|| {
+        for handle in &mut resting {
+            handle.push(block(0));
+        }
+        while handle.pop().is_some() {}
+    });
+    let most = R::RETIRED + 2 * ledger.slots();
+    for _ in 0..10 * most {
         ledger.during(|| {
-            stack.handle().push(block(0));
-            handle.push(block(1));
-            let mut other = stack.handle();
-            drop(other.pop().expect("a value was lost"));
-            drop(other.push_spare(block(2)));
-            drop(other);
-            drop(handle.pop().expect("a value was lost"));
+            // No node is pushed again without a scan.
+            handle.push_all((0..BURST).map(block));
+            (0..BURST).for_each(|_| drop(handle.pop().expect("a value was lost")));
         });
+        // Those that are kept are not used again; and nodes are made only if there is no spare one.
+        let bounds = resting.len() + BURST..=most + BURST;
+        assert!(bounds.contains(&ledger.nodes()), "{} nodes, not {bounds:?}", ledger.nodes());
     }
-    while ledger.during(|| handle.pop()).is_some() {}
-    ledger.assert_bound::<R, B>(1);
-    drop(handle);
+    drop((resting, handle));
     ledger.nothing_after(stack);
 }
 
@@ -443,7 +438,7 @@ fn threads_keep_bound<R: Engine, B: Backoff>(threads: usize, rounds: usize, hold
         for round in 0..rounds {
             stopped.wait();
             let (nodes, slots, live) = (ledger.nodes(), ledger.slots(), live.load(SeqCst));
-            let bound = live + idle::<R, B>() + slot::<R, B>() * slots;
+            let bound = live + held_back::<R, B>(slots);
             if nodes > bound || nodes < live {
                 // Told at the end, or the threads would wait for this one.
                 *failed.lock().unwrap() = Some((round, nodes, bound, live, slots));
@@ -455,7 +450,7 @@ fn threads_keep_bound<R: Engine, B: Backoff>(threads: usize, rounds: usize, hold
     assert!(failed.is_none(), "(round, nodes, bound, live, further slots): {failed:?}");
     assert!(stack.is_empty());
     if R::FOR_HANDLERS {
-        let most = threads * MOST_EACH + idle::<R, B>() + slot::<R, B>() * ledger.slots();
+        let most = threads * MOST_EACH + held_back::<R, B>(ledger.slots());
         assert!(ledger.most_nodes() <= most, "{} nodes at once, bound {most}", ledger.most_nodes());
         // One slot for each thread and one that a handle keeps free for others; more only if somebody finds
         // them all claimed in turn.
@@ -491,39 +486,16 @@ fn reclaim_leaves_its_slot<R: Engine, B: Backoff>() {
     ledger.nothing_after(stack);
 }
 
-/// Has one handle pop what the other one has pushed, and keeps; and look for a node of its own: so it finds this one kept, and gives
-/// it to the other one's slot.
-fn give<R: Reclaim, B: Backoff>(keeper: &mut Handle<'_, Block, R, B>, taker: &mut Handle<'_, Block, R, B>) {
-    keeper.push(block(0));
-    assert_eq!(taker.pop(), Some(block(0)));
-    assert_eq!(taker.push_spare(block(1)).unwrap_err().kind(), PushErrorKind::NoSpareNode);
-}
-
-/// A node that was given to a handle's slot is one for its next push, though nothing else is there.
-fn given_node_is_pushed_again<R: Engine, B: Backoff>() {
+/// A node that a handle keeps is there until it keeps another one: then the next `reclaim` frees it.
+fn reclaim_frees_what_was_kept_before<R: Engine, B: Backoff>() {
     let (ledger, stack) = (ledger(), Stack::<Block, R, B>::custom());
     ledger.during(|| {
-        let [mut keeper, mut taker] = [(); 2].map(|()| stack.handle());
-        give(&mut keeper, &mut taker);
-        keeper.push_spare(block(2)).expect("it was given the node");
-        assert_eq!(taker.pop(), Some(block(2)));
-    });
-    ledger.nothing_after(stack);
-}
-
-/// A node that a handle kept once, and keeps no more, is freed with the first `reclaim`, though it was given to the handle.
-fn reclaim_frees_what_was_given_before<R: Engine, B: Backoff>() {
-    let (ledger, stack) = (ledger(), Stack::<Block, R, B>::custom());
-    ledger.during(|| {
-        let [mut keeper, mut other_keeper, mut taker, mut other_taker] = [(); 4].map(|()| stack.handle());
-        for (keeper, taker) in [(&mut keeper, &mut taker), (&mut other_keeper, &mut other_taker)] {
-            give(keeper, taker);
-            keeper.push(block(2));
-            assert_eq!(taker.pop(), Some(block(2)));
+        let mut keeper = stack.handle();
+        for freed in [0, 1, 1] {
+            keeper.push(block(0));
+            assert_eq!(stack.pop(), Some(block(0)));
+            assert_eq!((stack.reclaim(), ledger.nodes()), (freed, 1));
         }
-        drop((taker, other_taker));
-        assert!(stack.reclaim() > 0);
-        assert_eq!((stack.reclaim(), ledger.nodes()), (0, 2), "each keeper keeps one");
     });
     ledger.nothing_after(stack);
 }

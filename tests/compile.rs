@@ -28,7 +28,7 @@ for_each_stack! { works_without_static, sends_what_is_not_sync, handle_goes_alon
 fn slots_have_a_limit() {
     let most = Slots::<1>::MOST;
     assert_eq!(most, if cfg!(target_pointer_width = "64") { 65535 } else { 13377 });
-    let idle = |slots: usize| 12 * (slots as u128).pow(2) + 5 * slots as u128 - 1;
+    let idle = |slots: usize| 12 * (slots as u128).pow(2) + 4 * slots as u128 - 1;
     assert!(idle(most) <= isize::MAX as u128 && (most == 65535 || idle(most + 1) > isize::MAX as u128));
     assert_eq!(Stack::<u8, Slots<3>, NoBackoff>::IDLE_NODES as u128, idle(3));
 }

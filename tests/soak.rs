@@ -155,7 +155,7 @@ fn soak<R: Engine, B: Backoff>() {
     let (earlier, later) = samples[PHASES / 4..].split_at(PHASES * 3 / 8);
     print_row::<R, B>(soak.calls(), earlier, later);
     for sample in &samples {
-        let bound = sample.values + idle::<R, B>() + slot::<R, B>() * sample.slots;
+        let bound = sample.values + held_back::<R, B>(sample.slots);
         assert!(sample.nodes <= bound, "bound {bound}, {sample:?}");
         assert!(sample.slots <= 2 * THREADS, "more further slots than contexts need: {sample:?}");
     }

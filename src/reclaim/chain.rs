@@ -1,6 +1,7 @@
 //! Lists of nodes that one context owns: the retired list, the spare nodes, a batch.
 
 use crate::OutOfMemory;
+use crate::layout::IfFast;
 use crate::sync::initial;
 use crate::treiber::{Node, NodePtr};
 use core::iter;
@@ -110,23 +111,38 @@ impl<T> List<T> {
 /// The nodes that a slot has retired, and how many they are.
 pub struct Retired<T> {
     list: List<T>,
-    /// A slot scans long before there are more than fit in here.
-    len: u32,
+    /// So many nodes, less those that may wait.
+    count: i32,
+    /// Nodes that may wait for the next scan, more than usual. Where code is short there are none.
+    waiting: IfFast<i32>,
 }
 
-initial! { impl[T] Retired<T> = Retired { list: initial!(List<T>), len: 0 } }
+initial! { impl[T] Retired<T> = Retired { list: initial!(List<T>), count: 0, waiting: IfFast::new(0) } }
 
 impl<T> Retired<T> {
     /// The nodes of a list, which are so many.
     pub(crate) fn new(list: List<T>, len: usize) -> Self {
-        #[expect(clippy::cast_possible_truncation, reason = "as said at `len`")]
-        let len = len as u32;
-        Self { list, len }
+        Self { list, count: signed(len), waiting: IfFast::new(0) }
     }
 
+    #[expect(clippy::cast_sign_loss, reason = "what is waiting was taken from the count")]
     #[inline(always)]
     pub(crate) fn len(&self) -> usize {
-        self.len as usize
+        (self.count + self.waiting.get().unwrap_or(&0)) as usize
+    }
+
+    /// Whether there are `limit` nodes besides those that may wait.
+    #[inline(always)]
+    pub(crate) fn reach(&self, limit: usize) -> bool {
+        self.count >= signed(limit)
+    }
+
+    /// Lets so many nodes wait for the next scan.
+    pub(crate) fn let_wait(&mut self, nodes: usize) {
+        if let Some(waiting) = self.waiting.get_mut() {
+            self.count += *waiting - signed(nodes);
+            *waiting = signed(nodes);
+        }
     }
 
     /// # Safety
@@ -136,7 +152,7 @@ impl<T> Retired<T> {
     pub(crate) unsafe fn push(&mut self, node: NodePtr<T>) {
         // SAFETY: the caller's contract.
         unsafe { self.list.push(node) };
-        self.len += 1;
+        self.count += 1;
     }
 
     /// The node that was retired last, if its link is the address `below`.
@@ -144,11 +160,32 @@ impl<T> Retired<T> {
     pub(crate) fn pop_above(&mut self, below: *mut Node<T>) -> Option<NodePtr<T>> {
         // SAFETY: the list owns its nodes.
         NonNull::new(self.list.first).filter(|node| unsafe { node.as_ref() }.below() == below)?;
-        self.len -= 1;
+        self.count -= 1;
         self.list.pop()
     }
 
-    pub(crate) fn take(&mut self) -> List<T> {
-        mem::replace(self, initial!(Self)).list
+    /// Takes those nodes from another list of which `wanted` says so.
+    #[inline(always)]
+    pub(crate) fn move_from(&mut self, other: &mut Self, wanted: impl Fn(NodePtr<T>) -> bool) {
+        let mut nodes = other.take().list;
+        while let Some(node) = nodes.pop() {
+            let list = if wanted(node) { &mut *self } else { &mut *other };
+            // SAFETY: the node was the other list's.
+            unsafe { list.push(node) };
+        }
     }
+
+    pub(crate) fn take(&mut self) -> Self {
+        mem::replace(self, initial!(Self))
+    }
+
+    pub(crate) fn into_list(self) -> List<T> {
+        self.list
+    }
+}
+
+/// A number of nodes that a slot has retired, or may; it scans long before there are more than fit.
+#[expect(clippy::cast_possible_truncation, clippy::cast_possible_wrap, reason = "as said")]
+const fn signed(nodes: usize) -> i32 {
+    nodes as i32
 }

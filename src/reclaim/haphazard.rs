@@ -392,7 +392,7 @@ unsafe impl<'a, T, L: Local, const RECLAIM_AT: usize> Guard<'a, T, L> for Haphaz
 impl<T, L, const RECLAIM_AT: usize> Drop for HaphazardDomain<T, L, RECLAIM_AT> {
     fn drop(&mut self) {
         // Hazard records first: they borrow from the domain.
-        self.pool.for_each_private(|private, _| {
+        self.pool.for_each_private(|private| {
             if let Some(hazard) = private.retired.hazard.take() {
                 // SAFETY: what is put there is initialised.
                 drop(unsafe { hazard.assume_init() });

@@ -38,7 +38,7 @@ use core::alloc::Layout;
 use core::mem;
 use core::ptr;
 
-pub(crate) use self::in_use::InUse;
+pub(crate) use self::in_use::{Hazards, InUse};
 pub use self::slot::{Owner, Slot};
 
 /// `N` slots in place and the list of further ones.
@@ -243,13 +243,12 @@ impl<T, P, const N: usize> Pool<T, P, N> {
         in_place.chain(self.above(ptr::null_mut())).chain(self.up_to(ptr::null_mut()).further())
     }
 
-    /// Every slot's private part, and the node that was given to it, for whoever has the pool to itself.
-    pub(crate) fn for_each_private(&mut self, mut visit: impl FnMut(&mut P, Option<NodePtr<T>>)) {
+    /// Every slot's private part, for whoever has the pool to itself.
+    pub(crate) fn for_each_private(&mut self, mut visit: impl FnMut(&mut P)) {
         for place in self.iter() {
-            let given = Owner(place.slot).take_given();
             let private = place.slot.private.get_mut();
             // SAFETY: `&mut self`: nobody else is in a slot (SLOT-2).
-            visit(unsafe { private.deref() }, given);
+            visit(unsafe { private.deref() });
         }
     }
 

@@ -10,8 +10,8 @@
 //! * **NODES-2**: A node that a pop has won, through the head or by elimination, is retired, not spare: a slower context may
 //!   protect it, because it was the head, or because it was the first node of a batch in the depot.
 //!   Checked by `pop_against_reuse_by_two_others`, `depot_take_against_take` in `tests/loom/tests/loom.rs`.
-//! * **NODES-3**: At rest, a slot holds at most `RETIRE_LIMIT` retired nodes (or as many as there are slots, if these are more)
-//!   and at most `SPARE_LIMIT` spare ones; where nodes are kept, also one that was given to it, since it protected that.
+//! * **NODES-3**: At rest, a slot holds at most `RETIRE_LIMIT` retired nodes, and two more for each further slot; and at most
+//!   `SPARE_LIMIT` spare ones.
 //!   Checked by `bound_with_one_thread`, `bound_of_one_who_only_takes`, `bound_with_64_threads` in `tests/allocator.rs`.
 //!
 //! # Again
@@ -21,13 +21,13 @@
 //! slots, which do the same, so a context that takes the list over would get all these lines from others one by one. tuning.md,
 //! "Scans and nodes".
 //!
-//! # Whole chains
+//! # Scans
 //!
 //! A scan that finds no hazard moves all retired nodes on without a look at one of them: they become the spare ones, if there
 //! are none; else they are just enough for a batch of the depot.
 //!
-//! To look at each node takes long where two threads work at once, since neighbouring nodes share cache lines. So a scan that
-//! looks at them ends, but for that of `reclaim` and of a whole batch, when as many have become spare as there are slots.
+//! Each slot protects one node at most. So a slot waits with its next scan for two nodes more for each further slot that the last
+//! one has read, and at least half of them become spare, however many handles rest and keep a node.
 //!
 //! # Bounds
 //!
@@ -36,7 +36,6 @@
 
 mod inside;
 
-use self::inside::Extent;
 use super::chain::{List, Retired};
 use super::depot::Depot;
 use super::pool::{Owner, Pool};
@@ -69,11 +68,11 @@ use core::mem;
 ///
 /// | bound | nodes |
 /// |---|---|
-/// | retired in a slot before it scans | [`RETIRE_LIMIT`](Slots::RETIRE_LIMIT) = 4 `N` |
+/// | retired in a slot before it scans | [`RETIRE_LIMIT`](Slots::RETIRE_LIMIT) = 4 `N`, and 2 for each slot beyond `N` |
 /// | spare in a slot | [`SPARE_LIMIT`](Slots::SPARE_LIMIT) = 4 `N` |
 /// | moved to or from the depot at once | [`BATCH`](Slots::BATCH) = 4 `N` |
 /// | kept in the depot beyond what is reserved | [`DEPOT_LIMIT`](Slots::DEPOT_LIMIT) = 4 `N`² |
-/// | held back by `N` slots and the depot | [`IDLE_NODES`](crate::Stack::IDLE_NODES) = 12 `N`² + 4 `N` - 1, and `N` more where cores share caches |
+/// | held back by `N` slots and the depot | [`IDLE_NODES`](crate::Stack::IDLE_NODES) = 12 `N`² + 4 `N` - 1 |
 ///
 /// Hazard pointers are from M. Michael, *Hazard pointers: safe memory reclamation for lock-free objects*, TPDS
 /// 2004; the depot of batches follows J. Bonwick and J. Adams, *Magazines and vmem*, USENIX 2001.
@@ -83,7 +82,7 @@ pub enum Slots<const N: usize> {}
 impl<const N: usize> Slots<N> {
     /// The most slots in place: with more, the nodes that they hold back would have no address each.
     pub const MOST: usize = most_slots();
-    /// Retired nodes in one slot at which its owner scans the hazards.
+    /// Retired nodes in one slot at which its owner scans the hazards; with slots beyond `N`, two more for each of these.
     pub const RETIRE_LIMIT: usize = limit(4 * Self::SLOTS, model::retire_limit(N));
     /// Nodes that go to the depot, or come from it, at once.
     pub const BATCH: usize = Self::RETIRE_LIMIT;
@@ -98,7 +97,7 @@ impl<const N: usize> Slots<N> {
 const fn most_slots() -> usize {
     let most = isize::MAX.unsigned_abs() as u64;
     let mut slots = u16::MAX as u64;
-    while 12 * slots * slots + 5 * slots - 1 > most {
+    while 12 * slots * slots + 4 * slots - 1 > most {
         // Half of the way to what would be right if `12 * slots * slots` was all, which is never too far.
         slots -= (slots - most / (12 * slots)).div_ceil(2);
     }
@@ -113,8 +112,6 @@ impl<const N: usize> Slots<N> {
         assert!(N >= 1 && N <= Self::MOST, "{}", message);
         N
     };
-    /// With so many retired nodes in its slot a push without a spare node scans for one, before it takes others.
-    const SCAN_LIMIT: usize = limit(3 * N, model::SCAN_LIMIT);
     /// With so many nodes in the depot, beyond those reserved, a batch is given back.
     const SURPLUS: usize = Self::DEPOT_LIMIT + Self::BATCH;
 }
@@ -158,11 +155,10 @@ impl<T, L, const N: usize> Copy for SlotsGuard<'_, T, L, N> {}
 // retired (NODES-2). GUARD-4: nothing here calls a closure of the user's or panics. GUARD-5: BARRIER-2. GUARD-6: the retired list
 // leaves links as they are.
 unsafe impl<const N: usize> sealed::Heap for Slots<N> {
-    // NODES-3: the last one is the node that may be given to the slot.
-    const SLOT_NODES: usize = Self::RETIRE_LIMIT + Self::SPARE_LIMIT + 1;
+    const SLOT_NODES: usize = Self::RETIRE_LIMIT + Self::SPARE_LIMIT;
     const BATCH: usize = Self::BATCH;
     // A last incomplete batch may stay in the depot above its limit.
-    const IDLE_NODES: usize = N * (Self::RETIRE_LIMIT + Self::SPARE_LIMIT + FAST_PATHS as usize) + Self::SURPLUS - 1;
+    const IDLE_NODES: usize = N * Self::SLOT_NODES + Self::SURPLUS - 1;
 
     type Domain<T, L: Local> = SlotsDomain<T, L, N>;
     type Guard<'a, T: 'a, L: Local + 'a> = SlotsGuard<'a, T, L, N>;
@@ -325,16 +321,16 @@ unsafe impl<'a, T, L: Local, const N: usize> Guard<'a, T, L> for SlotsGuard<'a, 
         let before = mem::replace(&mut self.owner.private().retired, Retired::new(nodes, len));
         self.counters().set_retired(before.len() + len);
         // CHEAPER: without the scan all of them come back, and are retired one by one.
-        self.scan(Extent::All);
-        let mut protected = mem::replace(&mut self.owner.private().retired, before);
+        self.scan();
+        let protected = mem::replace(&mut self.owner.private().retired, before);
         self.count_retired();
-        protected.take()
+        protected.into_list()
     }
 
     #[inline(always)]
     fn is_due(self) -> bool {
         // CHEAPER: `settle` looks for itself, so a yes in vain only takes time.
-        self.retired() >= Slots::<N>::RETIRE_LIMIT - 1 || self.has_surplus()
+        self.owner.private().retired.reach(Slots::<N>::RETIRE_LIMIT - 1) || self.has_surplus()
     }
 
     #[inline(always)]
@@ -345,8 +341,8 @@ unsafe impl<'a, T, L: Local, const N: usize> Guard<'a, T, L> for SlotsGuard<'a, 
     #[inline(always)]
     fn settle(self, permit: Permit) {
         // CHEAPER: to scan fewer at a time takes longer.
-        if self.retired() >= Slots::<N>::RETIRE_LIMIT {
-            self.scan(Extent::Part);
+        if self.owner.private().retired.reach(Slots::<N>::RETIRE_LIMIT) {
+            self.scan();
         }
         if permit == Permit::All {
             self.give_back();
@@ -380,25 +376,18 @@ impl<T, L: Local, const N: usize> SlotsGuard<'_, T, L, N> {
     /// Frees the spare nodes, and the retired ones that nobody protects. Returns how many.
     fn empty(self) -> usize {
         // So there is room for what the scan makes spare, unless more than a batch is retired.
-        let mut freed = self.free_spare();
-        // The second one looks at what has come to the first one in exchange for a node that another slot protects.
-        for _ in 0..2 {
-            self.scan(Extent::All);
-            freed += self.free_spare();
-        }
-        freed
+        let freed = self.free_spare();
+        self.scan();
+        freed + self.free_spare()
     }
 }
 
 impl<T, L, const N: usize> Drop for SlotsDomain<T, L, N> {
     fn drop(&mut self) {
         // SAFETY: `&mut self`: nobody is in a slot, so nobody protects anything.
-        self.pool.for_each_private(|private, given| unsafe {
-            private.retired.take().free();
+        self.pool.for_each_private(|private| unsafe {
+            private.retired.take().into_list().free();
             private.spare.free();
-            if let Some(node) = given {
-                Node::free(node);
-            }
         });
         self.depot.take_all(Slots::<N>::BATCH, |first, mut rest| {
             // SAFETY: `&mut self`: nobody protects anything.

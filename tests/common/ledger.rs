@@ -253,8 +253,7 @@ impl Ledger {
     /// are nodes that the bound counts besides: live values, reserved nodes.
     #[track_caller]
     pub fn assert_bound<R: Engine, B: Backoff>(&self, values: usize) {
-        // Of any values.
-        let bound = values + Stack::<(), R, B>::IDLE_NODES + Stack::<(), R, B>::SLOT_NODES * self.slots();
+        let bound = values + held_back::<R, B>(self.slots());
         assert!(self.nodes() <= bound, "{} nodes, bound {bound}, {} further slots", self.nodes(), self.slots());
     }
 }
@@ -283,6 +282,13 @@ pub fn idle<R: Engine, B: Backoff>() -> usize {
 
 pub fn slot<R: Engine, B: Backoff>() -> usize {
     Stack::<Block, R, B>::SLOT_NODES
+}
+
+/// What slots and the depot hold back at most, where there are so many further slots.
+pub fn held_back<R: Engine, B: Backoff>(further: usize) -> usize {
+    // Each slot may have retired two nodes more for each of these.
+    let more = if R::FOR_HANDLERS { (R::SLOTS + further) * 2 * further } else { 0 };
+    idle::<R, B>() + slot::<R, B>() * further + more
 }
 
 pub fn ledger() -> Ledger {

@@ -76,7 +76,7 @@ impl Victim {
 
 /// Fails if there are, or were, more nodes than the documentation says.
 fn assert_bound<R: Engine, B: Backoff>(ledger: &Ledger, total: Total, when: &str) {
-    let others = idle::<R, B>() + slot::<R, B>() * ledger.slots();
+    let others = held_back::<R, B>(ledger.slots());
     let then = total.most + total.most_reserved;
     for (nodes, values) in [(ledger.nodes(), total.live + total.reserved), (ledger.most_nodes(), then)] {
         assert!(

@@ -4,10 +4,10 @@ use super::further::Further;
 use super::slot::{Slot, claimed};
 use super::{Place, Pool};
 use crate::layout::{FAST_PATHS, IfFast};
-use crate::sync::{AcqRel, READ_HAZARD};
+use crate::sync::{READ_HAZARD, hash};
 use crate::treiber::{Node, NodePtr};
 use core::iter;
-use core::ptr::{self, NonNull};
+use core::ptr;
 
 /// The slots in place, and the further ones down from the newest that was in use at some moment. A scan that has asked for this
 /// after its barrier finds all hazards in these slots that it has to see (SLOT-5).
@@ -58,41 +58,83 @@ impl<'a, T, P, const N: usize> InUse<'a, T, P, N> {
         self.further().find(|place| matches(place.slot))
     }
 
+    #[inline(always)]
     pub(crate) fn protects_any(self) -> bool {
+        if FAST_PATHS {
+            return self.words().fold(0, |all, word| all | protected(word)) != 0;
+        }
         let first = claimed::<T>().addr() + 1;
         // CHEAPER: after a yes the scan looks for each node's hazard in vain, which only takes time.
         self.find(0, first, usize::MAX - first).is_some()
     }
 
-    /// A slot that protects `node`, if there is one.
+    /// Whether a slot protects `node`.
     #[inline(always)]
-    pub(crate) fn protector(self, node: NodePtr<T>) -> Option<Place<'a, T, P>> {
-        self.find(0, node.as_ptr().addr(), 0)
+    pub(crate) fn protects(self, node: NodePtr<T>) -> bool {
+        self.find(0, node.as_ptr().addr(), 0).is_some()
     }
 
     /// The nodes that are protected.
     #[inline(always)]
     pub(crate) fn hazards(self) -> impl Iterator<Item = *mut Node<T>> {
+        self.words().filter(|word| protected(*word) != 0)
+    }
+
+    #[inline(always)]
+    fn words(self) -> impl Iterator<Item = *mut Node<T>> {
         let in_place = self.pool.slots.iter().map(|slot| &slot.0);
         let slots = in_place.chain(self.further().map(|place| place.slot));
-        // A node's address has bits that neither a free slot nor a claimed one has.
-        slots.map(|slot| slot.word.load(READ_HAZARD)).filter(|word| word.addr() & !claimed::<T>().addr() != 0)
+        slots.map(|slot| slot.word.load(READ_HAZARD))
     }
 }
 
-impl<T, P> Place<'_, T, P> {
-    /// Gives `node`, which is retired, to the owner of this slot, which protects it, or did. Returns what the caller has to retire
-    /// instead: nothing, or what was given to that slot before, and may have been unlinked after the caller's barrier, so that it
-    /// takes another one; or the same node, where code is short.
-    ///
-    /// So the node that a resting owner keeps waits in that owner's slot, and not in a list that would be scanned the sooner for
-    /// it.
+/// The address of the node that a slot's word protects, or 0: it has bits that neither a free slot nor a claimed one has.
+#[inline(always)]
+fn protected<T>(word: *mut Node<T>) -> usize {
+    word.addr() & !claimed::<T>().addr()
+}
+
+/// Some of the nodes that are protected: a hash table, whose entries are null or a node, which is in the first free one from
+/// its hash on.
+pub(crate) struct Hazards<T> {
+    nodes: [*mut Node<T>; Hazards::<()>::ENTRIES],
+    len: usize,
+}
+
+impl Hazards<()> {
+    /// Eight cache lines of the context's stack.
+    const ENTRIES: usize = 64;
+}
+
+impl<T> Hazards<T> {
+    pub(crate) fn new() -> Self {
+        Self { nodes: [ptr::null_mut(); Hazards::ENTRIES], len: 0 }
+    }
+
+    /// Adds one. If half of the table is full, `visit` first gets it, and then it is empty.
     #[inline(always)]
-    pub(crate) fn give(self, node: NodePtr<T>) -> Option<NodePtr<T>> {
-        let Some(given) = self.slot.given.get() else { return Some(node) };
-        // Release pairs with the Acquire of `take_given`: the node was unlinked, and its body written, before what is done there.
-        // Acquire pairs with the Release of whoever gave the other node, since that one was unlinked before, too.
-        // UNTESTED: in the form of the barrier that loom checks, a scan's fence follows, and is an Acquire as well.
-        NonNull::new(given.swap(node.as_ptr(), AcqRel))
+    pub(crate) fn add(&mut self, node: *mut Node<T>, visit: impl FnOnce(&Self)) {
+        if self.len == Hazards::ENTRIES / 2 {
+            visit(self);
+            *self = Self::new();
+        }
+        let entry = self.entry(node);
+        self.nodes[entry] = node;
+        self.len += 1;
+    }
+
+    #[inline(always)]
+    pub(crate) fn protect(&self, node: NodePtr<T>) -> bool {
+        !self.nodes[self.entry(node.as_ptr())].is_null()
+    }
+
+    /// Where the node is, or would be.
+    #[inline(always)]
+    fn entry(&self, node: *mut Node<T>) -> usize {
+        let mut entry = hash(node.addr()) as usize >> (u32::BITS - Hazards::ENTRIES.ilog2());
+        while !self.nodes[entry].is_null() && self.nodes[entry] != node {
+            entry = (entry + 1) % Hazards::ENTRIES;
+        }
+        entry
     }
 }

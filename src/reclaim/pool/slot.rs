@@ -17,7 +17,7 @@
 
 use crate::layout::{IfFast, in_this_order};
 use crate::stats::Counters;
-use crate::sync::{Acquire, AtomicPtr, CLAIM, Initial, MutPtr, Relaxed, Release, UnsafeCell, initial, publish};
+use crate::sync::{AtomicPtr, CLAIM, Initial, MutPtr, Relaxed, Release, UnsafeCell, initial, publish};
 use crate::treiber::{Node, NodePtr};
 use core::marker::PhantomData;
 use core::ops::{Deref, DerefMut};
@@ -40,9 +40,6 @@ in_this_order! {
         /// Written by the owner, read by everybody.
         pub(crate) counters: Counters,
         pub(super) private: UnsafeCell<P>,
-        /// A retired node that the owner protects, or did, put here by others: for the owner's next scan. Whoever takes it out
-        /// owns it.
-        pub(super) given: IfFast<AtomicPtr<Node<T>>>,
         /// Which further slot it is; 0 if it is in place. Written before the slot is added, and never again.
         pub(super) number: IfFast<usize>,
     }
@@ -52,7 +49,6 @@ initial! { impl[T, P: Initial] Slot<T, P> = Slot {
     word: AtomicPtr::new(free()),
     counters: initial!(Counters),
     private: UnsafeCell::new(initial!(P)),
-    given: IfFast::new(AtomicPtr::new(ptr::null_mut())),
     number: IfFast::new(0),
 } }
 
@@ -142,18 +138,6 @@ impl<'a, T, P> Owner<'a, T, P> {
     pub(crate) fn unprotect(self) {
         // Release pairs with `READ_HAZARD` (BARRIER-3).
         self.0.word.store(claimed(), Release);
-    }
-
-    /// The retired node that others have given to this slot, if there is one: it is ours from now on.
-    pub(crate) fn take_given(self) -> Option<NodePtr<T>> {
-        let given = self.0.given.get()?;
-        // CHEAPER: the swap alone says the same, but takes longer.
-        if given.load(Relaxed).is_null() {
-            return None;
-        }
-        // Acquire pairs with the Release of `give`: the node was unlinked, and its body written, before what we do.
-        // UNTESTED: in the form of the barrier that loom checks, the scan's fence follows, and is an Acquire as well.
-        NonNull::new(given.swap(ptr::null_mut(), Acquire))
     }
 
     /// Frees the slot.
