@@ -20,7 +20,7 @@ use core::panic::{RefUnwindSafe, UnwindSafe};
 ///
 /// It may keep the node of its last push from reuse until it pushes or pops another value, wherever the first one has gone.
 ///
-/// Leaking a handle loses its slot, and the nodes in it, up to [`SLOT_NODES`](Stack::SLOT_NODES), until the stack is dropped.
+/// Leaking a handle loses its slot, and the nodes in it, see [`SLOT_NODES`](Stack::SLOT_NODES), until the stack is dropped.
 /// If it is one beyond the first `N`, whoever looks at all hazards looks at it from then on.
 ///
 /// ```

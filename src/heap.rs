@@ -17,8 +17,8 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
     /// pop of another kind that succeeds, the most values it ever had at once; plus `IDLE_NODES`, plus
     /// [`SLOT_NODES`](Stack::SLOT_NODES) for each slot beyond `N`, plus the reserved ones (also for a while those that were, after a
     /// [`Stack::reclaim`] while all slots were claimed). See [`TakeAll`](crate::TakeAll) for which values count, and
-    /// [`Haphazard`](crate::Haphazard) for what it needs more of. Where there are
-    /// slots beyond `N`, each slot may have twice as many retired nodes more as these are.
+    /// [`Haphazard`](crate::Haphazard) for what it needs more of. On `Slots`, each slot may besides have
+    /// two retired nodes more for each slot beyond `N`.
     pub const IDLE_NODES: usize = R::IDLE_NODES;
 
     /// The most nodes that each further slot beyond `N` holds back.
@@ -83,9 +83,9 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
     ///
     /// After `reserve(n)`, a system whose values never exceed `n - Stack::IDLE_NODES` never allocates again (nor frees, if there
     /// was nothing in the stack before), and its [`push_spare`](Stack::push_spare) never refuses; on [`Slots<N>`](crate::Slots),
-    /// with at most `N` contexts inside at once, not all of them handles; and if there were more before, with
-    /// [`SLOT_NODES`](Stack::SLOT_NODES) nodes more for each further slot that these have left. Reservations add up;
-    /// [`Stack::reclaim`] ends them.
+    /// with at most `N` contexts inside at once, not all of them handles; and if there were more before, with what the further slots
+    /// that these have left hold back besides, as [`IDLE_NODES`](Stack::IDLE_NODES) says. Reservations add up; [`Stack::reclaim`]
+    /// ends them.
     ///
     /// Allocates: yes, `nodes` nodes. Waits: never. Lock-free: as the allocator. From an interrupt handler: no.
     ///

@@ -14,6 +14,8 @@ pub(crate) const fn limit<T: Copy>(real: T, model: T) -> T {
 pub(crate) const fn retire_limit(slots: usize) -> usize {
     if slots == 4 { 2 } else { 1 }
 }
+/// Nodes that may wait for the next scan, more than usual: none, so each pop scans.
+pub(crate) const WAITING: usize = 0;
 /// Nodes that the depot keeps: two batches of one, or one of two.
 pub(crate) const DEPOT_LIMIT: usize = 2;
 /// Slots of `Haphazard`.

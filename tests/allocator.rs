@@ -376,7 +376,7 @@ fn bound_of_one_beside_many_who_keep<R: Engine, B: Backoff>() {
     const BURST: usize = 3;
     let ledger = ledger();
     let stack = Stack::<Block, R, B>::custom();
-    let mut resting: Vec<_> = (0..8 * R::SLOTS).map(|_| ledger.during(|| stack.handle())).collect();
+    let mut resting: Vec<_> = (0..40 * R::SLOTS).map(|_| ledger.during(|| stack.handle())).collect();
     let mut handle = ledger.during(|| stack.handle());
     ledger.during(|| {
         for handle in &mut resting {
@@ -385,16 +385,18 @@ fn bound_of_one_beside_many_who_keep<R: Engine, B: Backoff>() {
         while handle.pop().is_some() {}
     });
     let most = R::RETIRED + 2 * ledger.slots();
-    for _ in 0..10 * most {
-        ledger.during(|| {
+    let mut pairs = || {
+        for _ in 0..3 * most {
             // No node is pushed again without a scan.
             handle.push_all((0..BURST).map(block));
             (0..BURST).for_each(|_| drop(handle.pop().expect("a value was lost")));
-        });
-        // Those that are kept are not used again; and nodes are made only if there is no spare one.
-        let bounds = resting.len() + BURST..=most + BURST;
-        assert!(bounds.contains(&ledger.nodes()), "{} nodes, not {bounds:?}", ledger.nodes());
-    }
+            // Those that are kept are not used again; and nodes are made only if there is no spare one.
+            let bounds = resting.len() + BURST..=most + BURST;
+            assert!(bounds.contains(&ledger.nodes()), "{} nodes, not {bounds:?}", ledger.nodes());
+        }
+    };
+    ledger.during(&mut pairs);
+    ledger.no_calls("the steady state", &mut pairs);
     drop((resting, handle));
     ledger.nothing_after(stack);
 }

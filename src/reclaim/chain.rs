@@ -165,13 +165,11 @@ impl<T> Retired<T> {
     }
 
     /// Takes those nodes from another list of which `wanted` says so.
-    #[inline(always)]
-    pub(crate) fn move_from(&mut self, other: &mut Self, wanted: impl Fn(NodePtr<T>) -> bool) {
-        let mut nodes = other.take().list;
+    pub(crate) fn move_from(&mut self, other: &mut List<T>, wanted: impl Fn(NodePtr<T>) -> bool) {
+        let mut nodes = other.take();
         while let Some(node) = nodes.pop() {
-            let list = if wanted(node) { &mut *self } else { &mut *other };
             // SAFETY: the node was the other list's.
-            unsafe { list.push(node) };
+            unsafe { if wanted(node) { self.push(node) } else { other.push(node) } };
         }
     }
 

@@ -26,12 +26,12 @@
 //! A scan that finds no hazard moves all retired nodes on without a look at one of them: they become the spare ones, if there
 //! are none; else they are just enough for a batch of the depot.
 //!
-//! Each slot protects one node at most. So a slot waits with its next scan for two nodes more for each further slot that the last
-//! one has read, and at least half of them become spare, however many handles rest and keep a node.
+//! If a scan finds more than `N` of its nodes protected, as where many handles rest and each keeps a node, the next one is due two
+//! nodes later for each of these. So about half of what it looks at becomes spare, unless that would be more than the depot holds.
 //!
 //! # Bounds
 //!
-//! All limits are in nodes and depend on `N` alone. The retired list must be longer than the number of hazards, or a scan may
+//! All limits are in nodes, and depend on `N` alone, but for what waits because it is protected. The retired list must be longer than the number of hazards, or a scan may
 //! find every node protected. tuning.md, "Scans and nodes".
 
 mod inside;

@@ -131,10 +131,42 @@ impl<T> Hazards<T> {
     /// Where the node is, or would be.
     #[inline(always)]
     fn entry(&self, node: *mut Node<T>) -> usize {
-        let mut entry = hash(node.addr()) as usize >> (u32::BITS - Hazards::ENTRIES.ilog2());
+        let mut entry = (hash(node.addr()) >> (u32::BITS - Hazards::ENTRIES.ilog2())) as usize;
         while !self.nodes[entry].is_null() && self.nodes[entry] != node {
             entry = (entry + 1) % Hazards::ENTRIES;
         }
         entry
+    }
+}
+
+#[cfg(all(test, not(elimination_stack_loom)))]
+mod tests {
+    extern crate std;
+
+    use super::*;
+    use core::ptr::NonNull;
+    use std::vec::Vec;
+
+    /// Each node that was added is found, and no other, also where many have the same hash; and a full table is looked at first.
+    #[test]
+    fn hazards_are_found() {
+        let nodes = || (1..).filter_map(|number| NonNull::new(ptr::without_provenance_mut::<Node<u32>>(16 * number)));
+        let at_the_end = |node: &NodePtr<u32>| Hazards::new().entry(node.as_ptr()) >= Hazards::ENTRIES - 2;
+        let all: [Vec<_>; 2] =
+            [nodes().take(Hazards::ENTRIES).collect(), nodes().filter(at_the_end).take(Hazards::ENTRIES).collect()];
+        for all in all {
+            let (added, others) = all.split_at(Hazards::ENTRIES / 2);
+            let mut hazards = Hazards::new();
+            for node in added {
+                hazards.add(node.as_ptr(), |_| panic!("there is room"));
+            }
+            let found =
+                |hazards: &Hazards<u32>| all.iter().filter(|node| hazards.protect(**node)).copied().collect::<Vec<_>>();
+            assert_eq!(found(&hazards), added);
+            let mut looked_at = None;
+            hazards.add(others[0].as_ptr(), |full| looked_at = Some(found(full)));
+            assert_eq!(looked_at.as_deref(), Some(added));
+            assert_eq!(found(&hazards), [others[0]]);
+        }
     }
 }

@@ -4,6 +4,8 @@ use super::{Private, Slots, SlotsDomain, SlotsGuard};
 use crate::backoff::sealed::Local;
 use crate::engine::Permit;
 use crate::layout::{FAST_PATHS, slow_path};
+use crate::model::{self, limit};
+use crate::reclaim::Guard;
 use crate::reclaim::chain::List;
 use crate::reclaim::pool::{Hazards, InUse};
 use crate::sync::scan_barrier;
@@ -102,8 +104,8 @@ impl<T, L: Local, const N: usize> SlotsGuard<'_, T, L, N> {
             self.free_spare();
             let Some(node) = self.take_batch() else { break };
             // SAFETY: DEPOT-1: the node is ours.
-            unsafe { self.owner.private().retired.push(node) };
-            self.scan();
+            unsafe { self.retire(node) };
+            self.settle(Permit::Nothing);
             if !self.domain.depot.exceeds(Slots::<N>::SURPLUS) {
                 break;
             }
@@ -115,18 +117,19 @@ impl<T, L: Local, const N: usize> SlotsDomain<T, L, N> {
     slow_path! {
         /// Looks at the hazards, and at each retired node.
         fn sort(&self, private: &mut Private<T, L>, slots: InUse<'_, T, Private<T, L>, N>, protects_any: bool) {
-            let mut nodes = private.retired.take();
+            let mut nodes = private.retired.take().into_list();
             if !FAST_PATHS {
-                self.make_spare(private, nodes.into_list(), |node| protects_any && slots.protects(node));
+                self.make_spare(private, nodes, |node| protects_any && slots.protects(node));
                 return;
             }
             let mut hazards = Hazards::new();
             for node in slots.hazards() {
                 hazards.add(node, |hazards| private.retired.move_from(&mut nodes, |node| hazards.protect(node)));
             }
-            self.make_spare(private, nodes.into_list(), |node| hazards.protect(node));
+            self.make_spare(private, nodes, |node| hazards.protect(node));
             // CHEAPER: where this is left out, scans in a crowd make few nodes spare, and so there are more of them.
-            private.retired.let_wait(2 * (slots.count() - N));
+            let crowd = private.retired.len().saturating_sub(N);
+            private.retired.let_wait(limit(crowd + crowd.min(Slots::<N>::DEPOT_LIMIT), model::WAITING));
         }
     }
 

@@ -42,7 +42,8 @@ impl<const N: usize, B: Backoff> Scene<'_, N, B> {
     fn check_nodes(&self) {
         let (nodes, others) = machine::live(NODE);
         // The other blocks are the stack itself and the further slots.
-        let slot_nodes = Stack::<u32, Slots<N>, B>::SLOT_NODES * (others - 1);
+        let further = others - 1;
+        let slot_nodes = Stack::<u32, Slots<N>, B>::SLOT_NODES * further + (N + further) * 2 * further;
         let bound = self.values.get() + Stack::<u32, Slots<N>, B>::IDLE_NODES + slot_nodes + self.reserved.get();
         assert!(nodes <= bound, "{nodes} nodes, but by the documentation at most {bound}");
     }
