@@ -373,7 +373,6 @@ fn bound_of_one_who_only_takes<R: Engine, B: Backoff>() {
 
 /// Many handles rest, and each keeps a node that one has popped, whose scans find them all protected again and again.
 fn bound_of_one_beside_many_who_keep<R: Engine, B: Backoff>() {
-    const BURST: usize = 3;
     let ledger = ledger();
     let stack = Stack::<Block, R, B>::custom();
     let mut resting: Vec<_> = (0..40 * R::SLOTS).map(|_| ledger.during(|| stack.handle())).collect();
@@ -385,18 +384,20 @@ fn bound_of_one_beside_many_who_keep<R: Engine, B: Backoff>() {
         while handle.pop().is_some() {}
     });
     let most = R::RETIRED + 2 * ledger.slots();
-    let mut pairs = || {
-        for _ in 0..3 * most {
-            // No node is pushed again without a scan.
-            handle.push_all((0..BURST).map(block));
-            (0..BURST).for_each(|_| drop(handle.pop().expect("a value was lost")));
-            // Those that are kept are not used again; and nodes are made only if there is no spare one.
-            let bounds = resting.len() + BURST..=most + BURST;
-            assert!(bounds.contains(&ledger.nodes()), "{} nodes, not {bounds:?}", ledger.nodes());
-        }
-    };
-    ledger.during(&mut pairs);
-    ledger.no_calls("the steady state", &mut pairs);
+    // More than one, so that no node is pushed again without a scan.
+    for burst in [3, 4 * R::SLOTS + 1] {
+        let mut bursts = || {
+            for _ in 0..3 * most {
+                handle.push_all((0..burst).map(block));
+                (0..burst).for_each(|_| drop(handle.pop().expect("a value was lost")));
+                // Those that are kept are not used again; and nodes are made only if there is no spare one.
+                let bounds = resting.len() + burst..=most + burst;
+                assert!(bounds.contains(&ledger.nodes()), "{} nodes, not {bounds:?}", ledger.nodes());
+            }
+        };
+        ledger.during(&mut bursts);
+        ledger.no_calls("the steady state", &mut bursts);
+    }
     drop((resting, handle));
     ledger.nothing_after(stack);
 }

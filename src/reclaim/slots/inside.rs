@@ -129,7 +129,9 @@ impl<T, L: Local, const N: usize> SlotsDomain<T, L, N> {
             self.make_spare(private, nodes, |node| hazards.protect(node));
             // CHEAPER: where this is left out, scans in a crowd make few nodes spare, and so there are more of them.
             let crowd = private.retired.len().saturating_sub(N);
-            private.retired.let_wait(limit(crowd + crowd.min(Slots::<N>::DEPOT_LIMIT), model::WAITING));
+            // As many again, so that each node pays for a look at one other; but not more than the depot has room for.
+            let more = crowd.min(Slots::<N>::DEPOT_LIMIT.saturating_sub(Slots::<N>::BATCH));
+            private.retired.let_wait(limit(crowd + more, model::WAITING));
         }
     }
 
