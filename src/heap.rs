@@ -21,7 +21,8 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
     /// two retired nodes more for each slot beyond `N`.
     pub const IDLE_NODES: usize = R::IDLE_NODES;
 
-    /// The most nodes that each further slot beyond `N` holds back.
+    /// The most nodes that each further slot beyond `N` holds back, besides those that wait because of such slots, see
+    /// [`IDLE_NODES`](Stack::IDLE_NODES).
     pub const SLOT_NODES: usize = R::SLOT_NODES;
 
     /// Pushes a value.

@@ -1,7 +1,7 @@
 //! What is smaller under the model checker: all such limits, in one place.
 //!
 //! Loom tries every interleaving of every step, so a model has to reach with two or three operations what a program reaches
-//! with hundreds. Each limit below is the least with which both sides of every comparison with it come about; the
+//! with hundreds. Each limit below is the least with which both sides of every comparison with it come about, but for `WAITING`; the
 //! algorithm is the same. A limit's own place says what it is in a program, as `limit(real, model::NAME)`.
 
 /// A limit: `real` in a program, `model` under the model checker.
@@ -14,7 +14,7 @@ pub(crate) const fn limit<T: Copy>(real: T, model: T) -> T {
 pub(crate) const fn retire_limit(slots: usize) -> usize {
     if slots == 4 { 2 } else { 1 }
 }
-/// Nodes that may wait for the next scan, more than usual: none, so each pop scans.
+/// Nodes that may wait for the next scan, more than usual: none. To let more wait touches nothing that is shared.
 pub(crate) const WAITING: usize = 0;
 /// Nodes that the depot keeps: two batches of one, or one of two.
 pub(crate) const DEPOT_LIMIT: usize = 2;

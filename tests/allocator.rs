@@ -149,10 +149,10 @@ fn steady_producer_and_consumer<R: Engine, B: Backoff>() {
         let ledger = ledger();
         let stack = Stack::<Block, R, B>::custom();
         // The slots that are needed, ahead of time; and what is reserved has to do for those beyond `N` too.
-        let spread = if R::SLOTS < 3 { 3 * slot::<R, B>() } else { 0 };
+        let held_back = held_back::<R, B>(if R::SLOTS < 3 { 3 } else { 0 });
         ledger.during(|| {
             drop([(); 3].map(|()| stack.handle()));
-            stack.reserve(if reserve { BACKLOG + idle::<R, B>() + spread } else { 0 }).unwrap();
+            stack.reserve(if reserve { BACKLOG + held_back } else { 0 }).unwrap();
         });
         let before = ledger.calls();
         let backlog = AtomicUsize::new(0);
@@ -384,8 +384,8 @@ fn bound_of_one_beside_many_who_keep<R: Engine, B: Backoff>() {
         while handle.pop().is_some() {}
     });
     let most = R::RETIRED + 2 * ledger.slots();
-    // More than one, so that no node is pushed again without a scan.
-    for burst in [3, 4 * R::SLOTS + 1] {
+    // `push_all` pushes no node again without a scan.
+    for burst in [3, 4 * R::SLOTS + 1, R::BURST / 2] {
         let mut bursts = || {
             for _ in 0..3 * most {
                 handle.push_all((0..burst).map(block));

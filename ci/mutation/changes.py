@@ -17,13 +17,13 @@ _WEAKER = {
 # Calls that the protocols consist of, and whose result nobody uses.
 _STEPS = (
     "fence publish_barrier scan_barrier full_barrier publish protect protect_raw unprotect reset_protection store"
-    " fetch_add fetch_sub set_follower swap keep leave end reserve unreserve free_surplus eager_reclaim scan drop"
+    " fetch_add fetch_sub set_follower swap keep leave end reserve unreserve free_surplus eager_reclaim scan drop let_wait"
 )
 
 # Conditions that belong to a protocol: they look at what is shared, or at a limit.
 _SHARED = re.compile(
     r"Step::|compare_exchange|protects|hazard|exceeds|load\(|TAG|empty|is_null|LIMIT|BATCH|SURPLUS"
-    r"|RECLAIM_AT|\.below\(\)|self\.entry|is_protected"
+    r"|RECLAIM_AT|ENTRIES|wanted|\.below\(\)|self\.entry|is_protected"
 )
 
 _ORDERING = re.compile(r"(?:\w+::)*\b(SeqCst|AcqRel|Acquire|Release)\b")

@@ -12,7 +12,8 @@
 //!   Checked by `pop_against_reuse_by_two_others`, `depot_take_against_take` in `tests/loom/tests/loom.rs`.
 //! * **NODES-3**: At rest, a slot holds at most `RETIRE_LIMIT` retired nodes, and two more for each further slot; and at most
 //!   `SPARE_LIMIT` spare ones.
-//!   Checked by `bound_with_one_thread`, `bound_of_one_who_only_takes`, `bound_with_64_threads` in `tests/allocator.rs`.
+//!   Checked by `bound_with_one_thread`, `bound_of_one_who_only_takes`, `bound_of_one_beside_many_who_keep` in
+//!   `tests/allocator.rs`.
 //!
 //! # Again
 //!
@@ -26,13 +27,14 @@
 //! A scan that finds no hazard moves all retired nodes on without a look at one of them: they become the spare ones, if there
 //! are none; else they are just enough for a batch of the depot.
 //!
-//! If a scan finds more than `N` of its nodes protected, as where many handles rest and each keeps a node, the next one is due two
-//! nodes later for each of these. So about half of what it looks at becomes spare, unless that would be more than the depot holds.
+//! If a scan finds more than `N` of its nodes protected, as where many handles rest and each keeps a node, the next one is due one
+//! node later for each beyond `N`, and one more for each, as long as the depot has room for these. So about half of what it looks
+//! at becomes spare.
 //!
 //! # Bounds
 //!
-//! All limits are in nodes, and depend on `N` alone, but for what waits because it is protected. The retired list must be longer than the number of hazards, or a scan may
-//! find every node protected. tuning.md, "Scans and nodes".
+//! All limits are in nodes, and depend on `N` alone, but for what waits because it is protected. The retired list must be longer
+//! than the number of hazards, or a scan may find every node protected. tuning.md, "Scans and nodes".
 
 mod inside;
 

@@ -12,7 +12,7 @@ const BATCH: usize = Slots::<8>::BATCH;
 
 /// One operation, after others.
 const fn one(before: Run, counted: Run) -> Scenario {
-    Scenario { before, counted, times: 1 }
+    Scenario { resting: 0, before, counted, times: 1 }
 }
 
 /// A push, and a pop, that only push and pop.
@@ -29,8 +29,16 @@ const POP_SCAN_SURPLUS: Scenario = one(Run(2 * BATCH, 2 * BATCH - 1), Run(0, 1))
 const PUSHES: Scenario = one(Run(0, 0), Run(1024, 0));
 const POPS: Scenario = one(Run(1024, 0), Run(0, 1024));
 /// In the steady state: push and pop in turn, and in bursts.
-const PAIRS: Scenario = Scenario { before: Run(64, 64), counted: Run(1, 1), times: 1024 };
-const BURSTS: Scenario = Scenario { before: Run(64, 64), counted: Run(64, 64), times: 16 };
+const PAIRS: Scenario = Scenario { resting: 0, before: Run(64, 64), counted: Run(1, 1), times: 1024 };
+const BURSTS: Scenario = bursts(0, 16);
+/// Beside handles that rest, where scans are seldom and long.
+const BURSTS_30: Scenario = bursts(30, 256);
+const BURSTS_200: Scenario = bursts(200, 256);
+const BURSTS_1000: Scenario = bursts(1000, 256);
+
+const fn bursts(resting: usize, times: usize) -> Scenario {
+    Scenario { resting, before: Run(64, 64), counted: Run(64, 64), times }
+}
 
 macro_rules! scenarios {
     ($name:ident, $through:expr) => {
@@ -45,6 +53,9 @@ macro_rules! scenarios {
         #[bench::empty_pop(EMPTY_POP)]
         #[bench::pairs(PAIRS)]
         #[bench::bursts(BURSTS)]
+        #[bench::bursts_30(BURSTS_30)]
+        #[bench::bursts_200(BURSTS_200)]
+        #[bench::bursts_1000(BURSTS_1000)]
         fn $name(scenario: Scenario) -> Subject {
             perform($through, scenario)
         }

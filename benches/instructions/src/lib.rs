@@ -6,6 +6,7 @@
 use elimination_stack::{Handle, Slots, Stack};
 use std::arch::asm;
 use std::hint::black_box;
+use std::mem;
 
 /// Operations of each kind: through `Stack`, through `Handle`, or none.
 #[derive(Clone, Copy, Debug)]
@@ -26,9 +27,10 @@ pub struct Subject {
 #[derive(Clone, Copy, Debug)]
 pub struct Run(pub usize, pub usize);
 
-/// What is done before, uncounted, and what is counted, so many times.
+/// What is done before, uncounted, and what is counted, so many times, beside so many handles that rest.
 #[derive(Clone, Copy, Debug)]
 pub struct Scenario {
+    pub resting: usize,
     pub before: Run,
     pub counted: Run,
     pub times: usize,
@@ -59,14 +61,26 @@ fn sink(value: Option<usize>) {
 const NODES: usize = 256 * Slots::<8>::BATCH;
 
 impl Subject {
-    /// Stacks with spare nodes, all of them in the depot.
-    fn new() -> Self {
+    /// Stacks with spare nodes, all of them in the depot, but for one in each handle that rests: what it has pushed, which was popped
+    /// since.
+    fn new(resting: usize) -> Self {
         let stacks = [(); 2].map(|()| {
             let stack: &'static Stack<usize> = Box::leak(Box::default());
             stack.reserve(NODES).expect("memory");
             stack
         });
-        Self { handle: stacks[0].handle(), stack: stacks[1] }
+        let mut subject = Self { handle: stacks[0].handle(), stack: stacks[1] };
+        for stack in stacks {
+            for _ in 0..resting {
+                let mut handle = stack.handle();
+                handle.push(0);
+                // It is there to the end.
+                mem::forget(handle);
+            }
+        }
+        while subject.handle.pop().is_some() {}
+        while subject.stack.pop().is_some() {}
+        subject
     }
 }
 
@@ -82,8 +96,8 @@ struct Page([u8; 4096]);
 /// Without memory.
 #[must_use]
 pub fn perform(through: Through, scenario: Scenario) -> Subject {
-    let mut subject = Subject::new();
-    let Scenario { before, counted: run, times } = scenario;
+    let Scenario { resting, before, counted: run, times } = scenario;
+    let mut subject = Subject::new(resting);
     on_one_page(|| {
         repeat(&mut subject, through, before, 1);
         counted(&mut subject, through, run, times);

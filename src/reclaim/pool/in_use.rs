@@ -60,12 +60,14 @@ impl<'a, T, P, const N: usize> InUse<'a, T, P, N> {
 
     #[inline(always)]
     pub(crate) fn protects_any(self) -> bool {
-        if FAST_PATHS {
-            return self.words().fold(0, |all, word| all | protected(word)) != 0;
-        }
-        let first = claimed::<T>().addr() + 1;
+        let any = if FAST_PATHS {
+            self.words().fold(0, |all, word| all | protected(word)) != 0
+        } else {
+            let first = claimed::<T>().addr() + 1;
+            self.find(0, first, usize::MAX - first).is_some()
+        };
         // CHEAPER: after a yes the scan looks for each node's hazard in vain, which only takes time.
-        self.find(0, first, usize::MAX - first).is_some()
+        any
     }
 
     /// Whether a slot protects `node`.
@@ -95,26 +97,21 @@ fn protected<T>(word: *mut Node<T>) -> usize {
 }
 
 /// Some of the nodes that are protected: a hash table, whose entries are null or a node, which is in the first free one from
-/// its hash on.
-pub(crate) struct Hazards<T> {
-    nodes: [*mut Node<T>; Hazards::<()>::ENTRIES],
+/// its hash on. There are a power of two.
+pub(crate) struct Hazards<T, const ENTRIES: usize> {
+    nodes: [*mut Node<T>; ENTRIES],
     len: usize,
 }
 
-impl Hazards<()> {
-    /// Eight cache lines of the context's stack.
-    const ENTRIES: usize = 64;
-}
-
-impl<T> Hazards<T> {
+impl<T, const ENTRIES: usize> Hazards<T, ENTRIES> {
     pub(crate) fn new() -> Self {
-        Self { nodes: [ptr::null_mut(); Hazards::ENTRIES], len: 0 }
+        Self { nodes: [ptr::null_mut(); ENTRIES], len: 0 }
     }
 
     /// Adds one. If half of the table is full, `visit` first gets it, and then it is empty.
     #[inline(always)]
     pub(crate) fn add(&mut self, node: *mut Node<T>, visit: impl FnOnce(&Self)) {
-        if self.len == Hazards::ENTRIES / 2 {
+        if self.len == ENTRIES / 2 {
             visit(self);
             *self = Self::new();
         }
@@ -131,9 +128,9 @@ impl<T> Hazards<T> {
     /// Where the node is, or would be.
     #[inline(always)]
     fn entry(&self, node: *mut Node<T>) -> usize {
-        let mut entry = (hash(node.addr()) >> (u32::BITS - Hazards::ENTRIES.ilog2())) as usize;
+        let mut entry = (hash(node.addr()) >> (u32::BITS - ENTRIES.ilog2())) as usize;
         while !self.nodes[entry].is_null() && self.nodes[entry] != node {
-            entry = (entry + 1) % Hazards::ENTRIES;
+            entry = (entry + 1) % ENTRIES;
         }
         entry
     }
@@ -147,21 +144,23 @@ mod tests {
     use core::ptr::NonNull;
     use std::vec::Vec;
 
+    const ENTRIES: usize = 64;
+    type Table = Hazards<u32, ENTRIES>;
+
     /// Each node that was added is found, and no other, also where many have the same hash; and a full table is looked at first.
     #[test]
     fn hazards_are_found() {
         let nodes = || (1..).filter_map(|number| NonNull::new(ptr::without_provenance_mut::<Node<u32>>(16 * number)));
-        let at_the_end = |node: &NodePtr<u32>| Hazards::new().entry(node.as_ptr()) >= Hazards::ENTRIES - 2;
-        let all: [Vec<_>; 2] =
-            [nodes().take(Hazards::ENTRIES).collect(), nodes().filter(at_the_end).take(Hazards::ENTRIES).collect()];
+        let at_the_end = |node: &NodePtr<u32>| Table::new().entry(node.as_ptr()) >= ENTRIES - 2;
+        let all: [Vec<_>; 2] = [nodes().take(ENTRIES).collect(), nodes().filter(at_the_end).take(ENTRIES).collect()];
         for all in all {
-            let (added, others) = all.split_at(Hazards::ENTRIES / 2);
-            let mut hazards = Hazards::new();
+            let (added, others) = all.split_at(ENTRIES / 2);
+            let mut hazards = Table::new();
             for node in added {
                 hazards.add(node.as_ptr(), |_| panic!("there is room"));
             }
             let found =
-                |hazards: &Hazards<u32>| all.iter().filter(|node| hazards.protect(**node)).copied().collect::<Vec<_>>();
+                |hazards: &Table| all.iter().filter(|node| hazards.protect(**node)).copied().collect::<Vec<_>>();
             assert_eq!(found(&hazards), added);
             let mut looked_at = None;
             hazards.add(others[0].as_ptr(), |full| looked_at = Some(found(full)));

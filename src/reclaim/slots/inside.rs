@@ -11,6 +11,11 @@ use crate::reclaim::pool::{Hazards, InUse};
 use crate::sync::scan_barrier;
 use crate::treiber::{Node, NodePtr};
 
+/// Entries of the table of hazards with up to 32 slots in use, and with more: 512 bytes and 4 KiB of the context's stack, on 64 bits.
+/// tuning.md, "What each optimisation is worth".
+const FEW_ENTRIES: usize = 64;
+const MANY_ENTRIES: usize = 512;
+
 impl<T, L: Local, const N: usize> SlotsGuard<'_, T, L, N> {
     /// A node for a slot that has no spare one.
     #[cold]
@@ -117,22 +122,38 @@ impl<T, L: Local, const N: usize> SlotsDomain<T, L, N> {
     slow_path! {
         /// Looks at the hazards, and at each retired node.
         fn sort(&self, private: &mut Private<T, L>, slots: InUse<'_, T, Private<T, L>, N>, protects_any: bool) {
-            let mut nodes = private.retired.take().into_list();
+            let nodes = private.retired.take().into_list();
             if !FAST_PATHS {
                 self.make_spare(private, nodes, |node| protects_any && slots.protects(node));
                 return;
             }
-            let mut hazards = Hazards::new();
-            for node in slots.hazards() {
-                hazards.add(node, |hazards| private.retired.move_from(&mut nodes, |node| hazards.protect(node)));
+            // CHEAPER: a larger table takes longer to clear, a smaller one has to be filled more often.
+            if slots.count() <= FEW_ENTRIES / 2 {
+                self.sort_by_table::<FEW_ENTRIES>(private, nodes, slots);
+            } else {
+                self.sort_by_table::<MANY_ENTRIES>(private, nodes, slots);
             }
-            self.make_spare(private, nodes, |node| hazards.protect(node));
             // CHEAPER: where this is left out, scans in a crowd make few nodes spare, and so there are more of them.
             let crowd = private.retired.len().saturating_sub(N);
-            // As many again, so that each node pays for a look at one other; but not more than the depot has room for.
-            let more = crowd.min(Slots::<N>::DEPOT_LIMIT.saturating_sub(Slots::<N>::BATCH));
+            // As many again, so that each node pays for a look at one other; but not more than half of what the depot has room for.
+            let more = crowd.min(Slots::<N>::DEPOT_LIMIT.saturating_sub(Slots::<N>::BATCH) / 2);
             private.retired.let_wait(limit(crowd + more, model::WAITING));
         }
+    }
+
+    /// Has a table of hazards on the context's stack, which is no larger than need be.
+    #[inline(never)]
+    fn sort_by_table<const ENTRIES: usize>(
+        &self,
+        private: &mut Private<T, L>,
+        mut nodes: List<T>,
+        slots: InUse<'_, T, Private<T, L>, N>,
+    ) {
+        let mut hazards = Hazards::<T, ENTRIES>::new();
+        for node in slots.hazards() {
+            hazards.add(node, |hazards| private.retired.move_from(&mut nodes, |node| hazards.protect(node)));
+        }
+        self.make_spare(private, nodes, |node| hazards.protect(node));
     }
 
     /// Retires again those of the nodes that are protected, makes the others spare, and passes what is too much of spare ones on

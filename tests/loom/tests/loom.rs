@@ -238,7 +238,7 @@ fn slot_goes_out_of_use_after_a_pop() {
     });
 }
 
-/// What a handle in a further slot keeps, the other one pops, and does not use again before the first one keeps another one.
+/// What a handle in a further slot keeps, another one pops.
 #[test]
 fn further_slot_keeps_a_node() {
     check(1, || {

@@ -7,7 +7,8 @@ use elimination_stack::{Backoff, Handle, Reclaim, Stack};
 #[cfg(feature = "count")]
 fn prepare<T, R: Reclaim, B: Backoff>(stack: &Stack<T, R, B>, threads: usize) {
     drop((0..threads).map(|_| stack.handle()).collect::<Vec<_>>());
-    let nodes = Stack::<T, R, B>::IDLE_NODES + threads * Stack::<T, R, B>::SLOT_NODES;
+    // Besides what a slot holds, each may let two nodes wait for each slot beyond those in place.
+    let nodes = Stack::<T, R, B>::IDLE_NODES + threads * (Stack::<T, R, B>::SLOT_NODES + 2 * (8 + threads));
     stack.reserve(nodes).expect("there is memory");
 }
 
