@@ -4,6 +4,7 @@ use crate::backoff::Backoff;
 use crate::engine::{Permit, sealed::Inner};
 use crate::error::{NoSlot, OutOfMemory, PushErrorKind};
 use crate::reclaim::Reclaim;
+use crate::reclaim::pool::Pool;
 use crate::source::{Source, parked};
 use crate::treiber::Node;
 use crate::{Handle, Stack};
@@ -106,7 +107,7 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
     /// # Ok::<(), OutOfMemory>(())
     /// ```
     pub fn reserve(&self, nodes: usize) -> Result<(), OutOfMemory> {
-        R::reserve(&self.inner.domain, nodes)
+        R::reserve(&self.inner.pool, nodes)
     }
 
     /// Reserves nodes for so many values: [`Stack::reserve`] of these and of [`Stack::IDLE_NODES`], which are held back
@@ -140,7 +141,7 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
     /// Allocates: never on [`Slots`](crate::Slots). Frees: yes. Waits: never. Lock-free: as the allocator. From an interrupt
     /// handler: no.
     pub fn reclaim(&self) -> usize {
-        R::reclaim(&self.inner.domain)
+        R::reclaim(&self.inner.pool)
     }
 
     /// What the stack's counters say now.
@@ -149,7 +150,7 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
     #[cfg(feature = "stats")]
     #[cfg_attr(docsrs, doc(cfg(feature = "stats")))]
     pub fn stats(&self) -> crate::Stats {
-        R::stats(&self.inner.domain)
+        self.inner.pool.stats()
     }
 
     /// What a push that must not fail does instead.
@@ -164,7 +165,7 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
     #[cold]
     fn give_up(kind: PushErrorKind) -> ! {
         handle_alloc_error(match kind {
-            PushErrorKind::NoSlot => R::slot_layout::<T, B::Local>(),
+            PushErrorKind::NoSlot => Pool::<T, R, B::Local>::LAYOUT,
             _ => Node::<T>::LAYOUT,
         })
     }

@@ -12,13 +12,13 @@ use crate::backoff::{Backoff, sealed::Strategy};
 use crate::engine::{self, Permit, drop_all, sealed::Inner};
 use crate::error::{Left, NoSlot, PushErrorKind};
 use crate::layout::Padded;
-use crate::reclaim::{Reclaim, sealed::Heap};
+use crate::reclaim::pool::Pool;
+use crate::reclaim::{Guard, Reclaim, sealed::Heap};
 use crate::source::Source;
 use crate::sync::initial;
 use crate::treiber::{Head, Node, NodePtr};
 
-type DomainOf<T, R, B> = <R as Heap>::Domain<T, <B as Strategy>::Local>;
-type GuardOf<'a, T, R, B> = <R as Heap>::Guard<'a, T, <B as Strategy>::Local>;
+type GuardOf<'a, T, R, B> = Guard<'a, T, R, <B as Strategy>::Local>;
 
 impl<R: Heap> engine::sealed::Engine for R {
     type Inner<T, B: Backoff> = SharedList<T, R, B>;
@@ -30,13 +30,13 @@ impl<R: Heap> engine::sealed::Engine for R {
 pub struct SharedList<T, R: Reclaim, B: Backoff> {
     // What every operation writes, on a cache line of its own.
     head: Padded<Head<T>>,
-    pub(crate) domain: DomainOf<T, R, B>,
+    pub(crate) pool: Pool<T, R, B::Local>,
     exchangers: B::Shared<T>,
 }
 
 initial! { impl[T, R: Reclaim, B: Backoff] SharedList<T, R, B> = SharedList {
     head: Padded(Head::new()),
-    domain: initial!(DomainOf<T, R, B>),
+    pool: initial!(Pool<T, R, B::Local>),
     exchangers: initial!(B::Shared<T>),
 } }
 
@@ -110,12 +110,12 @@ impl<T, R: Reclaim, B: Backoff> Inner<T> for SharedList<T, R, B> {
     }
 
     fn sit(&self) -> Option<Seat<'_, T, R, B>> {
-        R::enter_to_stay(&self.domain).map(Seat::new)
+        self.pool.claim_to_stay().map(Seat::new)
     }
 
     unsafe fn stand<'a>(&'a self, seat: &mut Seat<'a, T, R, B>) {
         // SAFETY: the seat is not used any more, and with it its guard.
-        unsafe { R::end_stay(seat.guard) };
+        unsafe { self.pool.end_stay(seat.guard) };
     }
 }
 

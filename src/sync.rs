@@ -24,25 +24,10 @@ mod plain {
             Self(core::cell::UnsafeCell::new(value))
         }
 
+        /// Gives `action` the right to write what is in the cell; loom checks that nobody else does meanwhile.
         #[inline(always)]
-        pub(crate) fn get_mut(&self) -> MutPtr<T> {
-            MutPtr(self.0.get())
-        }
-    }
-
-    /// The right to write to an [`UnsafeCell`], for as long as it exists; loom checks that it is alone.
-    #[derive(Debug)]
-    pub(crate) struct MutPtr<T>(*mut T);
-
-    impl<T> MutPtr<T> {
-        /// # Safety
-        ///
-        /// Nobody else accesses the cell during the borrow, and the cell outlives it.
-        #[expect(clippy::mut_from_ref, reason = "the interface of loom's pointer")]
-        #[inline(always)]
-        pub(crate) unsafe fn deref(&self) -> &mut T {
-            // SAFETY: the caller's contract.
-            unsafe { &mut *self.0 }
+        pub(crate) fn with_mut<O>(&self, action: impl FnOnce(*mut T) -> O) -> O {
+            action(self.0.get())
         }
     }
 
@@ -88,7 +73,7 @@ mod plain {
 mod imp {
     #[allow(unused_imports, reason = "the engine `Haphazard` uses it, which not every target has")]
     pub(crate) use super::plain::assert_new;
-    pub(crate) use super::plain::{MutPtr, UnsafeCell, assert_exclusive, assert_exclusive_number, hash, write_cell};
+    pub(crate) use super::plain::{UnsafeCell, assert_exclusive, assert_exclusive_number, hash, write_cell};
     #[cfg(feature = "alloc")]
     pub(crate) use alloc::alloc::{alloc, dealloc};
     pub(crate) use core::hint::spin_loop;
@@ -147,7 +132,7 @@ mod imp {
 #[cfg(elimination_stack_loom)]
 mod imp {
     pub(crate) use loom::alloc::{alloc, dealloc};
-    pub(crate) use loom::cell::{MutPtr, UnsafeCell};
+    pub(crate) use loom::cell::UnsafeCell;
     pub(crate) use loom::sync::atomic::{AtomicIsize, AtomicPtr, AtomicU16, AtomicUsize};
     pub(crate) use loom::thread::yield_now as spin_loop;
 
@@ -191,9 +176,7 @@ mod imp {
 
 #[cfg(elimination_stack_simulate)]
 mod imp {
-    pub(crate) use super::plain::{
-        MutPtr, UnsafeCell, assert_exclusive, assert_exclusive_number, assert_new, write_cell,
-    };
+    pub(crate) use super::plain::{UnsafeCell, assert_exclusive, assert_exclusive_number, assert_new, write_cell};
     // The engines that use it are not part of what is simulated.
     pub(crate) use core::sync::atomic::AtomicU16;
     // The counters are not part of what is simulated: without the feature `stats` there are none.
@@ -280,5 +263,7 @@ macro_rules! initial {
         initial
     }};
 }
+
+initial! { impl[S: Initial, const N: usize] [S; N] = array_of!(initial!(S); N) }
 
 pub(crate) use {array_of, const_fn, initial};

@@ -123,7 +123,7 @@ impl<T> Node<T> {
     #[inline(always)]
     pub(crate) unsafe fn put(node: NodePtr<T>, value: impl Source<T>) {
         // SAFETY: the caller owns the body. Not by an assignment, which without optimisation moves the value once more.
-        unsafe { value.move_to((&raw mut node.as_ref().body.get_mut().deref().value).cast::<T>()) };
+        unsafe { node.as_ref().body.with_mut(|body| value.move_to((&raw mut (*body).value).cast::<T>())) };
     }
 
     /// Puts a copy of the value into the node.
@@ -135,7 +135,7 @@ impl<T> Node<T> {
     #[inline(always)]
     pub(crate) unsafe fn put_copy(node: NodePtr<T>, value: &impl Source<T>) {
         // SAFETY: the caller owns the body.
-        unsafe { value.copy_to((&raw mut node.as_ref().body.get_mut().deref().value).cast::<T>()) };
+        unsafe { node.as_ref().body.with_mut(|body| value.copy_to((&raw mut (*body).value).cast::<T>())) };
     }
 
     /// # Safety
@@ -144,7 +144,7 @@ impl<T> Node<T> {
     #[inline(always)]
     pub(crate) unsafe fn take(node: NodePtr<T>) -> T {
         // SAFETY: the caller owns the body and what it holds is a value.
-        unsafe { ManuallyDrop::take(&mut node.as_ref().body.get_mut().deref().value) }
+        unsafe { node.as_ref().body.with_mut(|body| ManuallyDrop::take(&mut (*body).value)) }
     }
 
     /// Drops the value where it is.
@@ -154,7 +154,7 @@ impl<T> Node<T> {
     /// The caller owns the node, and it holds a value, which it no longer does afterwards, even if this unwinds.
     pub(crate) unsafe fn drop_value(node: NodePtr<T>) {
         // SAFETY: the caller owns the body and what it holds is a value.
-        unsafe { ManuallyDrop::drop(&mut node.as_ref().body.get_mut().deref().value) };
+        unsafe { node.as_ref().body.with_mut(|body| ManuallyDrop::drop(&mut (*body).value)) };
     }
 
     /// The node that follows where a value would be.
@@ -165,7 +165,7 @@ impl<T> Node<T> {
     #[inline(always)]
     pub(crate) unsafe fn follower(node: NodePtr<T>) -> *mut Node<T> {
         // SAFETY: the caller owns the body and what it holds is a pointer.
-        unsafe { node.as_ref().body.get_mut().deref().follower }
+        unsafe { node.as_ref().body.with_mut(|body| (*body).follower) }
     }
 
     /// # Safety
@@ -174,7 +174,7 @@ impl<T> Node<T> {
     #[inline(always)]
     pub(crate) unsafe fn set_follower(node: NodePtr<T>, follower: *mut Node<T>) {
         // SAFETY: the caller owns the body.
-        unsafe { node.as_ref().body.get_mut().deref().follower = follower };
+        unsafe { node.as_ref().body.with_mut(|body| (*body).follower = follower) };
     }
 }
 

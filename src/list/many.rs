@@ -17,7 +17,7 @@ use crate::backoff::Backoff;
 use crate::engine::Permit;
 use crate::error::{Left, PushErrorKind};
 use crate::reclaim::chain;
-use crate::reclaim::{Guard, Reclaim, Search};
+use crate::reclaim::{Reclaim, Search};
 use crate::sync::initial;
 use crate::treiber::{Node, NodePtr};
 use core::ptr::{self, NonNull};
@@ -234,7 +234,7 @@ impl<T, R: Reclaim, B: Backoff> SharedList<T, R, B> {
         session.counters().pops(taken.count);
         // SAFETY: LIST-2: the nodes are ours since they were detached; they came from this list, and have no values.
         unsafe {
-            let rest = session.retire_whole(taken.emptied.take(), taken.count);
+            let rest = R::retire_whole(*session, taken.emptied.take(), taken.count);
             session.retire_all(rest);
         }
         session.end();

@@ -8,7 +8,7 @@ use crate::backoff::{Attempt, Backoff};
 use crate::engine::Permit;
 use crate::error::NoSlot;
 use crate::layout::{FAST_PATHS, slow_path};
-use crate::reclaim::{Guard, Reclaim, Search};
+use crate::reclaim::{Reclaim, Search};
 use crate::treiber::{Node, NodePtr};
 use core::ptr::{self, NonNull};
 
@@ -70,7 +70,7 @@ impl<T, R: Reclaim, B: Backoff> SharedList<T, R, B> {
     /// alternate. tuning.md, "Code paths".
     #[inline(never)]
     fn pop_other(&self, session: Session<'_, T, R, B, true>, top: NodePtr<T>) -> Option<T> {
-        session.protect(top);
+        R::protect(*session, top);
         self.pop_from(session, top)
     }
 
@@ -89,7 +89,7 @@ impl<T, R: Reclaim, B: Backoff> SharedList<T, R, B> {
     #[inline(always)]
     pub(super) fn pop_protecting(&self, session: Session<'_, T, R, B, true>, permit: Permit) -> Option<T> {
         let top = NonNull::new(self.head.top())?;
-        session.protect(top);
+        R::protect(*session, top);
         self.pop_slowly(session, top.as_ptr(), Step::Try, permit)
     }
 
@@ -141,7 +141,7 @@ impl<T, R: Reclaim, B: Backoff> SharedList<T, R, B> {
                         // Whoever waits needs no node, and others' scans are quick if nobody protects any. tuning.md, "Scans and
                         // nodes".
                         // CHEAPER: left as it is, the hazard costs time, but no more nodes than the bound says.
-                        session.unprotect();
+                        R::unprotect(*session);
                     }
                 }
                 // CHEAPER: who looks for a partner without need takes longer.
@@ -159,7 +159,7 @@ impl<T, R: Reclaim, B: Backoff> SharedList<T, R, B> {
                     session.end();
                     return None;
                 };
-                session.protect(found);
+                R::protect(*session, found);
                 step = Step::Try;
             };
             Some(Self::finish_pop_slowly(session, node, permit))
@@ -169,7 +169,7 @@ impl<T, R: Reclaim, B: Backoff> SharedList<T, R, B> {
     /// The end of a pop that has won `node` from the list, and needs its hazard no more.
     #[inline(always)]
     fn finish_pop<const STAYS: bool>(session: Session<'_, T, R, B, STAYS>, node: NodePtr<T>) -> T {
-        if session.is_due() {
+        if R::is_due(*session) {
             return Self::finish_pop_slowly(session, node, Permit::All);
         }
         // SAFETY: the node is ours, from this stack, and nothing is due.
@@ -187,7 +187,7 @@ impl<T, R: Reclaim, B: Backoff> SharedList<T, R, B> {
         ) -> T {
             // SAFETY: the node is ours, from this stack; what is due is settled.
             let value = unsafe { session.take_value(node) };
-            session.settle(permit);
+            R::settle(*session, permit);
             session.end();
             value
         }

@@ -19,7 +19,7 @@ use crate::backoff::{Attempt, Backoff};
 use crate::engine::Permit;
 use crate::error::PushErrorKind;
 use crate::layout::{FAST_PATHS, slow_path};
-use crate::reclaim::{Guard, Reclaim, Search};
+use crate::reclaim::{Reclaim, Search};
 use crate::source::Source;
 use crate::treiber::{Node, NodePtr};
 use core::mem::ManuallyDrop;
@@ -68,7 +68,7 @@ impl<T, R: Reclaim, B: Backoff> SharedList<T, R, B> {
         }
         // CHEAPER: the slow way does the same with another node, in more instructions.
         let top = self.head.top();
-        if let Some(node) = session.again(top) {
+        if let Some(node) = R::again(*session, top) {
             // Before the push: what is in the list is somebody else's, who may have dropped it already.
             let value = ManuallyDrop::new(value);
             // SAFETY: GUARD-6: the node has no value; and if it is not pushed, it still has none.
@@ -76,7 +76,7 @@ impl<T, R: Reclaim, B: Backoff> SharedList<T, R, B> {
             // SAFETY: GUARD-6: it is pushed above `top`.
             if unsafe { self.try_push(*session, node, top, kept.as_deref_mut()) }.is_err() {
                 // SAFETY: GUARD-6: its link is `top` still.
-                unsafe { session.retire(node) };
+                unsafe { R::retire(*session, node) };
                 let value = ManuallyDrop::into_inner(value);
                 return self.push_with_other_node(session, value, kept, Step::LostRace, refuse);
             }
@@ -144,7 +144,7 @@ impl<T, R: Reclaim, B: Backoff> SharedList<T, R, B> {
     #[inline(always)]
     fn finish_push<const STAYS: bool>(session: Session<'_, T, R, B, STAYS>) {
         session.counters().pushes(1);
-        if session.has_surplus() {
+        if R::has_surplus(*session) {
             return session.give_back_and_end();
         }
         session.end();
@@ -231,12 +231,12 @@ impl<T, R: Reclaim, B: Backoff> SharedList<T, R, B> {
         // Leaves the slot first, so that this context never has two of the `N`.
         // UNTESTED: with two slots, it would leave one less to others who come at that moment, and may find none then.
         session.end();
-        let Some((guard, node)) = R::enter_with_spare(&self.domain) else {
+        let Some((guard, node)) = self.pool.claim_with_spare() else {
             return Err(refuse(PushErrorKind::NoSpareNode, value));
         };
         self.push_at_once(guard, node, value);
         // SAFETY: it is not used any more.
-        unsafe { guard.leave() };
+        unsafe { R::leave(guard) };
         Ok(())
     }
 
@@ -293,6 +293,6 @@ impl<T, R: Reclaim, B: Backoff> SharedList<T, R, B> {
         // SAFETY: the caller's contract.
         unsafe { self.head.push(first, last, wait) };
         guard.counters().pushes(count);
-        guard.give_back();
+        R::give_back(guard);
     }
 }

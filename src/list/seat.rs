@@ -2,7 +2,7 @@
 
 use super::session::Session;
 use super::{GuardOf, SharedList};
-use crate::backoff::Backoff;
+use crate::backoff::{Backoff, sealed::Local};
 use crate::layout::IfFast;
 use crate::reclaim::{Guard, Reclaim, Search};
 use crate::treiber::{Head, Node, NodePtr};
@@ -31,12 +31,12 @@ impl<'a, T, R: Reclaim, B: Backoff> Seat<'a, T, R, B> {
     #[cold]
     pub(super) fn move_to_spare(&mut self, list: &'a SharedList<T, R, B>) -> Option<NodePtr<T>> {
         // SAFETY: another one takes its place below. Until then nothing looks at it, since nothing here unwinds.
-        unsafe { self.guard.leave() };
-        let (guard, node) = match R::enter_with_spare(&list.domain) {
+        unsafe { R::leave(self.guard) };
+        let (guard, node) = match list.pool.claim_with_spare() {
             Some((guard, node)) => (guard, Some(node)),
             None => loop {
                 // Unless there are more contexts than slots, one is free.
-                match R::enter(&list.domain, Search::Free, None) {
+                match R::enter(&list.pool, Search::Free, None) {
                     Some(guard) => break (guard, None),
                     None => B::relax(),
                 }
@@ -69,26 +69,23 @@ impl<T> Kept<T> {
     ///
     /// The caller owns the node, and may push it above `top`; if this succeeds, the list does.
     #[inline(always)]
-    pub(super) unsafe fn push<'g, L: 'g>(
+    pub(super) unsafe fn push<R: Reclaim, L: Local>(
         &mut self,
         head: &Head<T>,
-        guard: impl Guard<'g, T, L>,
+        guard: Guard<'_, T, R, L>,
         node: NodePtr<T>,
         top: *mut Node<T>,
-    ) -> Result<(), *mut Node<T>>
-    where
-        T: 'g,
-    {
+    ) -> Result<(), *mut Node<T>> {
         // Before the exchange, since after it the compiler would read this once more.
         if self.below != top {
             self.below = top;
         }
-        guard.keep(node);
+        R::keep(guard, node);
         // SAFETY: the caller's contract.
         let pushed = unsafe { head.try_push(top, node, node) };
         if pushed.is_err() {
             // KEPT-1: the node will be pushed above another top, or is retired.
-            guard.unprotect();
+            R::unprotect(guard);
         }
         pushed
     }
@@ -96,16 +93,13 @@ impl<T> Kept<T> {
     /// Pops the node that is kept, if it is the top: the caller owns it then. Else returns the address of the top. `None` if no
     /// node is kept.
     #[inline(always)]
-    pub(super) fn pop<'g, L: 'g>(
+    pub(super) fn pop<R: Reclaim, L: Local>(
         &self,
         head: &Head<T>,
-        guard: impl Guard<'g, T, L>,
-    ) -> Option<Result<NodePtr<T>, *mut Node<T>>>
-    where
-        T: 'g,
-    {
+        guard: Guard<'_, T, R, L>,
+    ) -> Option<Result<NodePtr<T>, *mut Node<T>>> {
         // CHEAPER: if no node is kept, a pop has a hazard to publish, which only takes longer.
-        let node = guard.kept()?;
+        let node = R::kept(guard)?;
         // SAFETY: GUARD-5: the node is protected, and if it is the top, then above what it was pushed above, `below` (KEPT-1).
         Some(unsafe { head.try_pop_above(self.below, node) }.map(|()| node))
     }

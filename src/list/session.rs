@@ -6,7 +6,7 @@ use crate::backoff::exchanger::{Alone, Visit};
 use crate::backoff::sealed::Local;
 use crate::backoff::{Attempt, Backoff};
 use crate::layout::{FAST_PATHS, slow_path};
-use crate::reclaim::{Guard, Reclaim, Search};
+use crate::reclaim::{Reclaim, Search};
 use crate::treiber::{Node, NodePtr};
 use core::ops::Deref;
 
@@ -52,7 +52,7 @@ impl<'a, T, R: Reclaim, B: Backoff, const STAYS: bool> Session<'a, T, R, B, STAY
         // Whoever leaves the slot protects nothing any more.
         // CHEAPER: left as it is, the hazard costs others time, but no more nodes than the bound says.
         if STAYS {
-            self.unprotect();
+            R::unprotect(self.0);
         }
     }
 
@@ -61,14 +61,14 @@ impl<'a, T, R: Reclaim, B: Backoff, const STAYS: bool> Session<'a, T, R, B, STAY
     pub(super) fn end(self) {
         if !STAYS {
             // SAFETY: the contract of `new`: no copy is used after this.
-            unsafe { self.0.leave() };
+            unsafe { R::leave(self.0) };
         }
     }
 
     slow_path! {
         /// The end of a push that may have something to give back.
         pub(super) fn give_back_and_end(self) {
-            self.give_back();
+            R::give_back(self.0);
             self.end();
         }
     }
@@ -77,7 +77,7 @@ impl<'a, T, R: Reclaim, B: Backoff, const STAYS: bool> Session<'a, T, R, B, STAY
     ///
     /// # Safety
     ///
-    /// The caller has popped the node, which holds a value and came from the guard's stack. [`Guard::settle`] has to follow, if
+    /// The caller has popped the node, which holds a value and came from the guard's stack. `settle` of the engine has to follow, if
     /// something is due.
     #[inline(always)]
     pub(super) unsafe fn take_value(&self, node: NodePtr<T>) -> T {
@@ -86,7 +86,7 @@ impl<'a, T, R: Reclaim, B: Backoff, const STAYS: bool> Session<'a, T, R, B, STAY
         self.counters().pops(1);
         self.with_local(Local::popped);
         // SAFETY: the caller's contract; the value is out.
-        unsafe { self.retire(node) };
+        unsafe { R::retire(self.0, node) };
         value
     }
 }
@@ -96,7 +96,7 @@ impl<T, R: Reclaim, B: Backoff> SharedList<T, R, B> {
     #[inline(always)]
     pub(super) fn enter(&self, search: Search, node: Option<NodePtr<T>>) -> Option<Session<'_, T, R, B, false>> {
         // SAFETY: the slot is claimed for this, and its guard is nowhere else.
-        R::enter(&self.domain, search, node).map(|guard| unsafe { Session::new(guard) })
+        R::enter(&self.pool, search, node).map(|guard| unsafe { Session::new(guard) })
     }
 
     /// Whether the next operation from within a slot begins with an exchange, and leaves the list alone at first.
@@ -122,7 +122,7 @@ impl<T, R: Reclaim, B: Backoff> SharedList<T, R, B> {
         attempt: &mut Attempt,
         visit: Option<&Visit<T>>,
     ) -> Result<Option<NodePtr<T>>, Alone> {
-        let (home, counters) = (guard.neighbourhood(B::EXCHANGERS), guard.counters());
+        let (home, counters) = (self.pool.neighbourhood(guard, B::EXCHANGERS), guard.counters());
         guard.with_local(|local| B::meet(&self.exchangers, local, attempt, home, counters, visit))
     }
 }

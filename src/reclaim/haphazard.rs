@@ -21,13 +21,15 @@ mod shared;
 
 use self::shared::{Empty, Family, Recycle, Shared};
 use super::chain::List;
-use super::pool::{Owner, Pool};
-use super::{Guard, Search, sealed};
+use super::pool::Pool;
+use super::{Search, sealed};
 use crate::OutOfMemory;
 use crate::backoff::sealed::Local;
 use crate::engine::Permit;
 use crate::model::{self, limit};
-use crate::sync::{AcqRel, Acquire, AtomicPtr, Relaxed, Release, alloc, dealloc, foreign_publish_barrier, initial};
+use crate::sync::{
+    AcqRel, Acquire, AtomicPtr, Initial, Relaxed, Release, alloc, dealloc, foreign_publish_barrier, initial,
+};
 use crate::treiber::{Node, NodePtr};
 use core::alloc::Layout;
 use core::mem::{self, MaybeUninit};
@@ -66,9 +68,6 @@ impl<const RECLAIM_AT: usize> Haphazard<RECLAIM_AT> {
 
 const SLOTS: usize = Haphazard::<0>::SLOTS;
 
-/// What the owner of a slot alone touches.
-type Private<T, L> = super::Private<T, L, Record>;
-
 /// A slot's hazard, and what it has retired.
 pub struct Record {
     /// Borrows from the domain, which outlives it (DOMAIN-1). Always initialised: the type says `MaybeUninit` because what a
@@ -104,53 +103,35 @@ fn without_unwinding<O>(call: impl FnOnce() -> O) -> O {
 
 initial! { impl[] Record = Record { hazard: None, nodes: 0 } }
 
-/// The engine's part of one stack.
-pub struct HaphazardDomain<T, L, const RECLAIM_AT: usize> {
-    pool: Pool<T, Private<T, L>, SLOTS>,
-    /// Null until the first node is made; then it stays.
-    shared: AtomicPtr<Shared<T>>,
-}
+/// What the slots share: null until the first node is made; then it stays.
+pub struct Domain<T>(AtomicPtr<Shared<T>>);
 
-initial! { impl[T, L: Local, const RECLAIM_AT: usize] HaphazardDomain<T, L, RECLAIM_AT> = HaphazardDomain {
-    pool: initial!(Pool<T, Private<T, L>, SLOTS>),
-    shared: AtomicPtr::new(ptr::null_mut()),
-} }
+initial! { impl[T] Domain<T> = Domain(AtomicPtr::new(ptr::null_mut())) }
 
 /// One context in one slot.
-pub struct HaphazardGuard<'a, T, L, const RECLAIM_AT: usize> {
-    domain: &'a HaphazardDomain<T, L, RECLAIM_AT>,
-    owner: Owner<'a, T, Private<T, L>>,
-}
+type Guard<'a, T, L, const RECLAIM_AT: usize> = super::Guard<'a, T, Haphazard<RECLAIM_AT>, L>;
 
-impl<T, L, const RECLAIM_AT: usize> Clone for HaphazardGuard<'_, T, L, RECLAIM_AT> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<T, L, const RECLAIM_AT: usize> Copy for HaphazardGuard<'_, T, L, RECLAIM_AT> {}
-
-impl<T, L: Local, const RECLAIM_AT: usize> HaphazardDomain<T, L, RECLAIM_AT> {
+impl<T> Domain<T> {
     const LAYOUT: Layout = Layout::new::<Shared<T>>();
 
-    fn shared(&self) -> Option<&Shared<T>> {
-        // Acquire pairs with the Release in `make_shared`.
-        let mut shared = self.shared.load(Acquire);
+    fn get(&self) -> Option<&Shared<T>> {
+        // Acquire pairs with the Release in `get_or_make`.
+        let mut shared = self.0.load(Acquire);
         // UNTESTED: loom's loads see the latest value here, so this is never null for who has seen a node.
         if shared.is_null() {
             // Who has seen a node may still have read null above, but does not here.
             // UNTESTED: loom's read-modify-writes always see the latest value. By the memory model this one does because of its
-            // Release and the Acquire in `make_shared`: had it read and written null before that, seeing the node would happen
+            // Release and the Acquire in `get_or_make`: had it read and written null before that, seeing the node would happen
             // before making the domain.
-            shared = self.shared.compare_exchange(shared, shared, Release, Acquire).unwrap_or_else(|shared| shared);
+            shared = self.0.compare_exchange(shared, shared, Release, Acquire).unwrap_or_else(|shared| shared);
         }
         // SAFETY: DOMAIN-1: the pointer is null, or to what stays where it is.
         unsafe { shared.as_ref() }
     }
 
     /// The shared part, made now if need be.
-    fn make_shared(&self) -> Option<&Shared<T>> {
-        self.shared().or_else(|| {
+    fn get_or_make(&self) -> Option<&Shared<T>> {
+        self.get().or_else(|| {
             #[expect(clippy::cast_ptr_alignment, reason = "the layout says how it is aligned")]
             // SAFETY: the layout is not of size zero.
             let new = NonNull::new(unsafe { alloc(Self::LAYOUT) }.cast::<Shared<T>>())?;
@@ -158,21 +139,21 @@ impl<T, L: Local, const RECLAIM_AT: usize> HaphazardDomain<T, L, RECLAIM_AT> {
             unsafe { new.write(Shared::new()) };
             // DOMAIN-2: the deleter makes a pointer of the address.
             new.as_ptr().expose_provenance();
-            // Release pairs with the Acquire in `shared`, which is also called if somebody else was faster.
-            // UNTESTED: Acquire pairs with the Release of the exchange in `shared`, which in loom sees the latest value in any
+            // Release pairs with the Acquire in `get`, which is also called if somebody else was faster.
+            // UNTESTED: Acquire pairs with the Release of the exchange in `get`, which in loom sees the latest value in any
             // case.
-            if self.shared.compare_exchange(ptr::null_mut(), new.as_ptr(), AcqRel, Relaxed).is_err() {
+            if self.0.compare_exchange(ptr::null_mut(), new.as_ptr(), AcqRel, Relaxed).is_err() {
                 // SAFETY: ours alone, and made above.
                 unsafe { free_shared(new) };
             }
-            self.shared()
+            self.get()
         })
     }
 }
 
 /// # Safety
 ///
-/// `shared` was allocated in `make_shared`, and nobody uses it any more.
+/// `shared` was allocated in `get_or_make`, and nobody uses it any more.
 unsafe fn free_shared<T>(shared: NonNull<Shared<T>>) {
     // SAFETY: the caller's contract.
     unsafe {
@@ -191,49 +172,134 @@ unsafe impl<const RECLAIM_AT: usize> sealed::Heap for Haphazard<RECLAIM_AT> {
     // The spare list keeps what one slot's turn of reclaiming gives.
     const IDLE_NODES: usize = Self::SLOTS * Self::SLOT_NODES + RECLAIM_AT;
 
-    type Domain<T, L: Local> = HaphazardDomain<T, L, RECLAIM_AT>;
-    type Guard<'a, T: 'a, L: Local + 'a> = HaphazardGuard<'a, T, L, RECLAIM_AT>;
-
-    fn slot_layout<T, L: Local>() -> Layout {
-        Pool::<T, Private<T, L>, SLOTS>::LAYOUT
-    }
+    type Slots<S: Initial> = [S; SLOTS];
+    type Shared<T> = Domain<T>;
+    type Retired<T> = Record;
 
     fn enter<T, L: Local>(
-        domain: &Self::Domain<T, L>,
+        pool: &Pool<T, Self, L>,
         search: Search,
         node: Option<NodePtr<T>>,
-    ) -> Option<Self::Guard<'_, T, L>> {
-        let guard = HaphazardGuard { domain, owner: domain.pool.claim(search, None)? };
+    ) -> Option<Guard<'_, T, L, RECLAIM_AT>> {
+        let guard = pool.claim(search, None)?;
         if let Some(node) = node {
-            guard.protect(node);
+            Self::protect(guard, node);
         }
         Some(guard)
     }
 
-    fn free_slots<'a, T: 'a, L: Local + 'a>(
-        domain: &'a Self::Domain<T, L>,
-    ) -> impl Iterator<Item = Self::Guard<'a, T, L>> {
-        domain.pool.claim_each().map(|owner| HaphazardGuard { domain, owner })
-    }
-
-    fn enter_to_stay<T, L: Local>(domain: &Self::Domain<T, L>) -> Option<Self::Guard<'_, T, L>> {
-        domain.pool.claim_to_stay().map(|owner| HaphazardGuard { domain, owner })
-    }
-
-    unsafe fn end_stay<T, L: Local>(guard: Self::Guard<'_, T, L>) {
+    unsafe fn leave<T, L: Local>(guard: Guard<'_, T, L, RECLAIM_AT>) {
+        // An operation that found the stack empty may still protect a node.
         // CHEAPER: left as it is, the hazard keeps one node from reuse, which the bound allows for.
-        guard.unprotect();
+        Self::unprotect(guard);
         // SAFETY: the caller's contract.
-        unsafe { guard.domain.pool.end_stay(guard.owner) };
+        unsafe { guard.leave() };
     }
 
-    fn reserve<T, L: Local>(domain: &Self::Domain<T, L>, nodes: usize) -> Result<(), OutOfMemory> {
-        let spares = &domain.make_shared().ok_or(OutOfMemory)?.spares;
+    fn refill<T, L: Local>(guard: Guard<'_, T, L, RECLAIM_AT>, permit: Permit) -> Option<NodePtr<T>> {
+        let shared = match permit {
+            Permit::All => guard.pool.shared.get_or_make(),
+            Permit::Nothing => guard.pool.shared.get(),
+        };
+        let (mut spare, _) = shared?.spares.take(Haphazard::<RECLAIM_AT>::SPARE_LIMIT, usize::MAX);
+        let node = spare.pop_exclusive();
+        guard.with(|private| private.spare = spare);
+        if node.is_none() && permit == Permit::All {
+            guard.counters().allocator_calls(1);
+            return Node::allocate();
+        }
+        node
+    }
+
+    fn protect<T, L: Local>(guard: Guard<'_, T, L, RECLAIM_AT>, node: NodePtr<T>) {
+        // DOMAIN-1: a node exists, so there is a domain.
+        if let Some(shared) = guard.pool.shared.get() {
+            guard.with(|private| {
+                let hazard = private.retired.hazard.get_or_insert_with(|| {
+                    // SAFETY: DOMAIN-1: the domain stays where it is until the stack is dropped, which drops this before it.
+                    let domain: &'static raw::Domain<Family> = unsafe { &*ptr::from_ref(&shared.domain) };
+                    MaybeUninit::new(without_unwinding(|| HazardPointer::new_in_domain(domain)))
+                });
+                // SAFETY: what is put there is initialised.
+                unsafe { hazard.assume_init_mut() }.protect_raw(node.as_ptr());
+            });
+            // Pairs with haphazard's own barrier between unlinking and reading the hazards (BARRIER-1).
+            foreign_publish_barrier();
+        }
+    }
+
+    #[inline(always)]
+    fn keep<T, L: Local>(_: Guard<'_, T, L, RECLAIM_AT>, _: NodePtr<T>) {
+        // No node is kept: each pop has haphazard show its hazard.
+    }
+
+    #[inline(always)]
+    fn kept<T, L: Local>(_: Guard<'_, T, L, RECLAIM_AT>) -> Option<NodePtr<T>> {
+        None
+    }
+
+    fn unprotect<T, L: Local>(guard: Guard<'_, T, L, RECLAIM_AT>) {
+        guard.with(|private| {
+            if let Some(hazard) = private.retired.hazard() {
+                // CHEAPER: left as it is, the hazard keeps one node from reuse, which the bound allows for.
+                hazard.reset_protection();
+            }
+        });
+    }
+
+    unsafe fn retire<T, L: Local>(guard: Guard<'_, T, L, RECLAIM_AT>, node: NodePtr<T>) {
+        // Our own hazard is on a node that this context is done with.
+        // CHEAPER: left as it is, the hazard keeps one node from reuse, which the bound allows for.
+        Self::unprotect(guard);
+        let Some(shared) = guard.pool.shared.get() else { return };
+        // SAFETY: the node is ours. DOMAIN-2 says why the link is this address.
+        unsafe { node.as_ref() }.set_below(ptr::from_ref(shared).cast_mut().cast());
+        // SAFETY: the caller owns the node, which is not reachable any more, and it stays valid until the
+        // domain gives it to `Recycle`, at the latest when the stack is dropped.
+        without_unwinding(|| unsafe { shared.domain.retire_ptr::<Empty<T>, Recycle<T>>(node.as_ptr().cast()) });
+        let now = guard.with(|private| {
+            private.retired.nodes += 1;
+            private.retired.nodes
+        });
+        guard.counters().set_retired(now);
+    }
+
+    fn is_due<T, L: Local>(guard: Guard<'_, T, L, RECLAIM_AT>) -> bool {
+        // CHEAPER: `settle` looks for itself, so a yes in vain only takes time.
+        guard.with(|private| private.retired.nodes) + 1 >= RECLAIM_AT || Self::has_surplus(guard)
+    }
+
+    fn has_surplus<T, L: Local>(guard: Guard<'_, T, L, RECLAIM_AT>) -> bool {
+        // CHEAPER: `give_back` looks for itself, so a yes in vain only takes time.
+        guard.pool.shared.get().is_some_and(|shared| shared.spares.exceed(RECLAIM_AT))
+    }
+
+    fn settle<T, L: Local>(guard: Guard<'_, T, L, RECLAIM_AT>, permit: Permit) {
+        let Some(shared) = guard.pool.shared.get() else { return };
+        // CHEAPER: to reclaim fewer at a time takes longer.
+        if guard.with(|private| private.retired.nodes) >= RECLAIM_AT {
+            guard.with(|private| private.retired.nodes = 0);
+            without_unwinding(|| shared.domain.eager_reclaim());
+            guard.counters().scans(1);
+            guard.counters().set_retired(0);
+        }
+        if permit == Permit::All {
+            Self::give_back(guard);
+        }
+    }
+
+    fn give_back<T, L: Local>(guard: Guard<'_, T, L, RECLAIM_AT>) {
+        if let Some(shared) = guard.pool.shared.get() {
+            guard.counters().allocator_calls(shared.spares.free_surplus(RECLAIM_AT));
+        }
+    }
+    fn reserve<T, L: Local>(pool: &Pool<T, Self, L>, nodes: usize) -> Result<(), OutOfMemory> {
+        let spares = &pool.shared.get_or_make().ok_or(OutOfMemory)?.spares;
         let mut made = List::allocate(nodes)?;
-        if let Some(guard) = Self::enter(domain, Search::Grow, None) {
+        if let Some(guard) = pool.claim(Search::Grow, None) {
             guard.counters().allocator_calls(nodes);
             // SAFETY: it is not used any more.
-            unsafe { guard.leave() };
+            unsafe { Self::leave(guard) };
         }
         spares.reserved.fetch_add(nodes, Relaxed);
         while let Some(node) = made.pop() {
@@ -243,156 +309,31 @@ unsafe impl<const RECLAIM_AT: usize> sealed::Heap for Haphazard<RECLAIM_AT> {
         Ok(())
     }
 
-    fn reclaim<T, L: Local>(domain: &Self::Domain<T, L>) -> usize {
-        let Some(shared) = domain.shared() else { return 0 };
+    fn reclaim<T, L: Local>(pool: &Pool<T, Self, L>) -> usize {
+        let Some(shared) = pool.shared.get() else { return 0 };
         shared.spares.reserved.store(0, Relaxed);
         shared.domain.eager_reclaim();
         let (_, mut freed) = shared.spares.take(0, 0);
         let mut uncounted = freed;
-        for guard in Self::free_slots(domain) {
-            let spares = {
-                let mut private = guard.owner.private();
+        for guard in pool.claim_each() {
+            let spares = guard.with(|private| {
                 private.retired.nodes = 0;
                 // SAFETY: DOMAIN-3.
                 unsafe { private.spare.free() }
-            };
+            });
             guard.counters().set_retired(0);
             guard.counters().allocator_calls(mem::take(&mut uncounted) + spares);
             freed += spares;
             // SAFETY: it is not used any more.
-            unsafe { guard.leave() };
+            unsafe { Self::leave(guard) };
         }
-        domain.pool.forget_unused(domain.pool.in_use());
+        pool.forget_unused(pool.in_use());
         freed
     }
 
-    #[cfg(feature = "stats")]
-    fn stats<T, L: Local>(domain: &Self::Domain<T, L>) -> crate::Stats {
-        domain.pool.stats()
-    }
-}
-
-// SAFETY: what is said for the engine holds for its guard.
-unsafe impl<'a, T, L: Local, const RECLAIM_AT: usize> Guard<'a, T, L> for HaphazardGuard<'a, T, L, RECLAIM_AT> {
-    type Retired = Record;
-
-    fn owner(self) -> Owner<'a, T, Private<T, L>> {
-        self.owner
-    }
-
-    unsafe fn leave(self) {
-        // An operation that found the stack empty may still protect a node.
-        // CHEAPER: left as it is, the hazard keeps one node from reuse, which the bound allows for.
-        self.unprotect();
-        // SAFETY: the caller's contract.
-        unsafe { self.owner.leave() };
-    }
-
-    fn refill(self, permit: Permit) -> Option<NodePtr<T>> {
-        let shared = match permit {
-            Permit::All => self.domain.make_shared(),
-            Permit::Nothing => self.domain.shared(),
-        };
-        let (mut spare, _) = shared?.spares.take(Haphazard::<RECLAIM_AT>::SPARE_LIMIT, usize::MAX);
-        let node = spare.pop_exclusive();
-        self.owner.private().spare = spare;
-        if node.is_none() && permit == Permit::All {
-            self.counters().allocator_calls(1);
-            return Node::allocate();
-        }
-        node
-    }
-
-    fn protect(self, node: NodePtr<T>) {
-        // DOMAIN-1: a node exists, so there is a domain.
-        if let Some(shared) = self.domain.shared() {
-            let mut private = self.owner.private();
-            let hazard = private.retired.hazard.get_or_insert_with(|| {
-                // SAFETY: DOMAIN-1: the domain stays where it is until the stack is dropped, which drops this before it.
-                let domain: &'static raw::Domain<Family> = unsafe { &*ptr::from_ref(&shared.domain) };
-                MaybeUninit::new(without_unwinding(|| HazardPointer::new_in_domain(domain)))
-            });
-            // SAFETY: what is put there is initialised.
-            unsafe { hazard.assume_init_mut() }.protect_raw(node.as_ptr());
-            // Pairs with haphazard's own barrier between unlinking and reading the hazards (BARRIER-1).
-            foreign_publish_barrier();
-        }
-    }
-
-    #[inline(always)]
-    fn keep(self, _: NodePtr<T>) {
-        // No node is kept: each pop has haphazard show its hazard.
-    }
-
-    #[inline(always)]
-    fn kept(self) -> Option<NodePtr<T>> {
-        None
-    }
-
-    fn unprotect(self) {
-        if let Some(hazard) = self.owner.private().retired.hazard() {
-            // CHEAPER: left as it is, the hazard keeps one node from reuse, which the bound allows for.
-            hazard.reset_protection();
-        }
-    }
-
-    unsafe fn retire(self, node: NodePtr<T>) {
-        // Our own hazard is on a node that this context is done with.
-        // CHEAPER: left as it is, the hazard keeps one node from reuse, which the bound allows for.
-        self.unprotect();
-        let Some(shared) = self.domain.shared() else { return };
-        // SAFETY: the node is ours. DOMAIN-2 says why the link is this address.
-        unsafe { node.as_ref() }.set_below(ptr::from_ref(shared).cast_mut().cast());
-        // SAFETY: the caller owns the node, which is not reachable any more, and it stays valid until the
-        // domain gives it to `Recycle`, at the latest when the stack is dropped.
-        without_unwinding(|| unsafe { shared.domain.retire_ptr::<Empty<T>, Recycle<T>>(node.as_ptr().cast()) });
-        let now = {
-            let retired = &mut self.owner.private().retired.nodes;
-            *retired += 1;
-            *retired
-        };
-        self.counters().set_retired(now);
-    }
-
-    fn is_due(self) -> bool {
-        // CHEAPER: `settle` looks for itself, so a yes in vain only takes time.
-        self.owner.private().retired.nodes + 1 >= RECLAIM_AT || self.has_surplus()
-    }
-
-    fn has_surplus(self) -> bool {
-        // CHEAPER: `give_back` looks for itself, so a yes in vain only takes time.
-        self.domain.shared().is_some_and(|shared| shared.spares.exceed(RECLAIM_AT))
-    }
-
-    fn settle(self, permit: Permit) {
-        let Some(shared) = self.domain.shared() else { return };
-        // CHEAPER: to reclaim fewer at a time takes longer.
-        if self.owner.private().retired.nodes >= RECLAIM_AT {
-            self.owner.private().retired.nodes = 0;
-            without_unwinding(|| shared.domain.eager_reclaim());
-            self.counters().scans(1);
-            self.counters().set_retired(0);
-        }
-        if permit == Permit::All {
-            self.give_back();
-        }
-    }
-
-    fn give_back(self) {
-        if let Some(shared) = self.domain.shared() {
-            self.counters().allocator_calls(shared.spares.free_surplus(RECLAIM_AT));
-        }
-    }
-
-    fn neighbourhood(self, places: usize) -> usize {
-        self.domain.pool.neighbourhood(self.owner, places)
-    }
-}
-
-impl<T, L, const RECLAIM_AT: usize> Drop for HaphazardDomain<T, L, RECLAIM_AT> {
-    fn drop(&mut self) {
+    fn clear<T, L: Local>(pool: &mut Pool<T, Self, L>) {
         // Hazard records first: they borrow from the domain.
-        self.pool.for_each_private(|private| {
+        pool.for_each_private(|private| {
             if let Some(hazard) = private.retired.hazard.take() {
                 // SAFETY: what is put there is initialised.
                 drop(unsafe { hazard.assume_init() });
@@ -400,9 +341,9 @@ impl<T, L, const RECLAIM_AT: usize> Drop for HaphazardDomain<T, L, RECLAIM_AT> {
             // SAFETY: DOMAIN-3.
             unsafe { private.spare.free() };
         });
-        // Relaxed: `&mut self` comes after all that others have done here.
-        if let Some(shared) = NonNull::new(self.shared.load(Relaxed)) {
-            // SAFETY: `&mut self`, and the records are gone.
+        // Relaxed: `&mut` comes after all that others have done here.
+        if let Some(shared) = NonNull::new(pool.shared.0.load(Relaxed)) {
+            // SAFETY: `&mut`, and the records are gone.
             unsafe { free_shared(shared) };
         }
     }

@@ -28,111 +28,116 @@ mod in_use;
 mod slot;
 
 use self::further::Further;
-use self::slot::{claimed, free};
-use super::Search;
+use self::slot::{Slot, claimed, free};
+use super::{Private, Search, sealed::Heap};
+use crate::backoff::sealed::Local;
 use crate::layout::{FAST_PATHS, IfFast, Padded};
 use crate::model::limit;
-use crate::sync::{AtomicPtr, AtomicUsize, Initial, Relaxed, array_of, context_hash, initial, publish};
+use crate::sync::{AtomicPtr, AtomicUsize, Relaxed, context_hash, initial, publish};
 use crate::treiber::{Node, NodePtr};
 use core::alloc::Layout;
 use core::mem;
 use core::ptr;
 
 pub(crate) use self::in_use::{Hazards, InUse};
-pub use self::slot::{Owner, Slot};
+pub use self::slot::Guard;
 
-/// `N` slots in place and the list of further ones.
-pub struct Pool<T, P, const N: usize> {
-    slots: [Padded<Slot<T, P>>; N],
-    first: IfFast<AtomicPtr<Further<T, P>>>,
+/// The slots of one stack, in place and further ones, and what they share.
+// In this order what is used most is at the shortest offsets, which saves instructions on microcontrollers.
+#[repr(C)]
+pub struct Pool<T, R: Heap, L: Local> {
+    pub(super) shared: R::Shared<T>,
+    slots: R::Slots<Padded<Slot<T, R, L>>>,
+    first: IfFast<AtomicPtr<Further<T, R, L>>>,
     /// See [`further`].
-    used: AtomicPtr<Further<T, P>>,
+    used: AtomicPtr<Further<T, R, L>>,
     /// Contexts that stay: handles.
     stays: AtomicUsize,
 }
 
-initial! { impl[T, P: Initial, const N: usize] Pool<T, P, N> = Pool {
-    slots: array_of!(initial!(Padded<Slot<T, P>>); N),
+initial! { impl[T, R: Heap, L: Local] Pool<T, R, L> = Pool {
+    shared: {
+        assert!(R::BATCH > 0);
+        initial!(R::Shared<T>)
+    },
+    slots: initial!(R::Slots<Padded<Slot<T, R, L>>>),
     first: IfFast::new(AtomicPtr::new(ptr::null_mut())),
     used: AtomicPtr::new(ptr::null_mut()),
     stays: AtomicUsize::new(0),
 } }
 
-/// A slot, and which further one it is.
-pub struct Place<'a, T, P> {
-    slot: &'a Slot<T, P>,
-    /// Null if it is in place. Where code is short nobody asks, and it is not noted.
-    further: IfFast<*mut Further<T, P>>,
-}
-
-impl<T, P> Clone for Place<'_, T, P> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<T, P> Copy for Place<'_, T, P> {}
-
-impl<T, P: Initial, const N: usize> Pool<T, P, N> {
+impl<T, R: Heap, L: Local> Pool<T, R, L> {
     /// What a further slot needs of the allocator.
-    pub(crate) const LAYOUT: Layout = Layout::new::<Further<T, P>>();
+    pub(crate) const LAYOUT: Layout = Layout::new::<Further<T, R, L>>();
+
+    /// The slots in place.
+    #[inline(always)]
+    fn in_place(&self) -> &[Padded<Slot<T, R, L>>] {
+        self.slots.as_ref()
+    }
 
     /// How often a claim has to find all slots claimed before it says so: while others come and go, it may find each slot claimed
     /// in turn although one was always free. Two contexts that both look at the first of two slots first, as they do where code
     /// is short, cannot do that to each other.
-    const PASSES: usize = match N {
-        1 => 1 + FAST_PATHS as usize,
-        2 if !FAST_PATHS => 1,
-        _ => 4,
-    };
+    fn passes(&self) -> usize {
+        match self.in_place().len() {
+            1 => 1 + usize::from(FAST_PATHS),
+            2 if !FAST_PATHS => 1,
+            _ => 4,
+        }
+    }
 
     /// Claims a free slot, by protecting a node with it, if there is one.
     #[inline(always)]
-    pub(crate) fn claim(&self, search: Search, node: Option<NodePtr<T>>) -> Option<Owner<'_, T, P>> {
+    pub(crate) fn claim(&self, search: Search, node: Option<NodePtr<T>>) -> Option<Guard<'_, T, R, L>> {
         let word = node.map_or(claimed(), NodePtr::as_ptr);
-        match self.slots[Self::home()].try_claim(word) {
-            None if search != Search::Home => self.claim_from(Self::home(), word, search == Search::Grow),
-            owner => owner,
-        }
+        let home = self.home();
+        let slot = match self.in_place()[home].try_claim(word) {
+            None if search != Search::Home => self.claim_from(home, word, search == Search::Grow)?,
+            slot => slot?,
+        };
+        Some(Guard { pool: self, slot })
     }
 
     /// The slot's place among so many, which it shares with its neighbours: two slots at least, and more if there are more slots
     /// in place than that. In a model all have the first one.
     #[inline(always)]
-    pub(crate) fn neighbourhood(&self, owner: Owner<'_, T, P>, places: usize) -> usize {
-        let index = match owner.0.number.get() {
-            Some(number) if *number > 0 => N + number - 1,
+    pub(crate) fn neighbourhood(&self, guard: Guard<'_, T, R, L>, places: usize) -> usize {
+        let in_place = self.in_place();
+        let index = match Self::number(guard.slot.further()) {
             // Where a further slot has no number there is no crowd, and it may have any place.
-            _ => {
-                ptr::from_ref(owner.0).addr().wrapping_sub(self.slots.as_ptr().addr())
-                    / mem::size_of::<Padded<Slot<T, P>>>()
+            0 => {
+                ptr::from_ref(guard.slot).addr().wrapping_sub(in_place.as_ptr().addr())
+                    / mem::size_of::<Padded<Slot<T, R, L>>>()
             }
+            number => in_place.len() + number - 1,
         };
-        limit(index / N.div_ceil(places).max(2) % places, 0)
+        limit(index / in_place.len().div_ceil(places).max(2) % places, 0)
     }
 
     /// The slot in place that this context tries first. Where code is short, all try the first one.
     #[inline(always)]
-    fn home() -> usize {
+    fn home(&self) -> usize {
         if !FAST_PATHS {
             return 0;
         }
+        let slots = self.in_place().len();
         // Scales the hash to 0..N without a division.
         #[expect(clippy::cast_possible_truncation, reason = "an engine has fewer than 65536")]
-        let slots = N as u32;
-        (((context_hash() >> 16) * slots) >> 16) as usize % N
+        let scaled = ((context_hash() >> 16) * slots as u32) >> 16;
+        scaled as usize % slots
     }
 
     /// Claims a free slot; looks at that one in place first.
     #[cold]
     #[inline(never)]
-    fn claim_from(&self, start: usize, word: *mut Node<T>, grow: bool) -> Option<Owner<'_, T, P>> {
-        for pass in 1..=Self::PASSES {
+    fn claim_from(&self, start: usize, word: *mut Node<T>, grow: bool) -> Option<&Slot<T, R, L>> {
+        for pass in 1..=self.passes() {
             // Whoever finds a slot and loses it starts this pass anew: somebody else has claimed it, and so has not waited in
             // vain.
-            while let Some(place) = self.find_free(start, pass == Self::PASSES) {
-                if let Some(owner) = self.claim_at(place, word) {
-                    return Some(owner);
+            while let Some(slot) = self.find_free(start, pass == self.passes()) {
+                if self.claim_at(slot, word) {
+                    return Some(slot);
                 }
             }
         }
@@ -140,9 +145,9 @@ impl<T, P: Initial, const N: usize> Pool<T, P, N> {
             return None;
         }
         // It is added with a word that says that this context has claimed it.
-        let place = self.add(if FAST_PATHS { claimed() } else { word })?;
-        self.enter(place, word);
-        Some(Owner(place.slot))
+        let slot = self.add(if FAST_PATHS { claimed() } else { word })?;
+        self.enter(slot, word);
+        Some(slot)
     }
 
     /// Claims a slot for long. Before, it sees to it that there are more slots than contexts that stay (SLOT-4), if there is
@@ -150,67 +155,67 @@ impl<T, P: Initial, const N: usize> Pool<T, P, N> {
     ///
     /// To look for a free slot instead would not do: it may be free only because a context that stays is on its way from
     /// one slot to another, and then comes back to it.
-    pub(crate) fn claim_to_stay(&self) -> Option<Owner<'_, T, P>> {
+    pub(crate) fn claim_to_stay(&self) -> Option<Guard<'_, T, R, L>> {
         // Relaxed: whoever counts itself last counts all that stay, and sees to it that there are enough slots for all.
         let stays = self.stays.fetch_add(1, Relaxed) + 1;
         while !self.has_more_than(stays) && self.add(free()).is_some() {}
         // In order, so that those who come one after the other are neighbours.
-        let owner = self.claim_from(0, claimed(), true);
-        if owner.is_none() {
+        let slot = self.claim_from(0, claimed(), true);
+        if slot.is_none() {
             self.stays.fetch_sub(1, Relaxed);
         }
-        owner
+        slot.map(|slot| Guard { pool: self, slot })
     }
-}
 
-impl<T, P, const N: usize> Pool<T, P, N> {
-    /// Leaves the slot of a context that does not stay any longer.
+    /// Leaves the slot of a context that does not stay any longer, which need not be the one that it has claimed first.
     ///
     /// # Safety
     ///
-    /// As [`Owner::leave`].
-    pub(crate) unsafe fn end_stay(&self, owner: Owner<'_, T, P>) {
+    /// As [`Heap::leave`].
+    pub(crate) unsafe fn end_stay(&self, guard: Guard<'_, T, R, L>) {
         self.stays.fetch_sub(1, Relaxed);
         // SAFETY: the caller's contract.
-        unsafe { owner.leave() };
+        unsafe { R::leave(guard) };
         self.forget_unused(self.in_use());
     }
 
-    /// Claims the slot of this place, if it is free; `word` is [`claimed`] or a node to protect.
-    fn claim_at<'a>(&self, place: Place<'a, T, P>, word: *mut Node<T>) -> Option<Owner<'a, T, P>> {
+    /// Claims this slot, if it is free; `word` is [`claimed`] or a node to protect.
+    fn claim_at(&self, slot: &Slot<T, R, L>, word: *mut Node<T>) -> bool {
         // CHEAPER: without this a slot in place is claimed first and shown to protect the node then, as the others are.
-        if place.further().is_null() {
-            return place.slot.try_claim(word);
+        if slot.further().is_null() {
+            return slot.try_claim(word).is_some();
         }
-        let owner = place.slot.try_claim(claimed())?;
-        self.enter(place, word);
-        Some(owner)
+        let claimed = slot.try_claim(claimed()).is_some();
+        if claimed {
+            self.enter(slot, word);
+        }
+        claimed
     }
 
     /// Notes that a further slot, which is claimed, is in use, and then shows `word` there (SLOT-5).
-    fn enter(&self, place: Place<'_, T, P>, word: *mut Node<T>) {
+    fn enter(&self, slot: &Slot<T, R, L>, word: *mut Node<T>) {
         if FAST_PATHS {
-            self.use_up_to(place.further());
+            self.use_up_to(slot.further());
             if word != claimed() {
-                publish(&place.slot.word, word);
+                publish(&slot.word, word);
             }
         }
     }
 
     /// Claims each slot that is free when its turn comes.
-    pub(crate) fn claim_each(&self) -> impl Iterator<Item = Owner<'_, T, P>> {
+    pub(crate) fn claim_each(&self) -> impl Iterator<Item = Guard<'_, T, R, L>> {
         // CHEAPER: the exchange alone says the same, but takes the cache line from whoever is inside.
-        let free = self.iter().filter(|place| place.slot.word.load(Relaxed).is_null());
-        free.filter_map(|place| self.claim_at(place, claimed()))
+        let free = self.iter().filter(|slot| slot.word.load(Relaxed).is_null());
+        free.filter(|slot| self.claim_at(slot, claimed())).map(|slot| Guard { pool: self, slot })
     }
 
     /// The slots in place, and up to this further one; where code is short, all.
-    fn up_to(&self, newest: *mut Further<T, P>) -> InUse<'_, T, P, N> {
+    fn up_to(&self, newest: *mut Further<T, R, L>) -> InUse<'_, T, R, L> {
         InUse { pool: self, newest: IfFast::new(newest) }
     }
 
     /// The slots that may be in use now.
-    pub(crate) fn in_use(&self) -> InUse<'_, T, P, N> {
+    pub(crate) fn in_use(&self) -> InUse<'_, T, R, L> {
         self.up_to(if FAST_PATHS { self.used() } else { ptr::null_mut() })
     }
 
@@ -222,7 +227,7 @@ impl<T, P, const N: usize> Pool<T, P, N> {
     }
 
     /// A free slot, if there is one. If not `thorough`, some may be left out.
-    fn find_free(&self, start: usize, thorough: bool) -> Option<Place<'_, T, P>> {
+    fn find_free(&self, start: usize, thorough: bool) -> Option<&Slot<T, R, L>> {
         let (free, used) = (free::<T>().addr(), self.in_use());
         // If so many stay, each slot in use, but for one perhaps, is one of theirs: then a crowd need not look at them all for
         // each that comes. Relaxed: only a hint.
@@ -233,22 +238,21 @@ impl<T, P, const N: usize> Pool<T, P, N> {
         if !FAST_PATHS || found.is_some() {
             return found;
         }
-        self.above(used.newest()).find(|place| place.slot.word.load(Relaxed).addr() == free)
+        self.above(used.newest()).find(|slot| slot.word.load(Relaxed).addr() == free)
     }
 
     /// All slots, in place and further ones.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = Place<'_, T, P>> {
-        let in_place = self.slots.iter().map(|slot| Place::new(&slot.0, ptr::null_mut()));
+    fn iter(&self) -> impl Iterator<Item = &Slot<T, R, L>> {
+        let in_place = self.in_place().iter().map(|slot| &slot.0);
         // Of what is chained here one is empty: where code is short the first, else the second.
         in_place.chain(self.above(ptr::null_mut())).chain(self.up_to(ptr::null_mut()).further())
     }
 
     /// Every slot's private part, for whoever has the pool to itself.
-    pub(crate) fn for_each_private(&mut self, mut visit: impl FnMut(&mut P)) {
-        for place in self.iter() {
-            let private = place.slot.private.get_mut();
+    pub(super) fn for_each_private(&mut self, mut visit: impl FnMut(&mut Private<T, R, L>)) {
+        for slot in self.iter() {
             // SAFETY: `&mut self`: nobody else is in a slot (SLOT-2).
-            visit(unsafe { private.deref() });
+            slot.private.with_mut(|private| visit(unsafe { &mut *private }));
         }
     }
 
@@ -256,24 +260,7 @@ impl<T, P, const N: usize> Pool<T, P, N> {
     #[cfg(feature = "stats")]
     pub(crate) fn stats(&self) -> crate::Stats {
         let mut stats = crate::Stats::default();
-        self.iter().for_each(|place| stats.add(&place.slot.counters));
+        self.iter().for_each(|slot| stats.add(&slot.counters));
         stats
-    }
-}
-
-impl<'a, T, P> Place<'a, T, P> {
-    #[inline(always)]
-    fn new(slot: &'a Slot<T, P>, further: *mut Further<T, P>) -> Self {
-        Self { slot, further: IfFast::new(further) }
-    }
-
-    fn of(further: &'a Further<T, P>) -> Self {
-        Self::new(&further.slot, ptr::from_ref(further).cast_mut())
-    }
-
-    /// Null if it is in place, or where code is short.
-    #[inline(always)]
-    fn further(self) -> *mut Further<T, P> {
-        self.further.get().map_or(ptr::null_mut(), |further| *further)
     }
 }

@@ -40,16 +40,15 @@ mod inside;
 
 use super::chain::{List, Retired};
 use super::depot::Depot;
-use super::pool::{Owner, Pool};
-use super::{Guard, Search, sealed};
+use super::pool::Pool;
+use super::{Search, sealed};
 use crate::OutOfMemory;
 use crate::backoff::sealed::Local;
 use crate::engine::Permit;
 use crate::layout::FAST_PATHS;
 use crate::model::{self, limit};
-use crate::sync::initial;
+use crate::sync::{Initial, initial};
 use crate::treiber::{Node, NodePtr};
-use core::alloc::Layout;
 use core::mem;
 
 /// The default engine: `N` slots in the stack itself, each with one hazard, one list of retired and one of spare
@@ -118,40 +117,10 @@ impl<const N: usize> Slots<N> {
     const SURPLUS: usize = Self::DEPOT_LIMIT + Self::BATCH;
 }
 
-/// What the owner of a slot alone touches.
-type Private<T, L> = super::Private<T, L, Retired<T>>;
-
-/// The engine's part of one stack.
-#[repr(C)]
-pub struct SlotsDomain<T, L, const N: usize> {
-    depot: Depot<T>,
-    pool: Pool<T, Private<T, L>, N>,
-}
-
-initial! { impl[T, L: Local, const N: usize] SlotsDomain<T, L, N> = SlotsDomain {
-    pool: {
-        assert!(Slots::<N>::SLOTS == N);
-        initial!(Pool<T, Private<T, L>, N>)
-    },
-    depot: initial!(Depot<T>),
-} }
-
 /// One context in one slot.
-pub struct SlotsGuard<'a, T, L, const N: usize> {
-    domain: &'a SlotsDomain<T, L, N>,
-    owner: Owner<'a, T, Private<T, L>>,
-}
+type Guard<'a, T, L, const N: usize> = super::Guard<'a, T, Slots<N>, L>;
 
-impl<T, L, const N: usize> Clone for SlotsGuard<'_, T, L, N> {
-    #[inline(always)]
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<T, L, const N: usize> Copy for SlotsGuard<'_, T, L, N> {}
-
-// SAFETY: GUARD-1: nothing but a scan makes retired nodes spare, and `SlotsGuard::scan` says why that spares protected ones;
+// SAFETY: GUARD-1: nothing but a scan makes retired nodes spare, and `Guard::scan` says why that spares protected ones;
 // else a node that may be protected at the stack's own head is pushed by GUARD-6 only.
 // GUARD-2: what is given is a spare node (NODES-1), a new one, or the first one of a batch (DEPOT-1). GUARD-3: what comes is
 // retired (NODES-2). GUARD-4: nothing here calls a closure of the user's or panics. GUARD-5: BARRIER-2. GUARD-6: the retired list
@@ -162,46 +131,88 @@ unsafe impl<const N: usize> sealed::Heap for Slots<N> {
     // A last incomplete batch may stay in the depot above its limit.
     const IDLE_NODES: usize = N * Self::SLOT_NODES + Self::SURPLUS - 1;
 
-    type Domain<T, L: Local> = SlotsDomain<T, L, N>;
-    type Guard<'a, T: 'a, L: Local + 'a> = SlotsGuard<'a, T, L, N>;
+    type Slots<S: Initial> = [S; N];
+    type Shared<T> = Depot<T>;
+    type Retired<T> = Retired<T>;
 
-    fn slot_layout<T, L: Local>() -> Layout {
-        Pool::<T, Private<T, L>, N>::LAYOUT
+    fn own<T, L: Local>(guard: Guard<'_, T, L, N>) -> Option<NodePtr<T>> {
+        guard.spare().or_else(|| guard.own_retired())
     }
 
     #[inline(always)]
-    fn enter<T, L: Local>(
-        domain: &Self::Domain<T, L>,
-        search: Search,
-        node: Option<NodePtr<T>>,
-    ) -> Option<Self::Guard<'_, T, L>> {
-        domain.pool.claim(search, node).map(|owner| SlotsGuard { domain, owner })
+    fn refill<T, L: Local>(guard: Guard<'_, T, L, N>, permit: Permit) -> Option<NodePtr<T>> {
+        guard.find_node(permit)
     }
 
-    fn free_slots<'a, T: 'a, L: Local + 'a>(
-        domain: &'a Self::Domain<T, L>,
-    ) -> impl Iterator<Item = Self::Guard<'a, T, L>> {
-        domain.pool.claim_each().map(|owner| SlotsGuard { domain, owner })
-    }
-
-    fn enter_to_stay<T, L: Local>(domain: &Self::Domain<T, L>) -> Option<Self::Guard<'_, T, L>> {
-        domain.pool.claim_to_stay().map(|owner| SlotsGuard { domain, owner })
-    }
-
-    unsafe fn end_stay<T, L: Local>(guard: Self::Guard<'_, T, L>) {
+    #[inline(always)]
+    unsafe fn retire<T, L: Local>(guard: Guard<'_, T, L, N>, node: NodePtr<T>) {
         // SAFETY: the caller's contract.
-        unsafe { guard.domain.pool.end_stay(guard.owner) };
+        guard.with(|private| unsafe { private.retired.push(node) });
+        guard.count_retired();
     }
 
-    fn reserve<T, L: Local>(domain: &Self::Domain<T, L>, nodes: usize) -> Result<(), OutOfMemory> {
+    #[inline(always)]
+    fn again<T, L: Local>(guard: Guard<'_, T, L, N>, top: *mut Node<T>) -> Option<NodePtr<T>> {
+        // CHEAPER: another node serves as well, and takes longer.
+        let node = guard.with(|private| private.retired.pop_above(top));
+        guard.count_retired();
+        node
+    }
+
+    unsafe fn retire_whole<T, L: Local>(guard: Guard<'_, T, L, N>, nodes: List<T>, len: usize) -> List<T> {
+        // CHEAPER: to retire the nodes one by one comes to the same, and takes longer.
+        if !FAST_PATHS || len != Self::BATCH {
+            return nodes;
+        }
+        // They are scanned as they are, without a look at one of them if nobody protects any. What was retired before waits
+        // meanwhile.
+        let before = guard.with(|private| mem::replace(&mut private.retired, Retired::new(nodes, len)));
+        guard.counters().set_retired(before.len() + len);
+        // CHEAPER: without the scan all of them come back, and are retired one by one.
+        guard.scan();
+        let protected = guard.with(|private| mem::replace(&mut private.retired, before));
+        guard.count_retired();
+        protected.into_list()
+    }
+
+    #[inline(always)]
+    fn is_due<T, L: Local>(guard: Guard<'_, T, L, N>) -> bool {
+        // CHEAPER: `settle` looks for itself, so a yes in vain only takes time.
+        guard.with(|private| private.retired.reach(Self::RETIRE_LIMIT - 1)) || Self::has_surplus(guard)
+    }
+
+    #[inline(always)]
+    fn has_surplus<T, L: Local>(guard: Guard<'_, T, L, N>) -> bool {
+        guard.pool.shared.exceeds(Self::SURPLUS)
+    }
+
+    #[inline(always)]
+    fn settle<T, L: Local>(guard: Guard<'_, T, L, N>, permit: Permit) {
+        // CHEAPER: to scan fewer at a time takes longer.
+        if guard.with(|private| private.retired.reach(Self::RETIRE_LIMIT)) {
+            guard.scan();
+        }
+        if permit == Permit::All {
+            Self::give_back(guard);
+        }
+    }
+
+    #[inline(always)]
+    fn give_back<T, L: Local>(guard: Guard<'_, T, L, N>) {
+        if Self::has_surplus(guard) {
+            guard.free_surplus();
+        }
+    }
+
+    fn reserve<T, L: Local>(pool: &Pool<T, Self, L>, nodes: usize) -> Result<(), OutOfMemory> {
         let mut made = List::allocate(nodes)?;
-        let Some(guard) = Self::enter(domain, Search::Grow, None) else {
+        let Some(guard) = pool.claim(Search::Grow, None) else {
             // SAFETY: nobody has seen these nodes.
             unsafe { made.free() };
             return Err(OutOfMemory);
         };
         guard.counters().allocator_calls(nodes);
-        domain.depot.reserve(nodes);
+        pool.shared.reserve(nodes);
         let (mut batch, mut len) = (initial!(List<T>), 0);
         while let Some(node) = made.pop() {
             // SAFETY: nobody has seen these nodes.
@@ -209,7 +220,7 @@ unsafe impl<const N: usize> sealed::Heap for Slots<N> {
                 batch.push(node);
                 len += 1;
                 if len == Self::BATCH {
-                    domain.depot.put(batch.take(), len);
+                    pool.shared.put(batch.take(), len);
                     len = 0;
                 }
             }
@@ -217,162 +228,64 @@ unsafe impl<const N: usize> sealed::Heap for Slots<N> {
         // Those that are too few for a batch are retired, and find their way as nodes that were popped do.
         while let Some(node) = batch.pop() {
             // SAFETY: the node is ours and has no value.
-            unsafe { guard.retire(node) };
-            guard.settle(Permit::Nothing);
+            unsafe { Self::retire(guard, node) };
+            Self::settle(guard, Permit::Nothing);
         }
         // SAFETY: it is not used any more.
         unsafe { guard.leave() };
         Ok(())
     }
 
-    fn reclaim<T, L: Local>(domain: &Self::Domain<T, L>) -> usize {
+    fn reclaim<T, L: Local>(pool: &Pool<T, Self, L>) -> usize {
         let mut freed = 0;
-        domain.depot.unreserve();
+        pool.shared.unreserve();
         // The depot comes last, since what a scan finds in a slot may go there.
-        for guard in Self::free_slots(domain) {
+        for guard in pool.claim_each() {
             freed += guard.empty();
             // SAFETY: it is not used any more.
             unsafe { guard.leave() };
         }
-        if let Some(guard) = Self::enter(domain, Search::Free, None) {
+        if let Some(guard) = pool.claim(Search::Free, None) {
             // First makes room in this slot: a batch that is taken out of the depot counts nowhere until it is freed.
             freed += guard.empty();
-            domain.depot.take_all(Self::BATCH, |first, mut rest| {
+            pool.shared.take_all(Self::BATCH, |first, mut rest| {
                 // SAFETY: DEPOT-2.
                 let others = unsafe { rest.free() };
                 guard.counters().allocator_calls(others);
                 freed += others;
                 // SAFETY: DEPOT-1: the node is ours, without a value, and may be protected.
-                unsafe { guard.retire(first) };
+                unsafe { Self::retire(guard, first) };
                 freed += guard.empty();
             });
             // SAFETY: it is not used any more.
             unsafe { guard.leave() };
         }
         // Whoever claims a further slot, as was done to all free ones here, notes it as in use.
-        domain.pool.forget_unused(domain.pool.in_use());
+        pool.forget_unused(pool.in_use());
         freed
     }
 
-    #[cfg(feature = "stats")]
-    fn stats<T, L: Local>(domain: &Self::Domain<T, L>) -> crate::Stats {
-        domain.pool.stats()
+    fn clear<T, L: Local>(pool: &mut Pool<T, Self, L>) {
+        // SAFETY: nobody is in a slot, so nobody protects anything.
+        pool.for_each_private(|private| unsafe {
+            private.retired.take().into_list().free();
+            private.spare.free();
+        });
+        pool.shared.take_all(Self::BATCH, |first, mut rest| {
+            // SAFETY: nobody protects anything.
+            unsafe {
+                rest.free();
+                Node::free(first);
+            }
+        });
     }
 }
 
-// SAFETY: what is said for the engine holds for its guard.
-unsafe impl<'a, T, L: Local, const N: usize> Guard<'a, T, L> for SlotsGuard<'a, T, L, N> {
-    type Retired = Retired<T>;
-
-    #[inline(always)]
-    fn owner(self) -> Owner<'a, T, Private<T, L>> {
-        self.owner
-    }
-
-    fn own(self) -> Option<NodePtr<T>> {
-        self.spare().or_else(|| self.own_retired())
-    }
-
-    #[inline(always)]
-    fn refill(self, permit: Permit) -> Option<NodePtr<T>> {
-        self.find_node(permit)
-    }
-
-    #[inline(always)]
-    fn protect(self, node: NodePtr<T>) {
-        self.owner.protect(node);
-    }
-
-    #[inline(always)]
-    fn keep(self, node: NodePtr<T>) {
-        self.owner.keep(node);
-    }
-
-    #[inline(always)]
-    fn kept(self) -> Option<NodePtr<T>> {
-        self.owner.kept()
-    }
-
-    #[inline(always)]
-    fn unprotect(self) {
-        self.owner.unprotect();
-    }
-
-    #[inline(always)]
-    unsafe fn retire(self, node: NodePtr<T>) {
-        // SAFETY: the caller's contract.
-        unsafe { self.owner.private().retired.push(node) };
-        self.count_retired();
-    }
-
-    #[inline(always)]
-    fn again(self, top: *mut Node<T>) -> Option<NodePtr<T>> {
-        // CHEAPER: another node serves as well, and takes longer.
-        let node = self.owner.private().retired.pop_above(top);
-        self.count_retired();
-        node
-    }
-
-    unsafe fn retire_whole(self, nodes: List<T>, len: usize) -> List<T> {
-        // CHEAPER: to retire the nodes one by one comes to the same, and takes longer.
-        if !FAST_PATHS || len != Slots::<N>::BATCH {
-            return nodes;
-        }
-        // They are scanned as they are, without a look at one of them if nobody protects any. What was retired before waits
-        // meanwhile.
-        let before = mem::replace(&mut self.owner.private().retired, Retired::new(nodes, len));
-        self.counters().set_retired(before.len() + len);
-        // CHEAPER: without the scan all of them come back, and are retired one by one.
-        self.scan();
-        let protected = mem::replace(&mut self.owner.private().retired, before);
-        self.count_retired();
-        protected.into_list()
-    }
-
-    #[inline(always)]
-    fn is_due(self) -> bool {
-        // CHEAPER: `settle` looks for itself, so a yes in vain only takes time.
-        self.owner.private().retired.reach(Slots::<N>::RETIRE_LIMIT - 1) || self.has_surplus()
-    }
-
-    #[inline(always)]
-    fn has_surplus(self) -> bool {
-        self.domain.depot.exceeds(Slots::<N>::SURPLUS)
-    }
-
-    #[inline(always)]
-    fn settle(self, permit: Permit) {
-        // CHEAPER: to scan fewer at a time takes longer.
-        if self.owner.private().retired.reach(Slots::<N>::RETIRE_LIMIT) {
-            self.scan();
-        }
-        if permit == Permit::All {
-            self.give_back();
-        }
-    }
-
-    #[inline(always)]
-    fn give_back(self) {
-        if self.has_surplus() {
-            self.free_surplus();
-        }
-    }
-
-    fn neighbourhood(self, places: usize) -> usize {
-        self.domain.pool.neighbourhood(self.owner, places)
-    }
-}
-
-impl<T, L: Local, const N: usize> SlotsGuard<'_, T, L, N> {
-    #[inline(always)]
-    fn retired(self) -> usize {
-        self.owner.private().retired.len()
-    }
-
+impl<T, L: Local, const N: usize> Guard<'_, T, L, N> {
     /// Notes in the counters how many nodes are retired.
     #[inline(always)]
     fn count_retired(self) {
-        self.counters().set_retired(self.retired());
+        self.counters().set_retired(self.with(|private| private.retired.len()));
     }
 
     /// Frees the spare nodes, and the retired ones that nobody protects. Returns how many.
@@ -381,22 +294,5 @@ impl<T, L: Local, const N: usize> SlotsGuard<'_, T, L, N> {
         let freed = self.free_spare();
         self.scan();
         freed + self.free_spare()
-    }
-}
-
-impl<T, L, const N: usize> Drop for SlotsDomain<T, L, N> {
-    fn drop(&mut self) {
-        // SAFETY: `&mut self`: nobody is in a slot, so nobody protects anything.
-        self.pool.for_each_private(|private| unsafe {
-            private.retired.take().into_list().free();
-            private.spare.free();
-        });
-        self.depot.take_all(Slots::<N>::BATCH, |first, mut rest| {
-            // SAFETY: `&mut self`: nobody protects anything.
-            unsafe {
-                rest.free();
-                Node::free(first);
-            }
-        });
     }
 }

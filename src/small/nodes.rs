@@ -61,7 +61,7 @@ impl<T, L> Node<T, L> {
     #[inline(always)]
     pub(super) unsafe fn put(&self, value: impl Source<T>) {
         // SAFETY: the caller owns the value's place.
-        unsafe { value.move_to(self.value.get_mut().deref().as_mut_ptr()) };
+        unsafe { self.value.with_mut(|place| value.move_to(place.cast())) };
     }
 
     /// # Safety
@@ -70,7 +70,7 @@ impl<T, L> Node<T, L> {
     #[inline(always)]
     pub(super) unsafe fn take(&self) -> T {
         // SAFETY: the caller owns the value's place, and a value is there.
-        unsafe { self.value.get_mut().deref().assume_init_read() }
+        unsafe { self.value.with_mut(|place| place.cast::<T>().read()) }
     }
 
     /// Drops the value where it is.
@@ -80,7 +80,7 @@ impl<T, L> Node<T, L> {
     /// The caller owns the node, and it holds a value, which it no longer does afterwards, even if this unwinds.
     pub(super) unsafe fn drop_value(&self) {
         // SAFETY: the caller owns the value's place, and a value is there.
-        unsafe { self.value.get_mut().deref().assume_init_drop() };
+        unsafe { self.value.with_mut(|place| place.cast::<T>().drop_in_place()) };
     }
 }
 

@@ -19,11 +19,11 @@
 //! The rules SLOT-1 to SLOT-5 are the [`pool`](super)'s.
 
 use super::slot::{Slot, claimed};
-use super::{InUse, Place, Pool};
+use super::{Guard, InUse, Pool};
+use crate::backoff::sealed::Local;
 use crate::layout::{FAST_PATHS, IfFast, Padded, in_this_order};
-use crate::sync::{
-    ADD_SLOT, Acquire, AtomicPtr, Initial, Ordering, READ_HAZARD, Relaxed, Release, alloc, dealloc, initial,
-};
+use crate::reclaim::sealed::Heap;
+use crate::sync::{ADD_SLOT, Acquire, AtomicPtr, Ordering, READ_HAZARD, Relaxed, Release, alloc, dealloc};
 use crate::treiber::Node;
 use core::alloc::Layout;
 use core::iter;
@@ -32,30 +32,32 @@ use core::ptr::{self, NonNull};
 in_this_order! {
     /// A further slot, in memory of its own: so there are no more than contexts need, and the bound on memory counts slots.
     /// tuning.md, "Slots". What a scan reads, the link and the slot's word, is on the first cache line.
-    pub struct Extra<T, P> {
+    pub struct Extra<T, R: Heap, L: Local> {
         /// The further slot before, or null. Written before this one is added, and never again.
-        pub(super) older: *mut Further<T, P>,
+        pub(super) older: *mut Further<T, R, L>,
         /// The further slot after, once there is one.
-        newer: IfFast<AtomicPtr<Further<T, P>>>,
-        pub(super) slot: Slot<T, P>,
+        newer: IfFast<AtomicPtr<Further<T, R, L>>>,
+        /// Which one it is, by age, from 1. Written as `older`.
+        number: IfFast<usize>,
+        pub(super) slot: Slot<T, R, L>,
     }
 }
 
-pub(super) type Further<T, P> = Padded<Extra<T, P>>;
+pub(super) type Further<T, R, L> = Padded<Extra<T, R, L>>;
 
-impl<T, P: Initial, const N: usize> Pool<T, P, N> {
+impl<T, R: Heap, L: Local> Pool<T, R, L> {
     /// Adds a slot with this word at the end of the list; `None` without memory.
-    pub(super) fn add(&self, word: *mut Node<T>) -> Option<Place<'_, T, P>> {
+    pub(super) fn add(&self, word: *mut Node<T>) -> Option<&Slot<T, R, L>> {
         /// Acquire pairs with `ADD_SLOT`: the contents of what others have added are visible. Where code is short, only its
         /// address is used.
         const SEE: Ordering = if FAST_PATHS { READ_HAZARD } else { Relaxed };
         // SAFETY: the layout is not of size zero.
-        let added = NonNull::new(unsafe { alloc(Self::LAYOUT) }.cast::<Further<T, P>>())?;
+        let added = NonNull::new(unsafe { alloc(Self::LAYOUT) }.cast::<Further<T, R, L>>())?;
         let newer = IfFast::new(AtomicPtr::new(ptr::null_mut()));
-        // SAFETY: just allocated with this layout. The field that is left, `older`, is written below.
+        // SAFETY: just allocated with this layout. The fields that are left, `older` and `number`, are written below.
         unsafe {
             (&raw mut (*added.as_ptr()).0.newer).write(newer);
-            (&raw mut (*added.as_ptr()).0.slot).write(Slot { word: AtomicPtr::new(word), ..initial!(Slot<T, P>) });
+            (&raw mut (*added.as_ptr()).0.slot).write(Slot::of(added.as_ptr(), word));
         }
         let mut older = self.used.load(SEE);
         loop {
@@ -64,7 +66,7 @@ impl<T, P: Initial, const N: usize> Pool<T, P, N> {
             let (link, expected) = match self.newer(older) {
                 Some(newer) => {
                     // SAFETY: it is not added yet.
-                    unsafe { (*added.as_ptr()).0.slot.number = IfFast::new(1 + Self::number(older)) };
+                    unsafe { (*added.as_ptr()).0.number = IfFast::new(1 + Self::number(older)) };
                     (newer, ptr::null_mut())
                 }
                 None => (&self.used, older),
@@ -72,20 +74,18 @@ impl<T, P: Initial, const N: usize> Pool<T, P, N> {
             // Weak: who fails for no reason goes on from the first one.
             match link.compare_exchange_weak(expected, added.as_ptr(), ADD_SLOT, SEE) {
                 // SAFETY: SLOT-3: it was added, so it stays.
-                Ok(_) => return Some(unsafe { Place::of(added.as_ref()) }),
+                Ok(_) => return Some(unsafe { &added.as_ref().slot }),
                 Err(other) => older = other,
             }
         }
     }
-}
 
-impl<T, P, const N: usize> Pool<T, P, N> {
     /// The number of a further slot; 0 for null. Where numbers are not noted, the slots are counted.
-    pub(super) fn number(further: *mut Further<T, P>) -> usize {
+    pub(super) fn number(further: *mut Further<T, R, L>) -> usize {
         let (mut next, mut counted) = (further, 0);
         // SAFETY: SLOT-3: the pointer is null, or to a slot that was added.
         while let Some(further) = unsafe { next.as_ref() } {
-            if let Some(number) = further.slot.number.get() {
+            if let Some(number) = further.number.get() {
                 return *number;
             }
             counted += 1;
@@ -96,7 +96,7 @@ impl<T, P, const N: usize> Pool<T, P, N> {
 
     /// The link to the further slot after this one, or, for null, to the first one. `None` where code is short: then `used` is
     /// that link.
-    pub(super) fn newer(&self, further: *mut Further<T, P>) -> Option<&AtomicPtr<Further<T, P>>> {
+    pub(super) fn newer(&self, further: *mut Further<T, R, L>) -> Option<&AtomicPtr<Further<T, R, L>>> {
         // SAFETY: SLOT-3: the pointer is null, or to a slot that was added.
         match unsafe { further.as_ref() } {
             Some(further) => further.newer.get(),
@@ -105,7 +105,7 @@ impl<T, P, const N: usize> Pool<T, P, N> {
     }
 
     /// Raises `used` to this slot, which the caller has claimed (SLOT-5).
-    pub(super) fn use_up_to(&self, further: *mut Further<T, P>) {
+    pub(super) fn use_up_to(&self, further: *mut Further<T, R, L>) {
         let mut used = self.used();
         while Self::number(used) < Self::number(further) {
             // Release pairs with `READ_HAZARD`: the slot's contents are visible to whoever finds it here.
@@ -117,7 +117,7 @@ impl<T, P, const N: usize> Pool<T, P, N> {
     }
 
     /// Lowers `used` by the free slots at its end.
-    pub(crate) fn forget_unused<'a>(&'a self, mut used: InUse<'a, T, P, N>) {
+    pub(crate) fn forget_unused<'a>(&'a self, mut used: InUse<'a, T, R, L>) {
         if !FAST_PATHS {
             return;
         }
@@ -127,13 +127,13 @@ impl<T, P, const N: usize> Pool<T, P, N> {
             if !newest.slot.word.load(Relaxed).is_null() {
                 return;
             }
-            let Some(owner) = newest.slot.try_claim(claimed()) else { return };
+            let Some(slot) = newest.slot.try_claim(claimed()) else { return };
             // SLOT-5: this context owns the slot that `used` names. Release pairs with `READ_HAZARD`: what the slot's owners have
             // read of nodes happens before what a scan does that leaves the slot out.
             // CHEAPER: whoever takes a failure for success goes on, and looks in vain.
             let lowered = self.used.compare_exchange(used.newest(), newest.older, Release, Relaxed);
             // SAFETY: it is not used any more.
-            unsafe { owner.leave() };
+            unsafe { Guard { pool: self, slot }.leave() };
             // CHEAPER: others have raised it, so whoever goes on looks in vain.
             if lowered.is_err() {
                 return;
@@ -143,13 +143,13 @@ impl<T, P, const N: usize> Pool<T, P, N> {
     }
 
     /// The newest further slot that may be in use, or null.
-    pub(super) fn used(&self) -> *mut Further<T, P> {
+    pub(super) fn used(&self) -> *mut Further<T, R, L> {
         // Acquire (or more, for a scan) pairs with `ADD_SLOT`: the slot's initial contents are visible.
         self.used.load(READ_HAZARD)
     }
 
     /// The further slots that are newer than `last`, if that is not null.
-    pub(super) fn above(&self, last: *mut Further<T, P>) -> impl Iterator<Item = Place<'_, T, P>> {
+    pub(super) fn above(&self, last: *mut Further<T, R, L>) -> impl Iterator<Item = &Slot<T, R, L>> {
         let mut link = self.newer(last);
         iter::from_fn(move || {
             // Acquire pairs with `ADD_SLOT`: the slot's contents are visible.
@@ -157,13 +157,14 @@ impl<T, P, const N: usize> Pool<T, P, N> {
             // SAFETY: SLOT-3: the pointer is null, or to a slot that was added.
             let further = unsafe { next.as_ref() }?;
             link = self.newer(next);
-            Some(Place::of(further))
+            Some(&further.slot)
         })
     }
 }
 
-impl<T, P, const N: usize> Drop for Pool<T, P, N> {
+impl<T, R: Heap, L: Local> Drop for Pool<T, R, L> {
     fn drop(&mut self) {
+        R::clear(self);
         // Relaxed: `&mut self` comes after all that others have done here.
         let mut next = self.first.get().unwrap_or(&self.used).load(Relaxed);
         while let Some(further) = NonNull::new(next) {
@@ -172,7 +173,7 @@ impl<T, P, const N: usize> Drop for Pool<T, P, N> {
                 let newer = further.as_ref().newer.get();
                 next = newer.map_or(further.as_ref().older, |newer| newer.load(Relaxed));
                 further.drop_in_place();
-                dealloc(further.as_ptr().cast(), Layout::new::<Further<T, P>>());
+                dealloc(further.as_ptr().cast(), Layout::new::<Further<T, R, L>>());
             }
         }
     }

@@ -1,9 +1,11 @@
 //! The slots that a scan reads, and what it wants to know of them.
 
+use super::Pool;
 use super::further::Further;
 use super::slot::{Slot, claimed};
-use super::{Place, Pool};
+use crate::backoff::sealed::Local;
 use crate::layout::{FAST_PATHS, IfFast};
+use crate::reclaim::sealed::Heap;
 use crate::sync::{READ_HAZARD, hash};
 use crate::treiber::{Node, NodePtr};
 use core::iter;
@@ -11,51 +13,52 @@ use core::ptr;
 
 /// The slots in place, and the further ones down from the newest that was in use at some moment. A scan that has asked for this
 /// after its barrier finds all hazards in these slots that it has to see (SLOT-5).
-pub(crate) struct InUse<'a, T, P, const N: usize> {
-    pub(super) pool: &'a Pool<T, P, N>,
-    pub(super) newest: IfFast<*mut Further<T, P>>,
+pub(crate) struct InUse<'a, T, R: Heap, L: Local> {
+    pub(super) pool: &'a Pool<T, R, L>,
+    pub(super) newest: IfFast<*mut Further<T, R, L>>,
 }
 
-impl<T, P, const N: usize> Clone for InUse<'_, T, P, N> {
+impl<T, R: Heap, L: Local> Clone for InUse<'_, T, R, L> {
     fn clone(&self) -> Self {
         *self
     }
 }
 
-impl<T, P, const N: usize> Copy for InUse<'_, T, P, N> {}
+impl<T, R: Heap, L: Local> Copy for InUse<'_, T, R, L> {}
 
-impl<'a, T, P, const N: usize> InUse<'a, T, P, N> {
+impl<'a, T, R: Heap, L: Local> InUse<'a, T, R, L> {
     #[inline(always)]
-    pub(super) fn newest(self) -> *mut Further<T, P> {
+    pub(super) fn newest(self) -> *mut Further<T, R, L> {
         self.newest.get().map_or_else(|| self.pool.used(), |newest| *newest)
     }
 
     pub(crate) fn count(self) -> usize {
-        N + Pool::<T, P, N>::number(self.newest())
+        self.pool.in_place().len() + Pool::number(self.newest())
     }
 
-    pub(super) fn further(self) -> impl Iterator<Item = Place<'a, T, P>> {
+    pub(super) fn further(self) -> impl Iterator<Item = &'a Slot<T, R, L>> {
         let mut next = self.newest();
         iter::from_fn(move || {
             // SAFETY: SLOT-3: the pointer is null, or to a slot that was added.
             let further = unsafe { next.as_ref() }?;
             next = further.older;
-            Some(Place::of(further))
+            Some(&further.slot)
         })
     }
 
     /// A slot whose word is from `least` to `least + span` when it is looked at, if there is one. Begins with the slot in place
     /// of index `start`.
     #[inline(never)]
-    pub(super) fn find(self, start: usize, least: usize, span: usize) -> Option<Place<'a, T, P>> {
-        let matches = |slot: &Slot<T, P>| slot.word.load(READ_HAZARD).addr().wrapping_sub(least) <= span;
-        for index in 0..N {
-            let slot = &self.pool.slots[if FAST_PATHS { (start + index) % N } else { index }];
+    pub(super) fn find(self, start: usize, least: usize, span: usize) -> Option<&'a Slot<T, R, L>> {
+        let matches = |slot: &Slot<T, R, L>| slot.word.load(READ_HAZARD).addr().wrapping_sub(least) <= span;
+        let in_place = self.pool.in_place();
+        for index in 0..in_place.len() {
+            let slot = &in_place[if FAST_PATHS { (start + index) % in_place.len() } else { index }];
             if matches(slot) {
-                return Some(Place::new(slot, ptr::null_mut()));
+                return Some(slot);
             }
         }
-        self.further().find(|place| matches(place.slot))
+        self.further().find(|slot| matches(slot))
     }
 
     #[inline(always)]
@@ -84,9 +87,8 @@ impl<'a, T, P, const N: usize> InUse<'a, T, P, N> {
 
     #[inline(always)]
     fn words(self) -> impl Iterator<Item = *mut Node<T>> {
-        let in_place = self.pool.slots.iter().map(|slot| &slot.0);
-        let slots = in_place.chain(self.further().map(|place| place.slot));
-        slots.map(|slot| slot.word.load(READ_HAZARD))
+        let in_place = self.pool.in_place().iter().map(|slot| &slot.0);
+        in_place.chain(self.further()).map(|slot| slot.word.load(READ_HAZARD))
     }
 }
 

@@ -15,12 +15,13 @@
 //!
 //! The rules SLOT-1 to SLOT-5 are the [`pool`](super)'s.
 
+use super::{Further, Pool};
+use crate::backoff::sealed::Local;
 use crate::layout::{IfFast, in_this_order};
+use crate::reclaim::{Private, sealed::Heap};
 use crate::stats::Counters;
-use crate::sync::{AtomicPtr, CLAIM, Initial, MutPtr, Relaxed, Release, UnsafeCell, initial, publish};
+use crate::sync::{AtomicPtr, CLAIM, Relaxed, Release, UnsafeCell, initial, publish};
 use crate::treiber::{Node, NodePtr};
-use core::marker::PhantomData;
-use core::ops::{Deref, DerefMut};
 use core::ptr::{self, NonNull};
 
 /// Nobody owns the slot.
@@ -35,109 +36,101 @@ pub(super) const fn claimed<T>() -> *mut Node<T> {
 
 in_this_order! {
     /// One hazard, plus what its owner alone may touch.
-    pub struct Slot<T, P> {
+    pub struct Slot<T, R: Heap, L: Local> {
         pub(super) word: AtomicPtr<Node<T>>,
         /// Written by the owner, read by everybody.
-        pub(crate) counters: Counters,
-        pub(super) private: UnsafeCell<P>,
-        /// Which further slot it is; 0 if it is in place. Written before the slot is added, and never again.
-        pub(super) number: IfFast<usize>,
+        pub(super) counters: Counters,
+        pub(super) private: UnsafeCell<Private<T, R, L>>,
+        /// The further slot that this is; null if it is in place. Written before the slot is added, and never again. Where code is
+        /// short nobody asks.
+        further: IfFast<*mut Further<T, R, L>>,
     }
 }
 
-initial! { impl[T, P: Initial] Slot<T, P> = Slot {
+initial! { impl[T, R: Heap, L: Local] Slot<T, R, L> = Slot {
     word: AtomicPtr::new(free()),
     counters: initial!(Counters),
-    private: UnsafeCell::new(initial!(P)),
-    number: IfFast::new(0),
+    private: UnsafeCell::new(initial!(Private<T, R, L>)),
+    further: IfFast::new(ptr::null_mut()),
 } }
 
-impl<T, P> Slot<T, P> {
+impl<T, R: Heap, L: Local> Slot<T, R, L> {
+    /// A slot that is not in place, with this word.
+    pub(super) fn of(further: *mut Further<T, R, L>, word: *mut Node<T>) -> Self {
+        Self { word: AtomicPtr::new(word), further: IfFast::new(further), ..initial!(Self) }
+    }
+
     /// Takes the slot if it is free; `word` is [`claimed`] or a node to protect.
     #[inline(always)]
-    pub(super) fn try_claim(&self, word: *mut Node<T>) -> Option<Owner<'_, T, P>> {
+    pub(super) fn try_claim(&self, word: *mut Node<T>) -> Option<&Self> {
         // Weak: who fails for no reason comes back.
-        self.word.compare_exchange_weak(free(), word, CLAIM, Relaxed).ok().map(|_| Owner(self))
+        self.word.compare_exchange_weak(free(), word, CLAIM, Relaxed).ok().map(|_| self)
+    }
+
+    /// Null if the slot is in place, or where code is short.
+    #[inline(always)]
+    pub(super) fn further(&self) -> *mut Further<T, R, L> {
+        self.further.get().map_or(ptr::null_mut(), |further| *further)
     }
 }
 
-/// The right of a slot's owner to the slot (SLOT-1, SLOT-2), which ends with [`Owner::leave`]. All copies are in the hands of one
-/// context, which looks at the private part once at a time.
-pub struct Owner<'a, T, P>(pub(super) &'a Slot<T, P>);
+/// The right of a slot's owner to the slot (SLOT-1, SLOT-2): two references, to be passed by value. All copies are in the hands of
+/// one context, and it ends with [`Heap::leave`] or [`Pool::end_stay`].
+pub struct Guard<'a, T, R: Heap, L: Local> {
+    pub(in crate::reclaim) pool: &'a Pool<T, R, L>,
+    pub(super) slot: &'a Slot<T, R, L>,
+}
 
-impl<T, P> Clone for Owner<'_, T, P> {
+impl<T, R: Heap, L: Local> Clone for Guard<'_, T, R, L> {
     #[inline(always)]
     fn clone(&self) -> Self {
         *self
     }
 }
 
-impl<T, P> Copy for Owner<'_, T, P> {}
+impl<T, R: Heap, L: Local> Copy for Guard<'_, T, R, L> {}
 
-/// A slot's private part, while its owner looks at it.
-pub(crate) struct PrivateRef<'a, P> {
-    pointer: MutPtr<P>,
-    owner: PhantomData<&'a mut P>,
-}
-
-impl<P> Deref for PrivateRef<'_, P> {
-    type Target = P;
-
+impl<'a, T, R: Heap, L: Local> Guard<'a, T, R, L> {
+    /// Gives `action`, which asks for this only once, what the owner alone may touch.
     #[inline(always)]
-    fn deref(&self) -> &P {
-        // SAFETY: SLOT-2: made by the slot's owner, who looks once at a time.
-        unsafe { self.pointer.deref() }
-    }
-}
-
-impl<P> DerefMut for PrivateRef<'_, P> {
-    #[inline(always)]
-    fn deref_mut(&mut self) -> &mut P {
-        // SAFETY: SLOT-2: made by the slot's owner, who looks once at a time.
-        unsafe { self.pointer.deref() }
-    }
-}
-
-impl<'a, T, P> Owner<'a, T, P> {
-    /// What the owner alone may touch.
-    #[inline(always)]
-    pub(crate) fn private(self) -> PrivateRef<'a, P> {
-        PrivateRef { pointer: self.0.private.get_mut(), owner: PhantomData }
+    pub(in crate::reclaim) fn with<O>(self, action: impl FnOnce(&mut Private<T, R, L>) -> O) -> O {
+        // SAFETY: SLOT-2: this is the slot's owner, who looks once at a time.
+        self.slot.private.with_mut(|private| action(unsafe { &mut *private }))
     }
 
     #[inline(always)]
     pub(crate) fn counters(self) -> &'a Counters {
-        &self.0.counters
+        &self.slot.counters
     }
 
     /// Protects `node` instead of what was protected before.
     #[inline(always)]
-    pub(crate) fn protect(self, node: NodePtr<T>) {
-        publish(&self.0.word, node.as_ptr());
+    pub(in crate::reclaim) fn protect(self, node: NodePtr<T>) {
+        publish(&self.slot.word, node.as_ptr());
     }
 
     /// Keeps `node`, which is ours, protected instead of what was protected before.
     #[inline(always)]
-    pub(crate) fn keep(self, node: NodePtr<T>) {
+    pub(in crate::reclaim) fn keep(self, node: NodePtr<T>) {
         // Release pairs with `READ_HAZARD` (BARRIER-3): a pop that lost the race for the node protected before has read it.
         // UNTESTED: in a model a slot has got its node for a push since such a pop, behind a full barrier, unless it pushes one again.
-        self.0.word.store(node.as_ptr(), Release);
+        self.slot.word.store(node.as_ptr(), Release);
     }
 
     /// The node that is kept, if there is one; while no pop protects one.
     #[inline(always)]
-    pub(crate) fn kept(self) -> Option<NodePtr<T>> {
+    pub(in crate::reclaim) fn kept(self) -> Option<NodePtr<T>> {
         // Relaxed: nobody else writes the word (SLOT-1).
-        let word = self.0.word.load(Relaxed);
+        let word = self.slot.word.load(Relaxed);
         // SAFETY: SLOT-1: the slot has an owner, so the word is not null.
         (word != claimed()).then(|| unsafe { NonNull::new_unchecked(word) })
     }
 
     /// Protects nothing any more.
     #[inline(always)]
-    pub(crate) fn unprotect(self) {
+    pub(in crate::reclaim) fn unprotect(self) {
         // Release pairs with `READ_HAZARD` (BARRIER-3).
-        self.0.word.store(claimed(), Release);
+        self.slot.word.store(claimed(), Release);
     }
 
     /// Frees the slot.
@@ -146,8 +139,8 @@ impl<'a, T, P> Owner<'a, T, P> {
     ///
     /// No copy of this is used afterwards.
     #[inline(always)]
-    pub(crate) unsafe fn leave(self) {
+    pub(in crate::reclaim) unsafe fn leave(self) {
         // Release pairs with the Acquire of the next claim (SLOT-2), and with `READ_HAZARD` (BARRIER-3).
-        self.0.word.store(free(), Release);
+        self.slot.word.store(free(), Release);
     }
 }

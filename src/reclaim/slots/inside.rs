@@ -1,13 +1,13 @@
 //! What goes on inside a slot, out of the common case: nodes for one that has none, scans, surplus.
 
-use super::{Private, Slots, SlotsDomain, SlotsGuard};
+use super::{Guard, Slots};
 use crate::backoff::sealed::Local;
 use crate::engine::Permit;
 use crate::layout::{FAST_PATHS, slow_path};
 use crate::model::{self, limit};
-use crate::reclaim::Guard;
 use crate::reclaim::chain::List;
 use crate::reclaim::pool::{Hazards, InUse};
+use crate::reclaim::sealed::Heap;
 use crate::sync::scan_barrier;
 use crate::treiber::{Node, NodePtr};
 
@@ -16,7 +16,7 @@ use crate::treiber::{Node, NodePtr};
 const FEW_ENTRIES: usize = 64;
 const MANY_ENTRIES: usize = 512;
 
-impl<T, L: Local, const N: usize> SlotsGuard<'_, T, L, N> {
+impl<T, L: Local, const N: usize> Guard<'_, T, L, N> {
     /// A node for a slot that has no spare one.
     #[cold]
     #[inline(never)]
@@ -25,7 +25,7 @@ impl<T, L: Local, const N: usize> SlotsGuard<'_, T, L, N> {
             return Some(node);
         }
         if permit == Permit::All {
-            self.owner.counters().allocator_calls(1);
+            self.counters().allocator_calls(1);
             if let Some(node) = Node::allocate() {
                 return Some(node);
             }
@@ -36,23 +36,22 @@ impl<T, L: Local, const N: usize> SlotsGuard<'_, T, L, N> {
     /// A node of this slot, which has no spare one, if a scan finds one of its retired nodes unprotected.
     pub(super) fn own_retired(self) -> Option<NodePtr<T>> {
         // CHEAPER: a scan of nothing takes time, in each slot that a crowd has left.
-        if FAST_PATHS && self.retired() == 0 {
+        if FAST_PATHS && self.with(|private| private.retired.len()) == 0 {
             return None;
         }
         self.scan();
-        self.owner.private().spare.pop_exclusive()
+        self.spare()
     }
 
     /// Takes a batch out of the depot. Returns the first node, which has to be pushed or retired (DEPOT-1); the others become the
     /// slot's spare nodes, of which it has none before (DEPOT-2).
     #[inline(never)]
     fn take_batch(self) -> Option<NodePtr<T>> {
-        let owner = self.owner;
-        let batch = self.domain.depot.take(Slots::<N>::BATCH, |node| owner.protect(node));
-        // The owner may be a handle, and stay for long; its hazard would make others' scans look at each node.
-        owner.unprotect();
+        let batch = self.pool.shared.take(Slots::<N>::BATCH, |node| self.protect(node));
+        // This may be a handle's slot, and stay for long; its hazard would make others' scans look at each node.
+        self.unprotect();
         let (first, rest) = batch?;
-        owner.private().spare = rest;
+        self.with(|private| private.spare = rest);
         Some(first)
     }
 
@@ -65,38 +64,34 @@ impl<T, L: Local, const N: usize> SlotsGuard<'_, T, L, N> {
     #[inline(never)]
     pub(super) fn scan(self) {
         // Our own hazard, if any, is on a node that this context is done with.
-        self.owner.unprotect();
-        self.owner.counters().scans(1);
+        self.unprotect();
+        self.counters().scans(1);
         scan_barrier();
-        let slots = self.domain.pool.in_use();
+        let slots = self.pool.in_use();
         let protects_any = slots.protects_any();
-        {
-            let mut private = self.owner.private();
-            let private = &mut *private;
-            let before = private.retired.len();
-            // If nobody protects anything, no look at each node is needed: either there are no spare nodes, or pops
-            // outnumber pushes here, and there is a batch for others. More than a batch may be retired where many slots were in
-            // use.
-            // CHEAPER: where this is left out, sorting them one by one comes to the same, and takes longer.
-            if FAST_PATHS && !protects_any && before <= Slots::<N>::BATCH && private.spare.is_empty() {
-                private.spare = private.retired.take().into_list();
-            } else if FAST_PATHS && !protects_any && before == Slots::<N>::BATCH {
-                // SAFETY: DEPOT-3: there is no hazard.
-                unsafe { self.domain.depot.put(private.retired.take().into_list(), Slots::<N>::BATCH) };
-            } else {
-                self.domain.sort(private, slots, protects_any);
-            }
+        let (before, has_spare) = self.with(|private| (private.retired.len(), !private.spare.is_empty()));
+        // If nobody protects anything, no look at each node is needed: either there are no spare nodes, or pops outnumber pushes
+        // here, and there is a batch for others. More than a batch may be retired where many slots were in use.
+        // CHEAPER: where this is left out, sorting them one by one comes to the same, and takes longer.
+        if FAST_PATHS && !protects_any && before <= Slots::<N>::BATCH && !has_spare {
+            self.with(|private| private.spare = private.retired.take().into_list());
+        } else if FAST_PATHS && !protects_any && before == Slots::<N>::BATCH {
+            let batch = self.with(|private| private.retired.take().into_list());
+            // SAFETY: DEPOT-3: there is no hazard.
+            unsafe { self.pool.shared.put(batch, Slots::<N>::BATCH) };
+        } else {
+            self.sort(slots, protects_any);
         }
         self.count_retired();
         // So scans are short again once a crowd has gone.
-        self.domain.pool.forget_unused(slots);
+        self.pool.forget_unused(slots);
     }
 
     /// Frees this slot's spare nodes. Returns how many.
     pub(super) fn free_spare(self) -> usize {
         // SAFETY: NODES-1.
-        let freed = unsafe { self.owner.private().spare.free() };
-        self.owner.counters().allocator_calls(freed);
+        let freed = self.with(|private| unsafe { private.spare.free() });
+        self.counters().allocator_calls(freed);
         freed
     }
 
@@ -109,71 +104,69 @@ impl<T, L: Local, const N: usize> SlotsGuard<'_, T, L, N> {
             self.free_spare();
             let Some(node) = self.take_batch() else { break };
             // SAFETY: DEPOT-1: the node is ours.
-            unsafe { self.retire(node) };
-            self.settle(Permit::Nothing);
-            if !self.domain.depot.exceeds(Slots::<N>::SURPLUS) {
+            unsafe { Slots::retire(self, node) };
+            Slots::settle(self, Permit::Nothing);
+            if !Slots::has_surplus(self) {
                 break;
             }
         }
     }
-}
 
-impl<T, L: Local, const N: usize> SlotsDomain<T, L, N> {
     slow_path! {
         /// Looks at the hazards, and at each retired node.
-        fn sort(&self, private: &mut Private<T, L>, slots: InUse<'_, T, Private<T, L>, N>, protects_any: bool) {
-            let nodes = private.retired.take().into_list();
+        fn sort(self, slots: InUse<'_, T, Slots<N>, L>, protects_any: bool) {
+            let nodes = self.with(|private| private.retired.take().into_list());
             if !FAST_PATHS {
-                self.make_spare(private, nodes, |node| protects_any && slots.protects(node));
+                self.make_spare(nodes, |node| protects_any && slots.protects(node));
                 return;
             }
             // CHEAPER: a larger table takes longer to clear, a smaller one has to be filled more often.
             if slots.count() <= FEW_ENTRIES / 2 {
-                self.sort_by_table::<FEW_ENTRIES>(private, nodes, slots);
+                self.sort_by_table::<FEW_ENTRIES>(nodes, slots);
             } else {
-                self.sort_by_table::<MANY_ENTRIES>(private, nodes, slots);
+                self.sort_by_table::<MANY_ENTRIES>(nodes, slots);
             }
-            // CHEAPER: where this is left out, scans in a crowd make few nodes spare, and so there are more of them.
-            let crowd = private.retired.len().saturating_sub(N);
-            // As many again, so that each node pays for a look at one other; but not more than half of what the depot has room for.
-            let more = crowd.min(Slots::<N>::DEPOT_LIMIT.saturating_sub(Slots::<N>::BATCH) / 2);
-            private.retired.let_wait(limit(crowd + more, model::WAITING));
+            self.with(|private| {
+                let crowd = private.retired.len().saturating_sub(N);
+                // As many again, so that each node pays for a look at one other; but not more than half of what the depot has room
+                // for.
+                let more = crowd.min(Slots::<N>::DEPOT_LIMIT.saturating_sub(Slots::<N>::BATCH) / 2);
+                // CHEAPER: where this is left out, scans in a crowd make few nodes spare, and so there are more of them.
+                private.retired.let_wait(limit(crowd + more, model::WAITING));
+            });
         }
     }
 
     /// Has a table of hazards on the context's stack, which is no larger than need be.
     #[inline(never)]
-    fn sort_by_table<const ENTRIES: usize>(
-        &self,
-        private: &mut Private<T, L>,
-        mut nodes: List<T>,
-        slots: InUse<'_, T, Private<T, L>, N>,
-    ) {
+    fn sort_by_table<const ENTRIES: usize>(self, mut nodes: List<T>, slots: InUse<'_, T, Slots<N>, L>) {
         let mut hazards = Hazards::<T, ENTRIES>::new();
         for node in slots.hazards() {
-            hazards.add(node, |hazards| private.retired.move_from(&mut nodes, |node| hazards.protect(node)));
+            hazards.add(node, |hazards| {
+                self.with(|private| private.retired.move_from(&mut nodes, |node| hazards.protect(node)));
+            });
         }
-        self.make_spare(private, nodes, |node| hazards.protect(node));
+        self.make_spare(nodes, |node| hazards.protect(node));
     }
 
     /// Retires again those of the nodes that are protected, makes the others spare, and passes what is too much of spare ones on
     /// to the depot.
     #[inline(always)]
-    fn make_spare(&self, private: &mut Private<T, L>, mut nodes: List<T>, is_protected: impl Fn(NodePtr<T>) -> bool) {
-        let mut spares = private.spare.count();
+    fn make_spare(self, mut nodes: List<T>, is_protected: impl Fn(NodePtr<T>) -> bool) {
+        let mut spares = self.with(|private| private.spare.count());
         debug_assert!(spares <= Slots::<N>::BATCH, "NODES-3");
         while let Some(node) = nodes.pop() {
             // SAFETY: the nodes were in our list. What is not protected becomes spare (NODES-1), and may be put in the depot
             // (DEPOT-3).
             unsafe {
                 if is_protected(node) {
-                    private.retired.push(node);
+                    self.with(|private| private.retired.push(node));
                 } else {
                     if spares == Slots::<N>::BATCH {
-                        self.depot.put(private.spare.take(), Slots::<N>::BATCH);
+                        self.pool.shared.put(self.with(|private| private.spare.take()), Slots::<N>::BATCH);
                         spares = 0;
                     }
-                    private.spare.push(node);
+                    self.with(|private| private.spare.push(node));
                     spares += 1;
                 }
             }

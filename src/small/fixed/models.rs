@@ -49,10 +49,9 @@ fn race<const N: usize, const OTHERS: usize>(before: &[u32], others: [Part<N>; O
         nodes.push(node.into_number());
     }
     for slot in &stack.slots.0 {
-        let kept = slot.kept.get_mut();
         // SAFETY: nobody else is here.
-        nodes
-            .extend(unsafe { kept.deref() }.iter().map(|number| usize::from(*number)).filter(|number| *number != NONE));
+        let kept = slot.kept.with_mut(|kept| unsafe { *kept });
+        nodes.extend(kept.into_iter().map(usize::from).filter(|number| *number != NONE));
     }
     nodes.sort_unstable();
     assert!(nodes.into_iter().eq(1..=Stack::<N>::LEN));

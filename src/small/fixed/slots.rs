@@ -43,9 +43,8 @@ impl<const N: usize> Slot<N> {
     /// In a slot that is ours: keeps a node for the slot of this index. Returns the one that was kept for it before.
     #[inline(always)]
     fn keep(&self, other: usize, number: Number) -> Number {
-        let kept = self.kept.get_mut();
         // SAFETY: FIXED-1: the slot is ours.
-        mem::replace(unsafe { &mut kept.deref()[other] }, short(number)).into()
+        self.kept.with_mut(|kept| mem::replace(unsafe { &mut (&mut *kept)[other] }, short(number))).into()
     }
 
     /// Leaves a slot that is ours.

@@ -66,18 +66,18 @@ fn holds_cap_values_while_slots_keep_the_most() {
                 free += 1;
             }
             let kept = stack.slots.0.iter().map(|slot| {
-                let kept = slot.kept.get_mut();
                 // SAFETY: nobody else is here.
-                unsafe { kept.deref() }.iter().filter(|number| usize::from(**number) != NONE).count()
+                let kept = slot.kept.with_mut(|kept| unsafe { *kept });
+                kept.into_iter().filter(|number| usize::from(*number) != NONE).count()
             });
             let kept: Vec<_> = kept.collect();
             assert!(kept.iter().all(|kept| *kept < N), "{kept:?}");
             assert_eq!(free + kept.iter().sum::<usize>(), CAP + N * N);
             while pop(&stack).is_some() {}
         }
-        let mut kept = stack.slots.0.iter().map(|slot| slot.kept.get_mut());
         // SAFETY: nobody else is here.
-        assert!(N == 1 || kept.any(|kept| unsafe { kept.deref() }.iter().any(|number| usize::from(*number) != NONE)));
+        let mut kept = stack.slots.0.iter().flat_map(|slot| slot.kept.with_mut(|kept| unsafe { *kept }));
+        assert!(N == 1 || kept.any(|number| usize::from(number) != NONE));
     }
     check::<1>(1);
     check::<2>(2);
