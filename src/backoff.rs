@@ -15,7 +15,7 @@ pub(crate) mod turns;
 
 use self::exchanger::{Alone, Visit};
 use crate::stats::Counters;
-use crate::sync::{Initial, initial, spin_loop};
+use crate::sync::{Initial, spin_loop};
 use crate::treiber::NodePtr;
 
 pub use elimination::{Elimination, Exponential};
@@ -33,21 +33,12 @@ pub mod sealed {
 
     use super::{Alone, Attempt, Counters, Initial, NodePtr, Visit};
 
-    /// What a slot keeps for its back-off.
-    pub trait Local: Initial {
-        /// The slot's owner has popped a node, wherever it came from.
-        #[inline(always)]
-        fn popped(&mut self) {}
-    }
-
-    impl Local for () {}
-
     /// A back-off strategy, as a name for its state.
     pub trait Strategy {
         /// What the operations on one stack share.
         type Shared<T>: Initial;
         /// What a slot keeps from one operation to the next.
-        type Local: Local;
+        type Local: Initial;
         /// Exchangers in which operations meet.
         const EXCHANGERS: usize;
 
@@ -65,6 +56,10 @@ pub mod sealed {
             counters: &Counters,
             visit: Option<&Visit<T>>,
         ) -> Result<Option<NodePtr<T>>, Alone>;
+
+        /// The slot's owner has popped a node, wherever it came from.
+        #[inline(always)]
+        fn popped(_: &mut Self::Local) {}
 
         /// Whether the slot's next push or pop shall begin with [`Strategy::meet`], as if it had lost a race.
         fn exchanges_first(local: &Self::Local) -> bool;
@@ -117,5 +112,3 @@ impl sealed::Strategy for NoBackoff {
         }
     }
 }
-
-initial! { impl[] () = () }

@@ -8,7 +8,7 @@
 //! taken to have them, too. What is left are microcontrollers (the M profile of Arm, riscv32, Xtensa, AVR, MSP430), whatever
 //! small system they run.
 
-use crate::sync::Initial;
+use crate::sync::{Initial, initial};
 use core::ops::Deref;
 
 /// Chooses items: the one place that says which targets are which.
@@ -117,15 +117,8 @@ if_cores_share_caches! {
 
 pub(crate) use {in_this_order, slow_path};
 
-impl<T: Initial> Initial for Padded<T> {
-    #[cfg(not(elimination_stack_loom))]
-    const INITIAL: Self = Self(T::INITIAL);
-
-    #[cfg(elimination_stack_loom)]
-    fn initial() -> Self {
-        Self(T::initial())
-    }
-}
+initial! { impl[T: Initial] Padded<T> { 0 } }
+initial! { impl[T: Initial] IfFast<T> = IfFast::new(initial!(T)) }
 
 impl<T> Deref for Padded<T> {
     type Target = T;

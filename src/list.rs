@@ -16,7 +16,7 @@ use crate::reclaim::pool::Pool;
 use crate::reclaim::{Guard, Reclaim, sealed::Heap};
 use crate::source::Source;
 use crate::sync::initial;
-use crate::treiber::{Head, Node, NodePtr};
+use crate::treiber::{Head, Node};
 
 type GuardOf<'a, T, R, B> = Guard<'a, T, R, <B as Strategy>::Local>;
 
@@ -34,11 +34,7 @@ pub struct SharedList<T, R: Reclaim, B: Backoff> {
     exchangers: B::Shared<T>,
 }
 
-initial! { impl[T, R: Reclaim, B: Backoff] SharedList<T, R, B> = SharedList {
-    head: Padded(Head::new()),
-    pool: initial!(Pool<T, R, B::Local>),
-    exchangers: initial!(B::Shared<T>),
-} }
+initial! { impl[T, R: Reclaim, B: Backoff] SharedList<T, R, B> { head, pool, exchangers } }
 
 impl<T, R: Reclaim, B: Backoff> Inner<T> for SharedList<T, R, B> {
     type Seat<'a>
@@ -79,9 +75,13 @@ impl<T, R: Reclaim, B: Backoff> Inner<T> for SharedList<T, R, B> {
     }
 
     fn pop_mut(&mut self) -> Option<T> {
-        let node = self.unlink_mut()?;
-        // SAFETY: the node is ours and holds a value.
-        Some(unsafe { Node::take(node.0) })
+        let node = self.head.0.pop_mut()?;
+        // SAFETY: `&mut self`: the node is ours, holds a value, and nobody protects it.
+        unsafe {
+            let value = Node::take(node);
+            Node::free(node);
+            Some(value)
+        }
     }
 
     fn push_all<'a, I: Iterator<Item = T>>(
@@ -119,33 +119,21 @@ impl<T, R: Reclaim, B: Backoff> Inner<T> for SharedList<T, R, B> {
     }
 }
 
-impl<T, R: Reclaim, B: Backoff> SharedList<T, R, B> {
-    /// Takes the topmost node out, when nobody else uses the list.
-    fn unlink_mut(&mut self) -> Option<Unlinked<T>> {
-        let node = self.head.0.top_mut()?;
-        // SAFETY: `&mut self`: nobody else has access to the list.
-        unsafe { self.head.0.unlink_mut(node) };
-        Some(Unlinked(node))
-    }
-}
-
-/// A node of a list that nobody else uses, out of the list. Dropping it frees it, and no value.
-struct Unlinked<T>(NodePtr<T>);
-
-impl<T> Drop for Unlinked<T> {
-    fn drop(&mut self) {
-        // SAFETY: nobody else is inside, so nobody protects the node.
-        unsafe { Node::free(self.0) };
-    }
-}
-
 impl<T, R: Reclaim, B: Backoff> Drop for SharedList<T, R, B> {
     fn drop(&mut self) {
+        let mut emptied = None;
         drop_all(|| {
-            let Some(node) = self.unlink_mut() else { return false };
-            // SAFETY: the node is ours and holds a value.
-            unsafe { Node::drop_value(node.0) };
-            true
+            // After a panic in a value's `Drop`, too.
+            if let Some(node) = emptied.take() {
+                // SAFETY: `&mut self`: the node is ours, and nobody protects it.
+                unsafe { Node::free(node) };
+            }
+            emptied = self.head.0.pop_mut();
+            if let Some(node) = emptied {
+                // SAFETY: the node is ours and holds a value.
+                unsafe { Node::drop_value(node) };
+            }
+            emptied.is_some()
         });
     }
 }

@@ -47,7 +47,6 @@ pub(crate) mod slots;
 use self::chain::List;
 use self::pool::Pool;
 use crate::OutOfMemory;
-use crate::backoff::sealed::Local;
 use crate::engine::Permit;
 use crate::sync::{Initial, initial};
 use crate::treiber::{Node, NodePtr};
@@ -71,11 +70,7 @@ pub struct Private<T, R: sealed::Heap, L> {
     local: L,
 }
 
-initial! { impl[T, R: sealed::Heap, L: Local] Private<T, R, L> = Private {
-    retired: initial!(R::Retired<T>),
-    spare: initial!(List<T>),
-    local: initial!(L),
-} }
+initial! { impl[T, R: sealed::Heap, L: Initial] Private<T, R, L> { retired, spare, local } }
 
 /// Which slot a context enters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,7 +86,7 @@ pub enum Search {
 pub mod sealed {
     //! The seam itself, out of the users' reach.
 
-    use super::{Guard, Initial, List, Local, Node, NodePtr, OutOfMemory, Permit, Pool, Search};
+    use super::{Guard, Initial, List, Node, NodePtr, OutOfMemory, Permit, Pool, Search};
 
     /// What an engine does for a [`SharedList`](crate::list::SharedList): what its slots hold and share, and what a context does
     /// from within one.
@@ -116,7 +111,7 @@ pub mod sealed {
 
         /// Claims a slot; and protects `node` with it, if there is one (GUARD-1).
         #[inline(always)]
-        fn enter<T, L: Local>(
+        fn enter<T, L: Initial>(
             pool: &Pool<T, Self, L>,
             search: Search,
             node: Option<NodePtr<T>>,
@@ -130,42 +125,42 @@ pub mod sealed {
         ///
         /// No copy of the guard is used afterwards.
         #[inline(always)]
-        unsafe fn leave<T, L: Local>(guard: Guard<'_, T, Self, L>) {
+        unsafe fn leave<T, L: Initial>(guard: Guard<'_, T, Self, L>) {
             // SAFETY: the caller's contract.
             unsafe { guard.leave() };
         }
 
         /// A node for a push (GUARD-2): one of the slot, retired ones that nobody protects among them.
-        fn own<T, L: Local>(guard: Guard<'_, T, Self, L>) -> Option<NodePtr<T>> {
+        fn own<T, L: Initial>(guard: Guard<'_, T, Self, L>) -> Option<NodePtr<T>> {
             guard.spare()
         }
 
         /// A node for a push (GUARD-2), for a slot without a spare one: of those that are shared, or, if permitted, from the
         /// allocator.
-        fn refill<T, L: Local>(guard: Guard<'_, T, Self, L>, permit: Permit) -> Option<NodePtr<T>>;
+        fn refill<T, L: Initial>(guard: Guard<'_, T, Self, L>, permit: Permit) -> Option<NodePtr<T>>;
 
         /// Protects `node` (GUARD-1) instead of what was protected before.
         #[inline(always)]
-        fn protect<T, L: Local>(guard: Guard<'_, T, Self, L>, node: NodePtr<T>) {
+        fn protect<T, L: Initial>(guard: Guard<'_, T, Self, L>, node: NodePtr<T>) {
             guard.protect(node);
         }
 
         /// Protects `node`, which the caller owns and pushes next (GUARD-5), instead of what was protected before; unless the
         /// engine keeps none.
         #[inline(always)]
-        fn keep<T, L: Local>(guard: Guard<'_, T, Self, L>, node: NodePtr<T>) {
+        fn keep<T, L: Initial>(guard: Guard<'_, T, Self, L>, node: NodePtr<T>) {
             guard.keep(node);
         }
 
         /// The node that is kept (GUARD-5), if there is one; for a guard that does not protect another one instead.
         #[inline(always)]
-        fn kept<T, L: Local>(guard: Guard<'_, T, Self, L>) -> Option<NodePtr<T>> {
+        fn kept<T, L: Initial>(guard: Guard<'_, T, Self, L>) -> Option<NodePtr<T>> {
             guard.kept()
         }
 
         /// Protects nothing any more; for a guard that stays.
         #[inline(always)]
-        fn unprotect<T, L: Local>(guard: Guard<'_, T, Self, L>) {
+        fn unprotect<T, L: Initial>(guard: Guard<'_, T, Self, L>) {
             guard.unprotect();
         }
 
@@ -176,11 +171,11 @@ pub mod sealed {
         ///
         /// The caller owns the node, it came from this stack's part of the engine, holds no value, and is not used afterwards. If
         /// others may have confirmed it at the stack's head, its link is what it was there (GUARD-6).
-        unsafe fn retire<T, L: Local>(guard: Guard<'_, T, Self, L>, node: NodePtr<T>);
+        unsafe fn retire<T, L: Initial>(guard: Guard<'_, T, Self, L>, node: NodePtr<T>);
 
         /// The node that was retired last, if it was above `top`, for a push above that (GUARD-6).
         #[inline(always)]
-        fn again<T, L: Local>(_: Guard<'_, T, Self, L>, _top: *mut Node<T>) -> Option<NodePtr<T>> {
+        fn again<T, L: Initial>(_: Guard<'_, T, Self, L>, _top: *mut Node<T>) -> Option<NodePtr<T>> {
             None
         }
 
@@ -189,34 +184,34 @@ pub mod sealed {
         /// # Safety
         ///
         /// As [`Heap::retire`], of each node that is not returned.
-        unsafe fn retire_whole<T, L: Local>(_: Guard<'_, T, Self, L>, nodes: List<T>, _len: usize) -> List<T> {
+        unsafe fn retire_whole<T, L: Initial>(_: Guard<'_, T, Self, L>, nodes: List<T>, _len: usize) -> List<T> {
             nodes
         }
 
         /// Whether there will be something to settle once one more node is retired.
-        fn is_due<T, L: Local>(guard: Guard<'_, T, Self, L>) -> bool;
+        fn is_due<T, L: Initial>(guard: Guard<'_, T, Self, L>) -> bool;
 
         /// Whether there are more spare nodes than need be kept.
-        fn has_surplus<T, L: Local>(guard: Guard<'_, T, Self, L>) -> bool;
+        fn has_surplus<T, L: Initial>(guard: Guard<'_, T, Self, L>) -> bool;
 
         /// Scans if enough nodes are retired, and gives back if the allocator may be called.
-        fn settle<T, L: Local>(guard: Guard<'_, T, Self, L>, permit: Permit);
+        fn settle<T, L: Initial>(guard: Guard<'_, T, Self, L>, permit: Permit);
 
         /// Gives surplus, if there is any, back to the allocator.
-        fn give_back<T, L: Local>(guard: Guard<'_, T, Self, L>);
+        fn give_back<T, L: Initial>(guard: Guard<'_, T, Self, L>);
 
         /// See [`Stack::reserve`](crate::Stack::reserve).
-        fn reserve<T, L: Local>(pool: &Pool<T, Self, L>, nodes: usize) -> Result<(), OutOfMemory>;
+        fn reserve<T, L: Initial>(pool: &Pool<T, Self, L>, nodes: usize) -> Result<(), OutOfMemory>;
 
         /// See [`Stack::reclaim`](crate::Stack::reclaim).
-        fn reclaim<T, L: Local>(pool: &Pool<T, Self, L>) -> usize;
+        fn reclaim<T, L: Initial>(pool: &Pool<T, Self, L>) -> usize;
 
         /// Frees all nodes, when nobody is in a slot any more, nor comes.
-        fn clear<T, L: Local>(pool: &mut Pool<T, Self, L>);
+        fn clear<T, L: Initial>(pool: &mut Pool<T, Self, L>);
     }
 }
 
-impl<T, R: sealed::Heap, L: Local> Guard<'_, T, R, L> {
+impl<T, R: sealed::Heap, L: Initial> Guard<'_, T, R, L> {
     /// A node for a push (GUARD-2): a spare one of the slot.
     #[inline(always)]
     pub(crate) fn spare(self) -> Option<NodePtr<T>> {
@@ -254,7 +249,7 @@ impl<T, R: sealed::Heap, L: Local> Guard<'_, T, R, L> {
     }
 }
 
-impl<T, R: sealed::Heap, L: Local> Pool<T, R, L> {
+impl<T, R: sealed::Heap, L: Initial> Pool<T, R, L> {
     /// Claims some slot that has a node for a push (GUARD-2), and takes the node. Neither allocates nor frees.
     #[cold]
     pub(crate) fn claim_with_spare(&self) -> Option<(Guard<'_, T, R, L>, NodePtr<T>)> {

@@ -237,7 +237,7 @@ pub trait Place<T>: Initial {
 #[repr(transparent)]
 pub struct InPlace<S, B>(S, PhantomData<B>);
 
-initial! { impl[S: Initial, B] InPlace<S, B> = InPlace(initial!(S), PhantomData) }
+initial! { impl[S: Initial, B] InPlace<S, B> { 0, 1 } }
 
 // SAFETY: there is no back-off in it.
 unsafe impl<S: Send, B> Send for InPlace<S, B> {}

@@ -5,7 +5,7 @@
 
 use crate::sync::initial;
 #[cfg(feature = "stats")]
-use crate::sync::{AtomicUsize, Relaxed, const_fn};
+use crate::sync::{AtomicUsize, Relaxed};
 
 /// What the counters of one stack add up to, from [`Stack::stats`](crate::Stack::stats).
 ///
@@ -46,7 +46,7 @@ macro_rules! counters {
         pub struct Counters { $($count: Counter,)* $($set: Counter,)* }
 
         #[cfg(feature = "stats")]
-        initial! { impl[] Counters = Counters { $($count: Counter::new(),)* $($set: Counter::new(),)* } }
+        initial! { impl[] Counters { $($count,)* $($set),* } }
 
         #[cfg(feature = "stats")]
         impl Stats {
@@ -99,13 +99,10 @@ impl Counters {
 struct Counter(AtomicUsize);
 
 #[cfg(feature = "stats")]
-impl Counter {
-    const_fn! {
-        const fn new() -> Self {
-            Self(AtomicUsize::new(0))
-        }
-    }
+initial! { impl[] Counter { 0 } }
 
+#[cfg(feature = "stats")]
+impl Counter {
     #[inline(always)]
     fn get(&self) -> usize {
         self.0.load(Relaxed)

@@ -7,6 +7,9 @@
 
 mod barrier;
 
+use core::marker::PhantomData;
+use core::mem::MaybeUninit;
+
 pub(crate) use core::sync::atomic::Ordering::{self, AcqRel, Acquire, Relaxed, Release};
 
 /// What the processor's and the simulated machine's atomics go with.
@@ -218,17 +221,6 @@ macro_rules! const_fn {
     };
 }
 
-/// `array_of!(value; N)` is `[value; N]`, but the initial value need not be `Copy`; also under loom.
-macro_rules! array_of {
-    ($initial:expr; $length:expr) => {{
-        #[cfg(not(elimination_stack_loom))]
-        let array = [const { $initial }; $length];
-        #[cfg(elimination_stack_loom)]
-        let array = core::array::from_fn(|_| $initial);
-        array
-    }};
-}
-
 /// Types with a value to start from: a constant, or under loom, which has none, a function.
 pub trait Initial: Sized {
     /// The value to start from.
@@ -241,7 +233,8 @@ pub trait Initial: Sized {
     fn initial() -> Self;
 }
 
-/// `initial!(impl<..> Type = value)` implements [`Initial`]; `initial!(Type)` is the initial value of a type.
+/// `initial! { impl[..] Type = value }` implements [`Initial`], and `initial! { impl[..] Type { field, field } }` by the initial values
+/// of all fields; `initial!(Type)` is the initial value of a type.
 macro_rules! initial {
     (impl [$($generics:tt)*] $type:ty = $initial:expr) => {
         impl<$($generics)*> crate::sync::Initial for $type {
@@ -255,6 +248,9 @@ macro_rules! initial {
             }
         }
     };
+    (impl [$($generics:tt)*] $type:ty { $($field:tt),* }) => {
+        crate::sync::initial! { impl [$($generics)*] $type = Self { $($field: crate::sync::initial!(_)),* } }
+    };
     ($type:ty) => {{
         #[cfg(not(elimination_stack_loom))]
         let initial = <$type as crate::sync::Initial>::INITIAL;
@@ -264,6 +260,26 @@ macro_rules! initial {
     }};
 }
 
-initial! { impl[S: Initial, const N: usize] [S; N] = array_of!(initial!(S); N) }
+initial! { impl[] () = () }
+initial! { impl[] usize = 0 }
+initial! { impl[] i32 = 0 }
+initial! { impl[] u16 = 0 }
+initial! { impl[T] *mut T = core::ptr::null_mut() }
+initial! { impl[T] Option<T> = None }
+initial! { impl[T] PhantomData<T> = PhantomData }
+// Zero, although nobody reads it, so that a static is in `.bss`.
+initial! { impl[T] MaybeUninit<T> = MaybeUninit::zeroed() }
+initial! { impl[T: Initial] UnsafeCell<T> = UnsafeCell::new(initial!(T)) }
+initial! { impl[T] AtomicPtr<T> = AtomicPtr::new(core::ptr::null_mut()) }
+initial! { impl[] AtomicIsize = AtomicIsize::new(0) }
+initial! { impl[] AtomicUsize = AtomicUsize::new(0) }
+initial! { impl[] AtomicU16 = AtomicU16::new(0) }
+initial! { impl[T: Initial, const N: usize] [T; N] = {
+    #[cfg(not(elimination_stack_loom))]
+    let array = [const { T::INITIAL }; N];
+    #[cfg(elimination_stack_loom)]
+    let array = core::array::from_fn(|_| T::initial());
+    array
+} }
 
-pub(crate) use {array_of, const_fn, initial};
+pub(crate) use {const_fn, initial};

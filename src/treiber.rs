@@ -16,20 +16,20 @@
 //!   Checked by `pop_against_reuse_of_the_node`, `pop_against_reuse_by_two_others`, `pop_against_node_pushed_again` in
 //!   `tests/loom/tests/loom.rs`.
 //! * **LIST-4**: A pointer to a node in a list, or just taken out of one, is used for more than its address only if it came from
-//!   [`Node::below`], [`Head::confirm`], [`Head::detach`] or [`Head::top_mut`], or if its user has pushed the node. A link, and
+//!   [`Node::below`], [`Head::confirm`], [`Head::detach`] or [`Head::pop_mut`], or if its user has pushed the node. A link, and
 //!   what is in a head, is an address: a push does not protect the node above which it links its own, nor a pop the one below its
 //!   own, so that node may have been freed, and another one at its address be the top. These four take the provenance that the
 //!   node at the address has exposed, when it is there.
 //!   Checked by `everything` in `tests/miri/src/together.rs`.
 //! * **LIST-5**: Linking is a Release, and whoever goes on to use what the head points to has read it with Acquire; so the link
 //!   and the value of the topmost node are visible, and those of the nodes further down, since every change of the head is a
-//!   read-modify-write, which continues the release sequences of the ones before; but for `unlink_mut`, after which nobody else
+//!   read-modify-write, which continues the release sequences of the ones before; but for `pop_mut`, after which nobody else
 //!   uses the list any more.
 //!   Checked by `push_against_pop` in `tests/loom/tests/loom.rs`, `list` in `tests/litmus/aarch64/list.litmus`.
 
 use crate::layout::FAST_PATHS;
 use crate::source::Source;
-use crate::sync::{self, AtomicPtr, DETACH, RECHECK, Relaxed, Release, UNLINK, UnsafeCell, const_fn, publish_barrier};
+use crate::sync::{self, AtomicPtr, DETACH, RECHECK, Relaxed, Release, UNLINK, UnsafeCell, initial, publish_barrier};
 #[cfg(feature = "alloc")]
 use crate::sync::{alloc, dealloc};
 use core::alloc::Layout;
@@ -186,13 +186,9 @@ fn exposed<T>(address: *mut Node<T>) -> *mut Node<T> {
 /// The one atomic pointer to the topmost node.
 pub struct Head<T>(AtomicPtr<Node<T>>);
 
-impl<T> Head<T> {
-    const_fn! {
-        pub(crate) const fn new() -> Self {
-            Self(AtomicPtr::new(ptr::null_mut()))
-        }
-    }
+initial! { impl[T] Head<T> { 0 } }
 
+impl<T> Head<T> {
     /// The address of the topmost node now.
     #[inline(always)]
     pub(crate) fn top(&self) -> *mut Node<T> {
@@ -298,18 +294,11 @@ impl<T> Head<T> {
         exposed(self.0.swap(ptr::null_mut(), DETACH))
     }
 
-    /// The topmost node, when nobody else has access to the list.
-    pub(crate) fn top_mut(&mut self) -> Option<NodePtr<T>> {
-        NonNull::new(exposed(self.top()))
-    }
-
-    /// Unlinks the topmost node.
-    ///
-    /// # Safety
-    ///
-    /// `node` is the top, and nobody else has access to the list.
-    pub(crate) unsafe fn unlink_mut(&mut self, node: NodePtr<T>) {
+    /// Unlinks the topmost node, when nobody else has access to the list: the caller owns it, and nobody protects it.
+    pub(crate) fn pop_mut(&mut self) -> Option<NodePtr<T>> {
+        let node = NonNull::new(exposed(self.top()))?;
         // SAFETY: the list owns the node.
         self.0.store(unsafe { node.as_ref() }.below(), Relaxed);
+        Some(node)
     }
 }

@@ -6,7 +6,7 @@ use super::turns::{Attempt, Away, Turns};
 use crate::layout::{FAST_PATHS, Padded};
 use crate::model::{self, limit};
 use crate::stats::Counters;
-use crate::sync::{array_of, initial, relax};
+use crate::sync::{initial, relax};
 use crate::treiber::NodePtr;
 use core::marker::PhantomData;
 use spin::{RelaxStrategy, Spin};
@@ -50,7 +50,7 @@ const MOST_EXCHANGERS: usize = u16::MAX as usize;
 
 initial! { impl[T, const W: usize] Array<T, W> = {
     assert!(W <= MOST_EXCHANGERS, "Elimination<W>: W is at most 65535");
-    Array { exchangers: array_of!(initial!(Padded<Exchanger<T>>); W), away: initial!(Padded<Away>) }
+    Self { exchangers: initial!(_), away: initial!(_) }
 } }
 
 impl<const W: usize, Relax> Elimination<W, Relax> {
@@ -138,6 +138,11 @@ impl<const W: usize, Relax: RelaxStrategy> sealed::Strategy for Elimination<W, R
     }
 
     #[inline(always)]
+    fn popped(turns: &mut Turns) {
+        turns.popped();
+    }
+
+    #[inline(always)]
     fn exchanges_first(turns: &Turns) -> bool {
         // CHEAPER: to begin at the list comes to the same, and takes longer where many contend.
         turns.left() > 0 || W == limit(usize::MAX, model::EXCHANGES_FIRST)
@@ -159,7 +164,7 @@ fn relax_for<Relax: RelaxStrategy>(steps: u16) {
 mod tests {
     extern crate std;
 
-    use super::sealed::{Local, Strategy};
+    use super::sealed::Strategy;
     use super::*;
     use crate::treiber::Node;
     use core::cell::Cell;

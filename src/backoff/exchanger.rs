@@ -39,7 +39,7 @@ const ANSWER: usize = 3;
 /// One cell of an elimination array.
 pub struct Exchanger<T>(AtomicPtr<Node<T>>);
 
-initial! { impl[T] Exchanger<T> = Exchanger(AtomicPtr::new(ptr::null_mut())) }
+initial! { impl[T] Exchanger<T> { 0 } }
 
 /// How a visit to an exchanger without a partner ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

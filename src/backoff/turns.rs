@@ -15,7 +15,6 @@
 //!
 //! What the constants were chosen by is in `docs/tuning.md`.
 
-use super::sealed::Local;
 use crate::layout::FAST_PATHS;
 use crate::model::{self, limit};
 use crate::sync::{AtomicIsize, Relaxed, context_hash, initial};
@@ -59,7 +58,7 @@ pub struct Away {
     turns: AtomicIsize,
 }
 
-initial! { impl[] Away = Away { more: AtomicIsize::new(0), turns: AtomicIsize::new(0) } }
+initial! { impl[] Away { more, turns } }
 
 impl Away {
     /// Steps for each of the others, and the shortest time: it pays for a takeover on two cores. tuning.md, "Turns".
@@ -128,15 +127,6 @@ initial! { impl[] Turns = Turns {
     contention: limit(0, model::CONTENTION),
 } }
 
-impl Local for Turns {
-    #[inline(always)]
-    fn popped(&mut self) {
-        if FAST_PATHS {
-            self.popped = self.popped.wrapping_add(1);
-        }
-    }
-}
-
 impl Turns {
     /// With so much contention whoever has had a short run goes away, too. tuning.md, "Own work".
     const CONTENDED: u8 = limit(16, model::CONTENTION);
@@ -150,6 +140,14 @@ impl Turns {
     const ALONE: u16 = limit(12, model::TURN);
     /// How often whoever comes back after its time tries again at once. tuning.md, "Turns".
     const INSISTS: u8 = limit(16, model::INSISTS);
+
+    /// Notes that the owner has popped a node, wherever it came from.
+    #[inline(always)]
+    pub(super) fn popped(&mut self) {
+        if FAST_PATHS {
+            self.popped = self.popped.wrapping_add(1);
+        }
+    }
 
     /// Called after each lost race of this `attempt`. Whether to try again at once.
     #[expect(clippy::cast_possible_truncation, reason = "a constant")]

@@ -2,9 +2,10 @@
 
 use super::session::Session;
 use super::{GuardOf, SharedList};
-use crate::backoff::{Backoff, sealed::Local};
+use crate::backoff::Backoff;
 use crate::layout::IfFast;
 use crate::reclaim::{Guard, Reclaim, Search};
+use crate::sync::Initial;
 use crate::treiber::{Head, Node, NodePtr};
 use core::ptr;
 
@@ -69,7 +70,7 @@ impl<T> Kept<T> {
     ///
     /// The caller owns the node, and may push it above `top`; if this succeeds, the list does.
     #[inline(always)]
-    pub(super) unsafe fn push<R: Reclaim, L: Local>(
+    pub(super) unsafe fn push<R: Reclaim, L: Initial>(
         &mut self,
         head: &Head<T>,
         guard: Guard<'_, T, R, L>,
@@ -93,7 +94,7 @@ impl<T> Kept<T> {
     /// Pops the node that is kept, if it is the top: the caller owns it then. Else returns the address of the top. `None` if no
     /// node is kept.
     #[inline(always)]
-    pub(super) fn pop<R: Reclaim, L: Local>(
+    pub(super) fn pop<R: Reclaim, L: Initial>(
         &self,
         head: &Head<T>,
         guard: Guard<'_, T, R, L>,

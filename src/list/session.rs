@@ -3,7 +3,6 @@
 use super::GuardOf;
 use super::SharedList;
 use crate::backoff::exchanger::{Alone, Visit};
-use crate::backoff::sealed::Local;
 use crate::backoff::{Attempt, Backoff};
 use crate::layout::{FAST_PATHS, slow_path};
 use crate::reclaim::{Reclaim, Search};
@@ -84,7 +83,7 @@ impl<'a, T, R: Reclaim, B: Backoff, const STAYS: bool> Session<'a, T, R, B, STAY
         // SAFETY: the caller's contract.
         let value = unsafe { Node::take(node) };
         self.counters().pops(1);
-        self.with_local(Local::popped);
+        self.with_local(B::popped);
         // SAFETY: the caller's contract; the value is out.
         unsafe { R::retire(self.0, node) };
         value

@@ -6,7 +6,7 @@ use crate::sync::initial;
 use crate::treiber::{Node, NodePtr};
 use core::iter;
 use core::mem;
-use core::ptr::{self, NonNull};
+use core::ptr::NonNull;
 
 /// Nodes without values, each of which has the one that follows where its value would be; their links are left as they are
 /// (GUARD-6). What it holds is leaked when it is dropped.
@@ -17,7 +17,7 @@ pub struct List<T> {
     first: *mut Node<T>,
 }
 
-initial! { impl[T] List<T> = List { first: ptr::null_mut() } }
+initial! { impl[T] List<T> { first } }
 
 impl<T> List<T> {
     /// # Safety
@@ -117,7 +117,7 @@ pub struct Retired<T> {
     waiting: IfFast<i32>,
 }
 
-initial! { impl[T] Retired<T> = Retired { list: initial!(List<T>), count: 0, waiting: IfFast::new(0) } }
+initial! { impl[T] Retired<T> { list, count, waiting } }
 
 impl<T> Retired<T> {
     /// The nodes of a list, which are so many.

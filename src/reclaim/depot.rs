@@ -35,11 +35,7 @@ pub struct Depot<T> {
     reserved: AtomicIsize,
 }
 
-initial! { impl[T] Depot<T> = Depot {
-    head: Head::new(),
-    excess: AtomicIsize::new(0),
-    reserved: AtomicIsize::new(0),
-} }
+initial! { impl[T] Depot<T> { head, excess, reserved } }
 
 impl<T> Depot<T> {
     /// Keeps `nodes` more from now on.

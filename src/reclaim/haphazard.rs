@@ -19,12 +19,11 @@
 
 mod shared;
 
-use self::shared::{Empty, Family, Recycle, Shared};
+use self::shared::{Recycle, Shared};
 use super::chain::List;
 use super::pool::Pool;
 use super::{Search, sealed};
 use crate::OutOfMemory;
-use crate::backoff::sealed::Local;
 use crate::engine::Permit;
 use crate::model::{self, limit};
 use crate::sync::{
@@ -73,13 +72,13 @@ pub struct Record {
     /// Borrows from the domain, which outlives it (DOMAIN-1). Always initialised: the type says `MaybeUninit` because what a
     /// value borrows has to outlive each call that the value is moved into, and the domain does not outlive the drop of the
     /// stack.
-    hazard: Option<MaybeUninit<HazardPointer<'static, Family>>>,
+    hazard: Option<MaybeUninit<HazardPointer<'static, ()>>>,
     /// Nodes retired since this slot reclaimed last.
     nodes: usize,
 }
 
 impl Record {
-    fn hazard(&mut self) -> Option<&mut HazardPointer<'static, Family>> {
+    fn hazard(&mut self) -> Option<&mut HazardPointer<'static, ()>> {
         // SAFETY: what is put there is initialised.
         self.hazard.as_mut().map(|hazard| unsafe { hazard.assume_init_mut() })
     }
@@ -101,12 +100,12 @@ fn without_unwinding<O>(call: impl FnOnce() -> O) -> O {
     output
 }
 
-initial! { impl[] Record = Record { hazard: None, nodes: 0 } }
+initial! { impl[] Record { hazard, nodes } }
 
 /// What the slots share: null until the first node is made; then it stays.
 pub struct Domain<T>(AtomicPtr<Shared<T>>);
 
-initial! { impl[T] Domain<T> = Domain(AtomicPtr::new(ptr::null_mut())) }
+initial! { impl[T] Domain<T> { 0 } }
 
 /// One context in one slot.
 type Guard<'a, T, L, const RECLAIM_AT: usize> = super::Guard<'a, T, Haphazard<RECLAIM_AT>, L>;
@@ -176,7 +175,7 @@ unsafe impl<const RECLAIM_AT: usize> sealed::Heap for Haphazard<RECLAIM_AT> {
     type Shared<T> = Domain<T>;
     type Retired<T> = Record;
 
-    fn enter<T, L: Local>(
+    fn enter<T, L: Initial>(
         pool: &Pool<T, Self, L>,
         search: Search,
         node: Option<NodePtr<T>>,
@@ -188,7 +187,7 @@ unsafe impl<const RECLAIM_AT: usize> sealed::Heap for Haphazard<RECLAIM_AT> {
         Some(guard)
     }
 
-    unsafe fn leave<T, L: Local>(guard: Guard<'_, T, L, RECLAIM_AT>) {
+    unsafe fn leave<T, L: Initial>(guard: Guard<'_, T, L, RECLAIM_AT>) {
         // An operation that found the stack empty may still protect a node.
         // CHEAPER: left as it is, the hazard keeps one node from reuse, which the bound allows for.
         Self::unprotect(guard);
@@ -196,7 +195,7 @@ unsafe impl<const RECLAIM_AT: usize> sealed::Heap for Haphazard<RECLAIM_AT> {
         unsafe { guard.leave() };
     }
 
-    fn refill<T, L: Local>(guard: Guard<'_, T, L, RECLAIM_AT>, permit: Permit) -> Option<NodePtr<T>> {
+    fn refill<T, L: Initial>(guard: Guard<'_, T, L, RECLAIM_AT>, permit: Permit) -> Option<NodePtr<T>> {
         let shared = match permit {
             Permit::All => guard.pool.shared.get_or_make(),
             Permit::Nothing => guard.pool.shared.get(),
@@ -211,13 +210,13 @@ unsafe impl<const RECLAIM_AT: usize> sealed::Heap for Haphazard<RECLAIM_AT> {
         node
     }
 
-    fn protect<T, L: Local>(guard: Guard<'_, T, L, RECLAIM_AT>, node: NodePtr<T>) {
+    fn protect<T, L: Initial>(guard: Guard<'_, T, L, RECLAIM_AT>, node: NodePtr<T>) {
         // DOMAIN-1: a node exists, so there is a domain.
         if let Some(shared) = guard.pool.shared.get() {
             guard.with(|private| {
                 let hazard = private.retired.hazard.get_or_insert_with(|| {
                     // SAFETY: DOMAIN-1: the domain stays where it is until the stack is dropped, which drops this before it.
-                    let domain: &'static raw::Domain<Family> = unsafe { &*ptr::from_ref(&shared.domain) };
+                    let domain: &'static raw::Domain<()> = unsafe { &*ptr::from_ref(&shared.domain) };
                     MaybeUninit::new(without_unwinding(|| HazardPointer::new_in_domain(domain)))
                 });
                 // SAFETY: what is put there is initialised.
@@ -229,16 +228,16 @@ unsafe impl<const RECLAIM_AT: usize> sealed::Heap for Haphazard<RECLAIM_AT> {
     }
 
     #[inline(always)]
-    fn keep<T, L: Local>(_: Guard<'_, T, L, RECLAIM_AT>, _: NodePtr<T>) {
+    fn keep<T, L: Initial>(_: Guard<'_, T, L, RECLAIM_AT>, _: NodePtr<T>) {
         // No node is kept: each pop has haphazard show its hazard.
     }
 
     #[inline(always)]
-    fn kept<T, L: Local>(_: Guard<'_, T, L, RECLAIM_AT>) -> Option<NodePtr<T>> {
+    fn kept<T, L: Initial>(_: Guard<'_, T, L, RECLAIM_AT>) -> Option<NodePtr<T>> {
         None
     }
 
-    fn unprotect<T, L: Local>(guard: Guard<'_, T, L, RECLAIM_AT>) {
+    fn unprotect<T, L: Initial>(guard: Guard<'_, T, L, RECLAIM_AT>) {
         guard.with(|private| {
             if let Some(hazard) = private.retired.hazard() {
                 // CHEAPER: left as it is, the hazard keeps one node from reuse, which the bound allows for.
@@ -247,7 +246,7 @@ unsafe impl<const RECLAIM_AT: usize> sealed::Heap for Haphazard<RECLAIM_AT> {
         });
     }
 
-    unsafe fn retire<T, L: Local>(guard: Guard<'_, T, L, RECLAIM_AT>, node: NodePtr<T>) {
+    unsafe fn retire<T, L: Initial>(guard: Guard<'_, T, L, RECLAIM_AT>, node: NodePtr<T>) {
         // Our own hazard is on a node that this context is done with.
         // CHEAPER: left as it is, the hazard keeps one node from reuse, which the bound allows for.
         Self::unprotect(guard);
@@ -256,7 +255,7 @@ unsafe impl<const RECLAIM_AT: usize> sealed::Heap for Haphazard<RECLAIM_AT> {
         unsafe { node.as_ref() }.set_below(ptr::from_ref(shared).cast_mut().cast());
         // SAFETY: the caller owns the node, which is not reachable any more, and it stays valid until the
         // domain gives it to `Recycle`, at the latest when the stack is dropped.
-        without_unwinding(|| unsafe { shared.domain.retire_ptr::<Empty<T>, Recycle<T>>(node.as_ptr().cast()) });
+        without_unwinding(|| unsafe { shared.domain.retire_ptr::<(), Recycle<T>>(node.as_ptr().cast()) });
         let now = guard.with(|private| {
             private.retired.nodes += 1;
             private.retired.nodes
@@ -264,17 +263,17 @@ unsafe impl<const RECLAIM_AT: usize> sealed::Heap for Haphazard<RECLAIM_AT> {
         guard.counters().set_retired(now);
     }
 
-    fn is_due<T, L: Local>(guard: Guard<'_, T, L, RECLAIM_AT>) -> bool {
+    fn is_due<T, L: Initial>(guard: Guard<'_, T, L, RECLAIM_AT>) -> bool {
         // CHEAPER: `settle` looks for itself, so a yes in vain only takes time.
         guard.with(|private| private.retired.nodes) + 1 >= RECLAIM_AT || Self::has_surplus(guard)
     }
 
-    fn has_surplus<T, L: Local>(guard: Guard<'_, T, L, RECLAIM_AT>) -> bool {
+    fn has_surplus<T, L: Initial>(guard: Guard<'_, T, L, RECLAIM_AT>) -> bool {
         // CHEAPER: `give_back` looks for itself, so a yes in vain only takes time.
         guard.pool.shared.get().is_some_and(|shared| shared.spares.exceed(RECLAIM_AT))
     }
 
-    fn settle<T, L: Local>(guard: Guard<'_, T, L, RECLAIM_AT>, permit: Permit) {
+    fn settle<T, L: Initial>(guard: Guard<'_, T, L, RECLAIM_AT>, permit: Permit) {
         let Some(shared) = guard.pool.shared.get() else { return };
         // CHEAPER: to reclaim fewer at a time takes longer.
         if guard.with(|private| private.retired.nodes) >= RECLAIM_AT {
@@ -288,12 +287,12 @@ unsafe impl<const RECLAIM_AT: usize> sealed::Heap for Haphazard<RECLAIM_AT> {
         }
     }
 
-    fn give_back<T, L: Local>(guard: Guard<'_, T, L, RECLAIM_AT>) {
+    fn give_back<T, L: Initial>(guard: Guard<'_, T, L, RECLAIM_AT>) {
         if let Some(shared) = guard.pool.shared.get() {
             guard.counters().allocator_calls(shared.spares.free_surplus(RECLAIM_AT));
         }
     }
-    fn reserve<T, L: Local>(pool: &Pool<T, Self, L>, nodes: usize) -> Result<(), OutOfMemory> {
+    fn reserve<T, L: Initial>(pool: &Pool<T, Self, L>, nodes: usize) -> Result<(), OutOfMemory> {
         let spares = &pool.shared.get_or_make().ok_or(OutOfMemory)?.spares;
         let mut made = List::allocate(nodes)?;
         if let Some(guard) = pool.claim(Search::Grow, None) {
@@ -309,7 +308,7 @@ unsafe impl<const RECLAIM_AT: usize> sealed::Heap for Haphazard<RECLAIM_AT> {
         Ok(())
     }
 
-    fn reclaim<T, L: Local>(pool: &Pool<T, Self, L>) -> usize {
+    fn reclaim<T, L: Initial>(pool: &Pool<T, Self, L>) -> usize {
         let Some(shared) = pool.shared.get() else { return 0 };
         shared.spares.reserved.store(0, Relaxed);
         shared.domain.eager_reclaim();
@@ -331,7 +330,7 @@ unsafe impl<const RECLAIM_AT: usize> sealed::Heap for Haphazard<RECLAIM_AT> {
         freed
     }
 
-    fn clear<T, L: Local>(pool: &mut Pool<T, Self, L>) {
+    fn clear<T, L: Initial>(pool: &mut Pool<T, Self, L>) {
         // Hazard records first: they borrow from the domain.
         pool.for_each_private(|private| {
             if let Some(hazard) = private.retired.hazard.take() {

@@ -30,10 +30,9 @@ mod slot;
 use self::further::Further;
 use self::slot::{Slot, claimed, free};
 use super::{Private, Search, sealed::Heap};
-use crate::backoff::sealed::Local;
 use crate::layout::{FAST_PATHS, IfFast, Padded};
 use crate::model::limit;
-use crate::sync::{AtomicPtr, AtomicUsize, Relaxed, context_hash, initial, publish};
+use crate::sync::{AtomicPtr, AtomicUsize, Initial, Relaxed, context_hash, initial, publish};
 use crate::treiber::{Node, NodePtr};
 use core::alloc::Layout;
 use core::mem;
@@ -45,7 +44,7 @@ pub use self::slot::Guard;
 /// The slots of one stack, in place and further ones, and what they share.
 // In this order what is used most is at the shortest offsets, which saves instructions on microcontrollers.
 #[repr(C)]
-pub struct Pool<T, R: Heap, L: Local> {
+pub struct Pool<T, R: Heap, L: Initial> {
     pub(super) shared: R::Shared<T>,
     slots: R::Slots<Padded<Slot<T, R, L>>>,
     first: IfFast<AtomicPtr<Further<T, R, L>>>,
@@ -55,18 +54,12 @@ pub struct Pool<T, R: Heap, L: Local> {
     stays: AtomicUsize,
 }
 
-initial! { impl[T, R: Heap, L: Local] Pool<T, R, L> = Pool {
-    shared: {
-        assert!(R::BATCH > 0);
-        initial!(R::Shared<T>)
-    },
-    slots: initial!(R::Slots<Padded<Slot<T, R, L>>>),
-    first: IfFast::new(AtomicPtr::new(ptr::null_mut())),
-    used: AtomicPtr::new(ptr::null_mut()),
-    stays: AtomicUsize::new(0),
+initial! { impl[T, R: Heap, L: Initial] Pool<T, R, L> = {
+    assert!(R::BATCH > 0);
+    Self { shared: initial!(_), slots: initial!(_), first: initial!(_), used: initial!(_), stays: initial!(_) }
 } }
 
-impl<T, R: Heap, L: Local> Pool<T, R, L> {
+impl<T, R: Heap, L: Initial> Pool<T, R, L> {
     /// What a further slot needs of the allocator.
     pub(crate) const LAYOUT: Layout = Layout::new::<Further<T, R, L>>();
 

@@ -43,7 +43,6 @@ use super::depot::Depot;
 use super::pool::Pool;
 use super::{Search, sealed};
 use crate::OutOfMemory;
-use crate::backoff::sealed::Local;
 use crate::engine::Permit;
 use crate::layout::FAST_PATHS;
 use crate::model::{self, limit};
@@ -135,31 +134,31 @@ unsafe impl<const N: usize> sealed::Heap for Slots<N> {
     type Shared<T> = Depot<T>;
     type Retired<T> = Retired<T>;
 
-    fn own<T, L: Local>(guard: Guard<'_, T, L, N>) -> Option<NodePtr<T>> {
+    fn own<T, L: Initial>(guard: Guard<'_, T, L, N>) -> Option<NodePtr<T>> {
         guard.spare().or_else(|| guard.own_retired())
     }
 
     #[inline(always)]
-    fn refill<T, L: Local>(guard: Guard<'_, T, L, N>, permit: Permit) -> Option<NodePtr<T>> {
+    fn refill<T, L: Initial>(guard: Guard<'_, T, L, N>, permit: Permit) -> Option<NodePtr<T>> {
         guard.find_node(permit)
     }
 
     #[inline(always)]
-    unsafe fn retire<T, L: Local>(guard: Guard<'_, T, L, N>, node: NodePtr<T>) {
+    unsafe fn retire<T, L: Initial>(guard: Guard<'_, T, L, N>, node: NodePtr<T>) {
         // SAFETY: the caller's contract.
         guard.with(|private| unsafe { private.retired.push(node) });
         guard.count_retired();
     }
 
     #[inline(always)]
-    fn again<T, L: Local>(guard: Guard<'_, T, L, N>, top: *mut Node<T>) -> Option<NodePtr<T>> {
+    fn again<T, L: Initial>(guard: Guard<'_, T, L, N>, top: *mut Node<T>) -> Option<NodePtr<T>> {
         // CHEAPER: another node serves as well, and takes longer.
         let node = guard.with(|private| private.retired.pop_above(top));
         guard.count_retired();
         node
     }
 
-    unsafe fn retire_whole<T, L: Local>(guard: Guard<'_, T, L, N>, nodes: List<T>, len: usize) -> List<T> {
+    unsafe fn retire_whole<T, L: Initial>(guard: Guard<'_, T, L, N>, nodes: List<T>, len: usize) -> List<T> {
         // CHEAPER: to retire the nodes one by one comes to the same, and takes longer.
         if !FAST_PATHS || len != Self::BATCH {
             return nodes;
@@ -176,18 +175,18 @@ unsafe impl<const N: usize> sealed::Heap for Slots<N> {
     }
 
     #[inline(always)]
-    fn is_due<T, L: Local>(guard: Guard<'_, T, L, N>) -> bool {
+    fn is_due<T, L: Initial>(guard: Guard<'_, T, L, N>) -> bool {
         // CHEAPER: `settle` looks for itself, so a yes in vain only takes time.
         guard.with(|private| private.retired.reach(Self::RETIRE_LIMIT - 1)) || Self::has_surplus(guard)
     }
 
     #[inline(always)]
-    fn has_surplus<T, L: Local>(guard: Guard<'_, T, L, N>) -> bool {
+    fn has_surplus<T, L: Initial>(guard: Guard<'_, T, L, N>) -> bool {
         guard.pool.shared.exceeds(Self::SURPLUS)
     }
 
     #[inline(always)]
-    fn settle<T, L: Local>(guard: Guard<'_, T, L, N>, permit: Permit) {
+    fn settle<T, L: Initial>(guard: Guard<'_, T, L, N>, permit: Permit) {
         // CHEAPER: to scan fewer at a time takes longer.
         if guard.with(|private| private.retired.reach(Self::RETIRE_LIMIT)) {
             guard.scan();
@@ -198,13 +197,13 @@ unsafe impl<const N: usize> sealed::Heap for Slots<N> {
     }
 
     #[inline(always)]
-    fn give_back<T, L: Local>(guard: Guard<'_, T, L, N>) {
+    fn give_back<T, L: Initial>(guard: Guard<'_, T, L, N>) {
         if Self::has_surplus(guard) {
             guard.free_surplus();
         }
     }
 
-    fn reserve<T, L: Local>(pool: &Pool<T, Self, L>, nodes: usize) -> Result<(), OutOfMemory> {
+    fn reserve<T, L: Initial>(pool: &Pool<T, Self, L>, nodes: usize) -> Result<(), OutOfMemory> {
         let mut made = List::allocate(nodes)?;
         let Some(guard) = pool.claim(Search::Grow, None) else {
             // SAFETY: nobody has seen these nodes.
@@ -236,7 +235,7 @@ unsafe impl<const N: usize> sealed::Heap for Slots<N> {
         Ok(())
     }
 
-    fn reclaim<T, L: Local>(pool: &Pool<T, Self, L>) -> usize {
+    fn reclaim<T, L: Initial>(pool: &Pool<T, Self, L>) -> usize {
         let mut freed = 0;
         pool.shared.unreserve();
         // The depot comes last, since what a scan finds in a slot may go there.
@@ -265,7 +264,7 @@ unsafe impl<const N: usize> sealed::Heap for Slots<N> {
         freed
     }
 
-    fn clear<T, L: Local>(pool: &mut Pool<T, Self, L>) {
+    fn clear<T, L: Initial>(pool: &mut Pool<T, Self, L>) {
         // SAFETY: nobody is in a slot, so nobody protects anything.
         pool.for_each_private(|private| unsafe {
             private.retired.take().into_list().free();
@@ -281,7 +280,7 @@ unsafe impl<const N: usize> sealed::Heap for Slots<N> {
     }
 }
 
-impl<T, L: Local, const N: usize> Guard<'_, T, L, N> {
+impl<T, L: Initial, const N: usize> Guard<'_, T, L, N> {
     /// Notes in the counters how many nodes are retired.
     #[inline(always)]
     fn count_retired(self) {

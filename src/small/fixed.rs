@@ -61,8 +61,6 @@ use crate::sync::{
     AtomicU16, AtomicUsize, DETACH, RECHECK, Relaxed, Release, UNLINK, assert_exclusive_number, initial,
     publish_barrier,
 };
-initial! { impl[] AtomicU16 = AtomicU16::new(0) }
-
 /// A node that was taken out of a list, and the slot that protects it; both are ours.
 struct Found<'a, T, const N: usize> {
     slot: &'a Slot<N>,
@@ -86,12 +84,7 @@ pub struct FixedStack<T, const CAP: usize, const N: usize> {
     nodes: Nodes<T, AtomicU16, CAP, N>,
 }
 
-initial! { impl[T, const CAP: usize, const N: usize] FixedStack<T, CAP, N> = FixedStack {
-    top: AtomicUsize::new(NONE),
-    free: AtomicUsize::new(0),
-    slots: initial!(Slots<N>),
-    nodes: initial!(Nodes<T, AtomicU16, CAP, N>),
-} }
+initial! { impl[T, const CAP: usize, const N: usize] FixedStack<T, CAP, N> { top, free, slots, nodes } }
 
 // SAFETY: it hands values from one thread to another, which `T: Send` permits, and never a reference to one. All else that is
 // shared is atomic, or owned by one context at a time (FIXED-1).

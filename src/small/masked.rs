@@ -23,12 +23,12 @@ use super::nodes::{Chain, Empty, NONE, Node, Nodes, Number, Taken, free_link, sh
 use crate::engine::drop_all;
 use crate::error::{NoSlot, PushErrorKind};
 use crate::source::Source;
-use crate::sync::initial;
+use crate::sync::{Initial, initial};
 use core::cell::Cell;
 use core::mem::ManuallyDrop;
 use critical_section::with;
 
-initial! { impl[] Cell<u16> = Cell::new(0) }
+initial! { impl[T: Initial] Cell<T> = Cell::new(initial!(T)) }
 
 /// Room for `CAP` values of `T`.
 #[repr(C)]
@@ -40,9 +40,7 @@ pub struct MaskedStack<T, const CAP: usize> {
     nodes: Nodes<T, Cell<u16>, CAP, 0>,
 }
 
-initial! { impl[T, const CAP: usize] MaskedStack<T, CAP> =
-    MaskedStack { free: Cell::new(0), top: Cell::new(NONE), nodes: initial!(Nodes<T, Cell<u16>, CAP, 0>) }
-}
+initial! { impl[T, const CAP: usize] MaskedStack<T, CAP> { free, top, nodes } }
 
 // SAFETY: it hands values from one thread to another, which `T: Send` permits, and never a reference to one. All else is touched
 // in critical sections (MASKED-1) or by one context alone (MASKED-2).

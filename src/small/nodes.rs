@@ -17,7 +17,7 @@
 //! be initialised, or counted, before nodes are used for the first time.
 
 use crate::source::Source;
-use crate::sync::{Initial, UnsafeCell, array_of, initial};
+use crate::sync::{Initial, UnsafeCell, initial};
 use core::mem::MaybeUninit;
 
 /// A node's number, in registers; see "Numbers". It has 16 bits, of which [`short`] makes a link.
@@ -48,11 +48,7 @@ pub struct Node<T, L> {
     value: UnsafeCell<MaybeUninit<T>>,
 }
 
-initial! { impl[T, L: Initial] Node<T, L> = Node {
-    link: initial!(L),
-    // Zero, although nobody reads it, so that a static is in `.bss`.
-    value: UnsafeCell::new(MaybeUninit::zeroed()),
-} }
+initial! { impl[T, L: Initial] Node<T, L> { link, value } }
 
 impl<T, L> Node<T, L> {
     /// # Safety
@@ -161,7 +157,7 @@ pub(super) struct Nodes<T, L, const CAP: usize, const N: usize> {
 
 initial! { impl[T, L: Initial, const CAP: usize, const N: usize] Nodes<T, L, CAP, N> = {
     assert!(Self::LEN > 0);
-    Nodes { first: array_of!(initial!(Node<T, L>); CAP), more: array_of!(array_of!(initial!(Node<T, L>); N); N) }
+    Self { first: initial!(_), more: initial!(_) }
 } }
 
 impl<T, L, const CAP: usize, const N: usize> Nodes<T, L, CAP, N> {

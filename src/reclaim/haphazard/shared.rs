@@ -7,12 +7,9 @@ use core::ops::Deref;
 use core::ptr::{self, NonNull};
 use haphazard::raw;
 
-/// Tells this library's domains from others'.
-pub(super) struct Family;
-
 /// What has a fixed address (DOMAIN-1).
 pub(super) struct Shared<T> {
-    pub(super) domain: raw::Domain<Family>,
+    pub(super) domain: raw::Domain<()>,
     pub(super) spares: Spares<T>,
 }
 
@@ -27,31 +24,24 @@ pub(super) struct Spares<T> {
 /// The owner of a retired node, as haphazard's deleter makes it. Dropping it makes the node a spare one.
 pub(super) struct Recycle<T>(NodePtr<T>);
 
-/// A node without a value, which any thread may reclaim.
-#[repr(transparent)]
-pub(super) struct Empty<T>(Node<T>);
-
-// SAFETY: the node's value is out; what is left is memory.
-unsafe impl<T> Send for Empty<T> {}
-
+/// To the crate a node, whose value is out, is memory that any thread may reclaim.
 impl<T> Deref for Recycle<T> {
-    type Target = Empty<T>;
+    type Target = ();
 
-    fn deref(&self) -> &Empty<T> {
-        // SAFETY: the node is not freed before this is dropped, and `Empty` is transparent.
-        unsafe { self.0.cast().as_ref() }
+    fn deref(&self) -> &() {
+        &()
     }
 }
 
 // SAFETY: the node's address goes in and comes out.
-unsafe impl<T> raw::Pointer<Empty<T>> for Recycle<T> {
-    fn into_raw(self) -> *mut Empty<T> {
+unsafe impl<T> raw::Pointer<()> for Recycle<T> {
+    fn into_raw(self) -> *mut () {
         let node = self.0.as_ptr().cast();
         core::mem::forget(self);
         node
     }
 
-    unsafe fn from_raw(node: *mut Empty<T>) -> Self {
+    unsafe fn from_raw(node: *mut ()) -> Self {
         // SAFETY: `retire` has given the address of a node, which is not null.
         Self(unsafe { NonNull::new_unchecked(node.cast()) })
     }
@@ -74,7 +64,7 @@ impl<T> Shared<T> {
     pub(super) fn new() -> Self {
         let (mut nodes, reserved) = (AtomicUsize::new(0), AtomicUsize::new(0));
         sync::assert_new(&mut nodes);
-        Self { domain: raw::Domain::new(&Family), spares: Spares { head: Head::new(), nodes, reserved } }
+        Self { domain: raw::Domain::new(&()), spares: Spares { head: initial!(_), nodes, reserved } }
     }
 
     /// Drops what is here: the domain first, since its deleters put nodes into the spare list; and each of the two by itself, so

@@ -20,10 +20,9 @@
 
 use super::slot::{Slot, claimed};
 use super::{Guard, InUse, Pool};
-use crate::backoff::sealed::Local;
 use crate::layout::{FAST_PATHS, IfFast, Padded, in_this_order};
 use crate::reclaim::sealed::Heap;
-use crate::sync::{ADD_SLOT, Acquire, AtomicPtr, Ordering, READ_HAZARD, Relaxed, Release, alloc, dealloc};
+use crate::sync::{ADD_SLOT, Acquire, AtomicPtr, Initial, Ordering, READ_HAZARD, Relaxed, Release, alloc, dealloc};
 use crate::treiber::Node;
 use core::alloc::Layout;
 use core::iter;
@@ -32,7 +31,7 @@ use core::ptr::{self, NonNull};
 in_this_order! {
     /// A further slot, in memory of its own: so there are no more than contexts need, and the bound on memory counts slots.
     /// tuning.md, "Slots". What a scan reads, the link and the slot's word, is on the first cache line.
-    pub struct Extra<T, R: Heap, L: Local> {
+    pub struct Extra<T, R: Heap, L: Initial> {
         /// The further slot before, or null. Written before this one is added, and never again.
         pub(super) older: *mut Further<T, R, L>,
         /// The further slot after, once there is one.
@@ -45,7 +44,7 @@ in_this_order! {
 
 pub(super) type Further<T, R, L> = Padded<Extra<T, R, L>>;
 
-impl<T, R: Heap, L: Local> Pool<T, R, L> {
+impl<T, R: Heap, L: Initial> Pool<T, R, L> {
     /// Adds a slot with this word at the end of the list; `None` without memory.
     pub(super) fn add(&self, word: *mut Node<T>) -> Option<&Slot<T, R, L>> {
         /// Acquire pairs with `ADD_SLOT`: the contents of what others have added are visible. Where code is short, only its
@@ -162,7 +161,7 @@ impl<T, R: Heap, L: Local> Pool<T, R, L> {
     }
 }
 
-impl<T, R: Heap, L: Local> Drop for Pool<T, R, L> {
+impl<T, R: Heap, L: Initial> Drop for Pool<T, R, L> {
     fn drop(&mut self) {
         R::clear(self);
         // Relaxed: `&mut self` comes after all that others have done here.

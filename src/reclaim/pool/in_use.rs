@@ -3,30 +3,29 @@
 use super::Pool;
 use super::further::Further;
 use super::slot::{Slot, claimed};
-use crate::backoff::sealed::Local;
 use crate::layout::{FAST_PATHS, IfFast};
 use crate::reclaim::sealed::Heap;
-use crate::sync::{READ_HAZARD, hash};
+use crate::sync::{Initial, READ_HAZARD, hash};
 use crate::treiber::{Node, NodePtr};
 use core::iter;
 use core::ptr;
 
 /// The slots in place, and the further ones down from the newest that was in use at some moment. A scan that has asked for this
 /// after its barrier finds all hazards in these slots that it has to see (SLOT-5).
-pub(crate) struct InUse<'a, T, R: Heap, L: Local> {
+pub(crate) struct InUse<'a, T, R: Heap, L: Initial> {
     pub(super) pool: &'a Pool<T, R, L>,
     pub(super) newest: IfFast<*mut Further<T, R, L>>,
 }
 
-impl<T, R: Heap, L: Local> Clone for InUse<'_, T, R, L> {
+impl<T, R: Heap, L: Initial> Clone for InUse<'_, T, R, L> {
     fn clone(&self) -> Self {
         *self
     }
 }
 
-impl<T, R: Heap, L: Local> Copy for InUse<'_, T, R, L> {}
+impl<T, R: Heap, L: Initial> Copy for InUse<'_, T, R, L> {}
 
-impl<'a, T, R: Heap, L: Local> InUse<'a, T, R, L> {
+impl<'a, T, R: Heap, L: Initial> InUse<'a, T, R, L> {
     #[inline(always)]
     pub(super) fn newest(self) -> *mut Further<T, R, L> {
         self.newest.get().map_or_else(|| self.pool.used(), |newest| *newest)

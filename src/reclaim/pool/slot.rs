@@ -16,11 +16,10 @@
 //! The rules SLOT-1 to SLOT-5 are the [`pool`](super)'s.
 
 use super::{Further, Pool};
-use crate::backoff::sealed::Local;
 use crate::layout::{IfFast, in_this_order};
 use crate::reclaim::{Private, sealed::Heap};
 use crate::stats::Counters;
-use crate::sync::{AtomicPtr, CLAIM, Relaxed, Release, UnsafeCell, initial, publish};
+use crate::sync::{AtomicPtr, CLAIM, Initial, Relaxed, Release, UnsafeCell, initial, publish};
 use crate::treiber::{Node, NodePtr};
 use core::ptr::{self, NonNull};
 
@@ -36,7 +35,7 @@ pub(super) const fn claimed<T>() -> *mut Node<T> {
 
 in_this_order! {
     /// One hazard, plus what its owner alone may touch.
-    pub struct Slot<T, R: Heap, L: Local> {
+    pub struct Slot<T, R: Heap, L: Initial> {
         pub(super) word: AtomicPtr<Node<T>>,
         /// Written by the owner, read by everybody.
         pub(super) counters: Counters,
@@ -47,14 +46,9 @@ in_this_order! {
     }
 }
 
-initial! { impl[T, R: Heap, L: Local] Slot<T, R, L> = Slot {
-    word: AtomicPtr::new(free()),
-    counters: initial!(Counters),
-    private: UnsafeCell::new(initial!(Private<T, R, L>)),
-    further: IfFast::new(ptr::null_mut()),
-} }
+initial! { impl[T, R: Heap, L: Initial] Slot<T, R, L> { word, counters, private, further } }
 
-impl<T, R: Heap, L: Local> Slot<T, R, L> {
+impl<T, R: Heap, L: Initial> Slot<T, R, L> {
     /// A slot that is not in place, with this word.
     pub(super) fn of(further: *mut Further<T, R, L>, word: *mut Node<T>) -> Self {
         Self { word: AtomicPtr::new(word), further: IfFast::new(further), ..initial!(Self) }
@@ -76,21 +70,21 @@ impl<T, R: Heap, L: Local> Slot<T, R, L> {
 
 /// The right of a slot's owner to the slot (SLOT-1, SLOT-2): two references, to be passed by value. All copies are in the hands of
 /// one context, and it ends with [`Heap::leave`] or [`Pool::end_stay`].
-pub struct Guard<'a, T, R: Heap, L: Local> {
+pub struct Guard<'a, T, R: Heap, L: Initial> {
     pub(in crate::reclaim) pool: &'a Pool<T, R, L>,
     pub(super) slot: &'a Slot<T, R, L>,
 }
 
-impl<T, R: Heap, L: Local> Clone for Guard<'_, T, R, L> {
+impl<T, R: Heap, L: Initial> Clone for Guard<'_, T, R, L> {
     #[inline(always)]
     fn clone(&self) -> Self {
         *self
     }
 }
 
-impl<T, R: Heap, L: Local> Copy for Guard<'_, T, R, L> {}
+impl<T, R: Heap, L: Initial> Copy for Guard<'_, T, R, L> {}
 
-impl<'a, T, R: Heap, L: Local> Guard<'a, T, R, L> {
+impl<'a, T, R: Heap, L: Initial> Guard<'a, T, R, L> {
     /// Gives `action`, which asks for this only once, what the owner alone may touch.
     #[inline(always)]
     pub(in crate::reclaim) fn with<O>(self, action: impl FnOnce(&mut Private<T, R, L>) -> O) -> O {

@@ -1,14 +1,13 @@
 //! What goes on inside a slot, out of the common case: nodes for one that has none, scans, surplus.
 
 use super::{Guard, Slots};
-use crate::backoff::sealed::Local;
 use crate::engine::Permit;
 use crate::layout::{FAST_PATHS, slow_path};
 use crate::model::{self, limit};
 use crate::reclaim::chain::List;
 use crate::reclaim::pool::{Hazards, InUse};
 use crate::reclaim::sealed::Heap;
-use crate::sync::scan_barrier;
+use crate::sync::{Initial, scan_barrier};
 use crate::treiber::{Node, NodePtr};
 
 /// Entries of the table of hazards with up to 32 slots in use, and with more: 512 bytes and 4 KiB of the context's stack, on 64 bits.
@@ -16,7 +15,7 @@ use crate::treiber::{Node, NodePtr};
 const FEW_ENTRIES: usize = 64;
 const MANY_ENTRIES: usize = 512;
 
-impl<T, L: Local, const N: usize> Guard<'_, T, L, N> {
+impl<T, L: Initial, const N: usize> Guard<'_, T, L, N> {
     /// A node for a slot that has no spare one.
     #[cold]
     #[inline(never)]

@@ -8,7 +8,7 @@
 
 use crate::small::nodes::{NONE, Number, short};
 use crate::sync::{
-    Acquire, AtomicUsize, CLAIM_BEFORE_BARRIER, READ_HAZARDS, Release, UnsafeCell, array_of, hazards_barrier, initial,
+    Acquire, AtomicUsize, CLAIM_BEFORE_BARRIER, READ_HAZARDS, Release, UnsafeCell, hazards_barrier, initial,
     publish_number, scan_barrier,
 };
 use core::{mem, ptr};
@@ -23,7 +23,7 @@ pub(super) struct Slot<const N: usize> {
     pub(super) kept: UnsafeCell<[u16; N]>,
 }
 
-initial! { impl[const N: usize] Slot<N> = Slot { word: AtomicUsize::new(FREE), kept: UnsafeCell::new([0; N]) } }
+initial! { impl[const N: usize] Slot<N> { word, kept } }
 
 impl<const N: usize> Slot<N> {
     /// Claims the slot, if it is free, by protecting a node with it.
@@ -61,7 +61,7 @@ pub(super) struct Slots<const N: usize>(pub(super) [Slot<N>; N]);
 
 initial! { impl[const N: usize] Slots<N> = {
     assert!(N >= 1, "a lock-free stack in place has one slot at least: N is at least 1");
-    Slots(array_of!(initial!(Slot<N>); N))
+    Self(initial!(_))
 } }
 
 impl<const N: usize> Slots<N> {
