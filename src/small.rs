@@ -10,7 +10,7 @@ mod tests;
 use self::fixed::FixedStack;
 #[cfg(feature = "critical-section")]
 use self::masked::MaskedStack;
-use self::nodes::{Chain, Empty, NONE, Node, Number, Taken};
+use self::nodes::{Chain, Link, NONE, Node, Number, Taken};
 use crate::backoff::Backoff;
 use crate::engine::sealed::{Engine, Inner};
 use crate::engine::{Permit, drop_all};
@@ -134,30 +134,28 @@ impl<const CAP: usize> Engine for Masked<CAP> {
     type Inner<T, B: Backoff> = InPlace<MaskedStack<T, CAP>, B>;
 }
 
-/// A stack with its nodes in place, as either engine makes it. Dropping it drops the values.
+/// A stack with its nodes in place, as either engine makes it. Dropping it leaks the values.
 ///
 /// Its numbers of nodes come back to the stack that they came from.
-pub trait Place<T>: Initial {
+pub trait Place: Initial {
+    type Value;
     /// What links the nodes.
-    type Link;
+    type Link: Link;
 
     /// Whether there is no value, at the moment.
     fn is_empty(&self) -> bool;
 
     /// Pushes a value, or gives it back: if there is no node, or all slots are claimed.
-    fn try_push<V: Source<T>>(&self, value: V) -> Result<(), (PushErrorKind, V)>;
+    fn try_push<V: Source<Self::Value>>(&self, value: V) -> Result<(), (PushErrorKind, V)>;
 
     /// Pops the value on top, if there is one.
-    fn try_pop(&self) -> Result<Option<T>, NoSlot>;
+    fn try_pop(&self) -> Result<Option<Self::Value>, NoSlot>;
 
     /// Takes all values at once.
     fn detach(&self) -> Taken;
 
     /// The node of this number.
-    fn node(&self, number: Number) -> &Node<T, Self::Link>;
-
-    /// The number in the link of a value's node that the caller owns.
-    fn below(&self, number: Number) -> Number;
+    fn node(&self, number: Number) -> &Node<Self::Value, Self::Link>;
 
     /// Lets a node without a value go that was taken out, if there is a slot for that.
     fn let_go(&self, number: Number) -> Result<(), NoSlot>;
@@ -167,7 +165,7 @@ pub trait Place<T>: Initial {
     /// # Safety
     ///
     /// They were taken from this stack.
-    unsafe fn next(&self, taken: &mut Taken) -> Result<Option<T>, NoSlot> {
+    unsafe fn next(&self, taken: &mut Taken) -> Result<Option<Self::Value>, NoSlot> {
         self.settle(taken)?;
         let value = self.pass(taken).map(|number| {
             // SAFETY: the node is the caller's since it was detached, and has a value.
@@ -201,7 +199,7 @@ pub trait Place<T>: Initial {
         if number == NONE {
             return None;
         }
-        taken.first = self.below(number);
+        taken.first = self.node(number).link.get();
         taken.emptied = number;
         Some(number)
     }
@@ -216,14 +214,20 @@ pub trait Place<T>: Initial {
     }
 
     /// Takes a node for a value to come.
-    fn take_node(&self) -> Result<Empty, PushErrorKind>;
+    fn take_node(&self) -> Result<Number, PushErrorKind>;
 
     /// Adds a value, in a node, on top of a chain of others.
     ///
     /// # Safety
     ///
-    /// The nodes are this stack's.
-    unsafe fn add<V: Source<T>>(&self, chain: &mut Chain, node: Empty, value: V);
+    /// The nodes are this stack's; this one is the caller's, and has no value.
+    unsafe fn add(&self, chain: &mut Chain, number: Number, value: Self::Value) {
+        let node = self.node(number);
+        // SAFETY: the caller's contract.
+        unsafe { node.put(value) };
+        node.link.set(chain.first());
+        chain.grow(number);
+    }
 
     /// Pushes all values of a chain at once.
     ///
@@ -233,18 +237,25 @@ pub trait Place<T>: Initial {
     unsafe fn link_chain(&self, chain: Chain);
 }
 
-/// One of these, as any stack.
+/// One of these, as any stack. Dropping it drops the values.
 #[repr(transparent)]
-pub struct InPlace<S, B>(S, PhantomData<B>);
+pub struct InPlace<S: Place, B: Backoff>(S, PhantomData<B>);
 
-initial! { impl[S: Initial, B] InPlace<S, B> { 0, 1 } }
+initial! { impl[S: Place, B: Backoff] InPlace<S, B> { 0, 1 } }
 
 // SAFETY: there is no back-off in it.
-unsafe impl<S: Send, B> Send for InPlace<S, B> {}
+unsafe impl<S: Place + Send, B: Backoff> Send for InPlace<S, B> {}
 // SAFETY: there is no back-off in it.
-unsafe impl<S: Sync, B> Sync for InPlace<S, B> {}
+unsafe impl<S: Place + Sync, B: Backoff> Sync for InPlace<S, B> {}
 
-impl<S, B: Backoff> InPlace<S, B> {
+impl<S: Place, B: Backoff> Drop for InPlace<S, B> {
+    fn drop(&mut self) {
+        let mut taken = self.detach();
+        drop_all(|| self.drop_next(&mut taken));
+    }
+}
+
+impl<S: Place, B: Backoff> InPlace<S, B> {
     /// Tries again as long as all slots are claimed.
     #[inline(always)]
     fn wait_for_slot<O>(&self, mut action: impl FnMut(&S) -> Result<O, NoSlot>) -> O {
@@ -257,7 +268,7 @@ impl<S, B: Backoff> InPlace<S, B> {
     }
 }
 
-impl<T, S: Place<T>, B: Backoff> Inner<T> for InPlace<S, B> {
+impl<S: Place, B: Backoff> Inner<S::Value> for InPlace<S, B> {
     /// Nothing.
     type Seat<'a>
         = ()
@@ -271,7 +282,7 @@ impl<T, S: Place<T>, B: Backoff> Inner<T> for InPlace<S, B> {
     }
 
     #[inline]
-    fn push<V: Source<T>, E>(
+    fn push<V: Source<S::Value>, E>(
         &self,
         _: Option<&mut ()>,
         value: V,
@@ -282,23 +293,23 @@ impl<T, S: Place<T>, B: Backoff> Inner<T> for InPlace<S, B> {
     }
 
     #[inline]
-    fn pop(&self, _: Option<&mut ()>, permit: Permit) -> Result<Option<T>, NoSlot> {
+    fn pop(&self, _: Option<&mut ()>, permit: Permit) -> Result<Option<S::Value>, NoSlot> {
         match permit {
             Permit::All => Ok(self.wait_for_slot(S::try_pop)),
             Permit::Nothing => self.0.try_pop(),
         }
     }
 
-    fn pop_mut(&mut self) -> Option<T> {
+    fn pop_mut(&mut self) -> Option<S::Value> {
         // Nobody else has a slot.
         self.wait_for_slot(S::try_pop)
     }
 
-    fn push_all<I: Iterator<Item = T>>(&self, _: Option<&mut ()>, mut values: I) -> Result<(), Left<I>> {
-        let mut pending = Pending { stack: self, chain: Chain::EMPTY, value: PhantomData };
+    fn push_all<I: Iterator<Item = S::Value>>(&self, _: Option<&mut ()>, mut values: I) -> Result<(), Left<I>> {
+        let mut pending = Pending { stack: self, chain: Chain::EMPTY };
         while let Some(value) = values.next() {
             match self.0.take_node() {
-                // SAFETY: the node is this stack's, and so are the chain's.
+                // SAFETY: the node is ours, and this stack's, and so are the chain's.
                 Ok(node) => unsafe { self.0.add(&mut pending.chain, node, value) },
                 Err(kind) => {
                     pending.push();
@@ -319,7 +330,7 @@ impl<T, S: Place<T>, B: Backoff> Inner<T> for InPlace<S, B> {
         taken.is_empty()
     }
 
-    fn next(&self, taken: &mut Taken) -> Option<T> {
+    fn next(&self, taken: &mut Taken) -> Option<S::Value> {
         // SAFETY: they were taken from this stack, as the caller says.
         self.wait_for_slot(|stack| unsafe { stack.next(taken) })
     }
@@ -337,20 +348,19 @@ impl<T, S: Place<T>, B: Backoff> Inner<T> for InPlace<S, B> {
 }
 
 /// A chain of values that is not pushed yet. Dropping it drops the values.
-struct Pending<'a, T, S: Place<T>, B: Backoff> {
+struct Pending<'a, S: Place, B: Backoff> {
     stack: &'a InPlace<S, B>,
     chain: Chain,
-    value: PhantomData<T>,
 }
 
-impl<T, S: Place<T>, B: Backoff> Pending<'_, T, S, B> {
+impl<S: Place, B: Backoff> Pending<'_, S, B> {
     fn push(mut self) {
         // SAFETY: the nodes are this stack's.
         unsafe { self.stack.0.link_chain(mem::replace(&mut self.chain, Chain::EMPTY)) };
     }
 }
 
-impl<T, S: Place<T>, B: Backoff> Drop for Pending<'_, T, S, B> {
+impl<S: Place, B: Backoff> Drop for Pending<'_, S, B> {
     fn drop(&mut self) {
         let mut taken = mem::replace(&mut self.chain, Chain::EMPTY).into_taken();
         drop_all(|| self.stack.drop_next(&mut taken));

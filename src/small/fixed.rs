@@ -16,7 +16,7 @@
 //! # Rules
 //!
 //! * **FIXED-1**: A node belongs to one of the lists, to the owner of a slot, who has it in hand, to a slot, which keeps it, or
-//!   to the holder of an [`Empty`], a [`Chain`] or a [`Taken`]. Only a compare-exchange or a swap of a list's head that succeeds,
+//!   to the holder of its number, of a [`Chain`] or a [`Taken`]. Only a compare-exchange or a swap of a list's head that succeeds,
 //!   a claim or the leaving of a slot changes that, or its owner among what it owns.
 //!   Checked by `pop_against_pop`, `push_against_push` in `src/small/fixed/models.rs`.
 //! * **FIXED-2**: A node comes into the list of free ones by [`FixedStack::let_go_from`] alone, and that finds, after a full barrier
@@ -53,14 +53,14 @@ mod tests;
 
 use self::slots::{Slot, Slots};
 use super::Place;
-use super::nodes::{Chain, Empty, NONE, Node, Nodes, Number, Taken, free_link, short};
-use crate::engine::drop_all;
+use super::nodes::{Chain, Link, NONE, Node, Nodes, Number, Taken, free_link};
 use crate::error::{NoSlot, PushErrorKind};
 use crate::source::Source;
 use crate::sync::{
     AtomicU16, AtomicUsize, DETACH, RECHECK, Relaxed, Release, UNLINK, assert_exclusive_number, initial,
     publish_barrier,
 };
+
 /// A node that was taken out of a list, and the slot that protects it; both are ours.
 struct Found<'a, T, const N: usize> {
     slot: &'a Slot<N>,
@@ -92,7 +92,8 @@ unsafe impl<T: Send, const CAP: usize, const N: usize> Send for FixedStack<T, CA
 // SAFETY: what is said for `Send` is said of shared stacks.
 unsafe impl<T: Send, const CAP: usize, const N: usize> Sync for FixedStack<T, CAP, N> {}
 
-impl<T, const CAP: usize, const N: usize> Place<T> for FixedStack<T, CAP, N> {
+impl<T, const CAP: usize, const N: usize> Place for FixedStack<T, CAP, N> {
+    type Value = T;
     type Link = AtomicU16;
 
     #[inline]
@@ -135,11 +136,6 @@ impl<T, const CAP: usize, const N: usize> Place<T> for FixedStack<T, CAP, N> {
         unsafe { self.nodes.node(number) }
     }
 
-    fn below(&self, number: Number) -> Number {
-        // Relaxed: the node is the caller's since it was detached, by which its link is visible (FIXED-4).
-        self.node(number).link.load(Relaxed).into()
-    }
-
     fn let_go(&self, number: Number) -> Result<(), NoSlot> {
         let slot = self.slots.claim(number).ok_or(NoSlot)?;
         self.let_go_from(slot, number);
@@ -147,19 +143,10 @@ impl<T, const CAP: usize, const N: usize> Place<T> for FixedStack<T, CAP, N> {
         Ok(())
     }
 
-    fn take_node(&self) -> Result<Empty, PushErrorKind> {
+    fn take_node(&self) -> Result<Number, PushErrorKind> {
         let found = self.take_free()?;
         found.slot.leave();
-        Ok(Empty::new(found.number))
-    }
-
-    unsafe fn add<V: Source<T>>(&self, chain: &mut Chain, node: Empty, value: V) {
-        let number = node.into_number();
-        // SAFETY: FIXED-1: the node is ours, and has no value.
-        unsafe { self.node(number).put(value) };
-        // Relaxed: `link` publishes it.
-        self.node(number).link.store(short(chain.first()), Relaxed);
-        chain.grow(number);
+        Ok(found.number)
     }
 
     unsafe fn link_chain(&self, chain: Chain) {
@@ -197,9 +184,9 @@ impl<T, const CAP: usize, const N: usize> FixedStack<T, CAP, N> {
             publish_barrier();
             let mut now = list.load(RECHECK);
             if now == head {
-                // Relaxed: visible since `RECHECK` (FIXED-4). If the node was taken out since then, the exchange fails (FIXED-3).
+                // The link is visible since `RECHECK` (FIXED-4). If the node was taken out since then, the exchange fails (FIXED-3).
                 let node = self.node(number);
-                let link = usize::from(node.link.load(Relaxed));
+                let link = node.link.get();
                 let next = if WHICH == VALUES { link } else { free_link(number, link) };
                 match list.compare_exchange_weak(head, next, UNLINK, Relaxed) {
                     Ok(_) => return Ok(Some(Found { slot, number, node })),
@@ -232,8 +219,7 @@ impl<T, const CAP: usize, const N: usize> FixedStack<T, CAP, N> {
         // Relaxed: only its number is used.
         let mut top = self.top.load(Relaxed);
         loop {
-            // Relaxed: what follows publishes it.
-            last.link.store(short(top), Relaxed);
+            last.link.set(top);
             // Release pairs with `RECHECK` and `DETACH` (FIXED-4).
             match self.top.compare_exchange_weak(top, first, Release, Relaxed) {
                 Ok(_) => return,
@@ -260,33 +246,12 @@ impl<T, const CAP: usize, const N: usize> FixedStack<T, CAP, N> {
         // Relaxed: only the number is used.
         let mut free = self.free.load(Relaxed);
         loop {
-            // Relaxed: what follows publishes it.
-            node.link.store(short(free_link(number, free)), Relaxed);
+            node.link.set(free_link(number, free));
             // Release pairs with `RECHECK` (FIXED-4).
             match self.free.compare_exchange_weak(free, number - 1, Release, Relaxed) {
                 Ok(_) => return,
                 Err(other) => free = other,
             }
         }
-    }
-
-    /// Drops the value on top where it is; says whether there was one.
-    fn drop_top(&mut self) -> bool {
-        // Relaxed: `&mut self` comes after all that others have done here.
-        let number = self.top.load(Relaxed);
-        if number == NONE {
-            return false;
-        }
-        let node = self.node(number);
-        self.top.store(node.link.load(Relaxed).into(), Relaxed);
-        // SAFETY: `&mut self`: the node is ours, and it has a value.
-        unsafe { node.drop_value() };
-        true
-    }
-}
-
-impl<T, const CAP: usize, const N: usize> Drop for FixedStack<T, CAP, N> {
-    fn drop(&mut self) {
-        drop_all(|| self.drop_top());
     }
 }

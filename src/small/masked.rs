@@ -19,8 +19,7 @@
 mod tests;
 
 use super::Place;
-use super::nodes::{Chain, Empty, NONE, Node, Nodes, Number, Taken, free_link, short};
-use crate::engine::drop_all;
+use super::nodes::{Chain, Link, NONE, Node, Nodes, Number, Taken, free_link};
 use crate::error::{NoSlot, PushErrorKind};
 use crate::source::Source;
 use crate::sync::{Initial, initial};
@@ -48,7 +47,8 @@ unsafe impl<T: Send, const CAP: usize> Send for MaskedStack<T, CAP> {}
 // SAFETY: what is said for `Send` is said of shared stacks.
 unsafe impl<T: Send, const CAP: usize> Sync for MaskedStack<T, CAP> {}
 
-impl<T, const CAP: usize> Place<T> for MaskedStack<T, CAP> {
+impl<T, const CAP: usize> Place for MaskedStack<T, CAP> {
+    type Value = T;
     type Link = Cell<u16>;
 
     #[inline]
@@ -61,7 +61,7 @@ impl<T, const CAP: usize> Place<T> for MaskedStack<T, CAP> {
             let node = self.node(number);
             // SAFETY: the node is ours (MASKED-2). The value is used once: here, or below.
             unsafe { node.put((&raw const *value).read()) };
-            node.link.set(short(top));
+            Link::set(&node.link, top);
             self.top.set(number);
             true
         });
@@ -76,12 +76,12 @@ impl<T, const CAP: usize> Place<T> for MaskedStack<T, CAP> {
                 return None;
             }
             let node = self.node(number);
-            let below = node.link.get();
+            let below = Link::get(&node.link);
             // SAFETY: the node is ours now (MASKED-2), and has a value.
             let value = unsafe { node.take() };
             self.link_free(number);
             // Last, so that both heads are stored at once.
-            self.top.set(below.into());
+            self.top.set(below);
             Some(value)
         }))
     }
@@ -101,34 +101,20 @@ impl<T, const CAP: usize> Place<T> for MaskedStack<T, CAP> {
         unsafe { self.nodes.node(number) }
     }
 
-    fn below(&self, number: Number) -> Number {
-        // MASKED-2: the node is the caller's since it was detached.
-        self.node(number).link.get().into()
-    }
-
     fn let_go(&self, number: Number) -> Result<(), NoSlot> {
         with(|_| self.link_free(number));
         Ok(())
     }
 
-    fn take_node(&self) -> Result<Empty, PushErrorKind> {
-        with(|_| self.unlink_free()).map(Empty::new).ok_or(PushErrorKind::NoSpareNode)
-    }
-
-    unsafe fn add<V: Source<T>>(&self, chain: &mut Chain, node: Empty, value: V) {
-        let number = node.into_number();
-        let node = self.node(number);
-        // SAFETY: the node is ours (MASKED-2), and has no value.
-        unsafe { node.put(value) };
-        node.link.set(short(chain.first()));
-        chain.grow(number);
+    fn take_node(&self) -> Result<Number, PushErrorKind> {
+        with(|_| self.unlink_free()).ok_or(PushErrorKind::NoSpareNode)
     }
 
     unsafe fn link_chain(&self, chain: Chain) {
         let Some((first, last)) = chain.into_ends() else { return };
         let last = self.node(last);
         with(|_| {
-            last.link.set(short(self.top.get()));
+            Link::set(&last.link, self.top.get());
             self.top.set(first);
         });
     }
@@ -143,34 +129,14 @@ impl<T, const CAP: usize> MaskedStack<T, CAP> {
             return None;
         }
         let number = free + 1;
-        let link = usize::from(self.node(number).link.get());
-        self.free.set(free_link(number, link));
+        self.free.set(free_link(number, Link::get(&self.node(number).link)));
         Some(number)
     }
 
     /// In a critical section: puts a node that is ours into the list of free ones.
     #[inline(always)]
     fn link_free(&self, number: Number) {
-        self.node(number).link.set(short(free_link(number, self.free.get())));
+        Link::set(&self.node(number).link, free_link(number, self.free.get()));
         self.free.set(number - 1);
-    }
-
-    /// Drops the value on top where it is; says whether there was one.
-    fn drop_top(&mut self) -> bool {
-        let number = self.top.get();
-        if number == NONE {
-            return false;
-        }
-        let node = self.node(number);
-        self.top.set(node.link.get().into());
-        // SAFETY: `&mut self`: the node is ours, and it has a value.
-        unsafe { node.drop_value() };
-        true
-    }
-}
-
-impl<T, const CAP: usize> Drop for MaskedStack<T, CAP> {
-    fn drop(&mut self) {
-        drop_all(|| self.drop_top());
     }
 }

@@ -17,16 +17,51 @@
 //! be initialised, or counted, before nodes are used for the first time.
 
 use crate::source::Source;
-use crate::sync::{Initial, UnsafeCell, initial};
+use crate::sync::{AtomicU16, Initial, Relaxed, UnsafeCell, initial};
+#[cfg(feature = "critical-section")]
+use core::cell::Cell;
 use core::mem::MaybeUninit;
 
-/// A node's number, in registers; see "Numbers". It has 16 bits, of which [`short`] makes a link.
+/// A node's number, in registers; see "Numbers". It has 16 bits, of which a [`Link`] consists.
 pub type Number = usize;
 
 /// No node.
 pub(super) const NONE: Number = 0;
 
-/// A number, or one minus 1, as a link.
+/// What links nodes: a number, or one minus 1.
+pub trait Link: Initial {
+    fn get(&self) -> Number;
+
+    fn set(&self, number: Number);
+}
+
+impl Link for AtomicU16 {
+    #[inline(always)]
+    fn get(&self) -> Number {
+        // Relaxed: what was read before makes it visible: the head of the list, or what has made the node the caller's.
+        self.load(Relaxed).into()
+    }
+
+    #[inline(always)]
+    fn set(&self, number: Number) {
+        // Relaxed: what makes the node reachable publishes it.
+        self.store(short(number), Relaxed);
+    }
+}
+
+#[cfg(feature = "critical-section")]
+impl Link for Cell<u16> {
+    #[inline(always)]
+    fn get(&self) -> Number {
+        Cell::get(self).into()
+    }
+
+    #[inline(always)]
+    fn set(&self, number: Number) {
+        Cell::set(self, short(number));
+    }
+}
+
 #[inline(always)]
 #[expect(clippy::cast_possible_truncation, reason = "numbers have 16 bits")]
 pub(super) const fn short(number: usize) -> u16 {
@@ -77,20 +112,6 @@ impl<T, L> Node<T, L> {
     pub(super) unsafe fn drop_value(&self) {
         // SAFETY: the caller owns the value's place, and a value is there.
         unsafe { self.value.with_mut(|place| place.cast::<T>().drop_in_place()) };
-    }
-}
-
-/// A node without a value that its holder owns: for a [`Chain`].
-#[must_use = "a node that is dropped is lost"]
-pub struct Empty(Number);
-
-impl Empty {
-    pub(super) fn new(number: Number) -> Self {
-        Self(number)
-    }
-
-    pub(super) fn into_number(self) -> Number {
-        self.0
     }
 }
 

@@ -3,22 +3,28 @@
 extern crate std;
 
 use super::*;
+use crate::backoff::NoBackoff;
 use core::mem::MaybeUninit;
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread;
 use std::vec::Vec;
 
-pub(super) fn push<T, S: Place<T>>(stack: &S, value: T) {
+pub(super) fn push<S: Place>(stack: &S, value: S::Value) {
     assert!(stack.try_push(value).is_ok());
 }
 
-pub(super) fn pop<T, S: Place<T>>(stack: &S) -> Option<T> {
+/// With what drops the values.
+pub(super) fn whole<S: Place>(stack: S) -> InPlace<S, NoBackoff> {
+    InPlace(stack, PhantomData)
+}
+
+pub(super) fn pop<S: Place>(stack: &S) -> Option<S::Value> {
     stack.try_pop().ok().flatten()
 }
 
 /// Pushes as many values as there is room for; and then pops them, the last one first.
-pub(super) fn fill_and_empty<S: Place<u16>>(stack: &S) -> u16 {
+pub(super) fn fill_and_empty<S: Place<Value = u16>>(stack: &S) -> u16 {
     let mut count = 0;
     assert!(stack.is_empty());
     while stack.try_push(count).is_ok() {
@@ -33,7 +39,7 @@ pub(super) fn fill_and_empty<S: Place<u16>>(stack: &S) -> u16 {
 }
 
 /// All bits zero are an empty stack, with room for so many.
-pub(super) fn zero_is_an_empty_stack<S: Place<u16>>(room: u16) {
+pub(super) fn zero_is_an_empty_stack<S: Place<Value = u16>>(room: u16) {
     // SAFETY: all bits zero are an empty stack, as the file `nodes.rs` says.
     let stack: S = unsafe { MaybeUninit::zeroed().assume_init() };
     for _ in 0..3 {
@@ -42,7 +48,7 @@ pub(super) fn zero_is_an_empty_stack<S: Place<u16>>(room: u16) {
 }
 
 /// Chains that are pushed and taken, in a stack with room for three.
-pub(super) fn chains<S: Place<u16>>() {
+pub(super) fn chains<S: Place<Value = u16>>() {
     let stack = &initial!(S);
     push(stack, 1);
     // SAFETY: all nodes are this stack's.
@@ -84,14 +90,15 @@ impl Drop for Counted<'_> {
 }
 
 /// If a value's `Drop` panics, the other values are dropped, too. `stack` has room for more than three.
-pub(super) fn all_values_are_dropped<'a, S: Place<Counted<'a>>>(stack: S, dropped: &'a AtomicUsize) {
-    (0..3).for_each(|value| push(&stack, Counted(dropped, value == 1)));
+pub(super) fn all_values_are_dropped<'a, S: Place<Value = Counted<'a>>>(stack: S, dropped: &'a AtomicUsize) {
+    let stack = whole(stack);
+    (0..3).for_each(|value| push(&stack.0, Counted(dropped, value == 1)));
     assert!(catch_unwind(AssertUnwindSafe(|| drop(stack))).is_err());
     assert_eq!(dropped.load(SeqCst), 3);
 }
 
 /// Threads push and pop at once, on few nodes; each value arrives once.
-pub(super) fn values_arrive_once<S: Place<usize> + Sync>(stack: &S, threads: usize) {
+pub(super) fn values_arrive_once<S: Place<Value = usize> + Sync>(stack: &S, threads: usize) {
     const EACH: usize = 30_000;
     let seen: Vec<_> = (0..threads * EACH).map(|_| AtomicBool::new(false)).collect();
     let arrive = |value: usize| assert!(!seen[value].swap(true, SeqCst), "{value} twice");

@@ -46,7 +46,7 @@ fn race<const N: usize, const OTHERS: usize>(before: &[u32], others: [Part<N>; O
     assert_eq!(values, after);
     let mut nodes = Vec::new();
     while let Ok(node) = stack.take_node() {
-        nodes.push(node.into_number());
+        nodes.push(node);
     }
     for slot in &stack.slots.0 {
         // SAFETY: nobody else is here.

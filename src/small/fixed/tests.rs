@@ -7,7 +7,7 @@ use super::*;
 use crate::NoBackoff;
 use crate::engine::sealed::Inner;
 use crate::small::InPlace;
-use crate::small::tests::{self, fill_and_empty, pop, push};
+use crate::small::tests::{self, whole, fill_and_empty, pop, push};
 use core::cell::Cell;
 use core::marker::PhantomData;
 use core::mem;
@@ -146,11 +146,12 @@ impl Drop for Loud<'_> {
 #[test]
 fn drops_run_outside_of_slots() {
     let dropped = AtomicUsize::new(0);
-    let stack = Box::new(new::<Loud<'_>, 4, 1>());
+    let whole = Box::new(whole(new::<Loud<'_>, 4, 1>()));
+    let stack = &whole.0;
     let loud = || Loud(&raw const *stack, &dropped);
-    (0..5).for_each(|_| push(&*stack, loud()));
+    (0..5).for_each(|_| push(stack, loud()));
     assert!(catch_unwind(AssertUnwindSafe(|| drop(stack.try_push(loud()).err()))).is_err());
-    assert!(catch_unwind(AssertUnwindSafe(|| drop(pop(&*stack)))).is_err());
+    assert!(catch_unwind(AssertUnwindSafe(|| drop(pop(stack)))).is_err());
     let mut taken = stack.detach();
     for _ in 0..4 {
         // SAFETY: taken from this stack.
@@ -158,9 +159,9 @@ fn drops_run_outside_of_slots() {
     }
     // SAFETY: taken from this stack.
     assert!(matches!(unsafe { stack.drop_next(&mut taken) }, Ok(false)));
-    push(&*stack, loud());
+    push(stack, loud());
     assert_eq!(dropped.load(SeqCst), 6);
-    assert!(catch_unwind(AssertUnwindSafe(|| drop(stack))).is_err());
+    assert!(catch_unwind(AssertUnwindSafe(|| drop(whole))).is_err());
     assert_eq!(dropped.load(SeqCst), 7);
 }
 

@@ -3,7 +3,7 @@
 extern crate std;
 
 use super::*;
-use crate::small::tests::{self, fill_and_empty, pop, push};
+use crate::small::tests::{self, whole, fill_and_empty, pop, push};
 use core::mem;
 use core::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::boxed::Box;
@@ -50,10 +50,11 @@ impl Drop for Loud<'_> {
 #[test]
 fn drops_run_outside_of_sections() {
     let dropped = AtomicUsize::new(0);
-    let stack = new::<Loud<'_>, 2>();
+    let whole = whole(new::<Loud<'_>, 2>());
+    let stack = &whole.0;
     let full = |value| catch_unwind(AssertUnwindSafe(|| drop(stack.try_push(value).err()))).is_err();
-    push(&stack, Loud(&dropped));
-    push(&stack, Loud(&dropped));
+    push(stack, Loud(&dropped));
+    push(stack, Loud(&dropped));
     assert!(full(Loud(&dropped)));
     let mut taken = stack.detach();
     for _ in 0..2 {
@@ -63,9 +64,9 @@ fn drops_run_outside_of_sections() {
     // SAFETY: taken from this stack.
     assert!(matches!(unsafe { stack.drop_next(&mut taken) }, Ok(false)));
     assert!(stack.is_empty());
-    push(&stack, Loud(&dropped));
+    push(stack, Loud(&dropped));
     assert_eq!(dropped.load(SeqCst), 3);
-    assert!(catch_unwind(AssertUnwindSafe(|| drop(stack))).is_err());
+    assert!(catch_unwind(AssertUnwindSafe(|| drop(whole))).is_err());
     assert_eq!(dropped.load(SeqCst), 4);
 }
 
@@ -91,7 +92,7 @@ fn operations_are_critical_sections() {
             let mut chain = Chain::EMPTY;
             // SAFETY: the node is in no list, and so the stack's to give.
             unsafe {
-                stack.add(&mut chain, Empty::new(1), 1);
+                stack.add(&mut chain, 1, 1);
                 stack.link_chain(chain);
             }
         },
