@@ -7,7 +7,7 @@ use super::*;
 use crate::NoBackoff;
 use crate::engine::sealed::Inner;
 use crate::small::InPlace;
-use crate::small::tests::{self, whole, fill_and_empty, pop, push};
+use crate::small::tests::{self, fill_and_empty, pop, push, whole};
 use core::cell::Cell;
 use core::marker::PhantomData;
 use core::mem;

@@ -3,7 +3,7 @@
 extern crate std;
 
 use super::*;
-use crate::small::tests::{self, whole, fill_and_empty, pop, push};
+use crate::small::tests::{self, fill_and_empty, pop, push, whole};
 use core::mem;
 use core::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::boxed::Box;
