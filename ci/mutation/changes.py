@@ -23,7 +23,7 @@ _STEPS = (
 # Conditions that belong to a protocol: they look at what is shared, or at a limit.
 _SHARED = re.compile(
     r"Step::|compare_exchange|protects|hazard|exceeds|load\(|TAG|empty|is_null|LIMIT|BATCH|SURPLUS"
-    r"|RECLAIM_AT|ENTRIES|wanted|\.below\(\)|self\.entry|is_protected"
+    r"|RECLAIM_AT|ENTRIES|wanted|has_surplus|\.below\(\)|self\.entry|is_protected"
 )
 
 _ORDERING = re.compile(r"(?:\w+::)*\b(SeqCst|AcqRel|Acquire|Release)\b")
