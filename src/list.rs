@@ -115,7 +115,7 @@ impl<T, R: Reclaim, B: Backoff> Inner<T> for SharedList<T, R, B> {
 
     unsafe fn stand<'a>(&'a self, seat: &mut Seat<'a, T, R, B>) {
         // SAFETY: the seat is not used any more, and with it its guard.
-        unsafe { self.pool.end_stay(seat.guard) };
+        unsafe { seat.guard.end_stay() };
     }
 }
 

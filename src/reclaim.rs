@@ -4,15 +4,15 @@
 //!
 //! A [`Guard`] is the ownership of a slot by one context. With `node` any node of the stack:
 //!
-//! * **GUARD-1**: After [`Heap::protect`] (or [`Heap::enter`]) with `node`, if [`Head::confirm`] then says that it is the top, `node` stays allocated, and once it was unlinked becomes the top of that list again only above the same
-//!   node as before, until the guard protects something else, unprotects it or ends. The barrier between the two steps is in
-//!   `confirm`.
+//! * **GUARD-1**: After [`Heap::protect`] (or [`Heap::enter`]) with `node`, if [`Head::confirm`] then says that it is the top,
+//!   `node` stays allocated, and once it was unlinked becomes the top of that list again only above the same node as before, until
+//!   the guard protects something else, unprotects it or ends. The barrier between the two steps is in `confirm`.
 //!   Checked by `pop_against_reuse_of_the_node`, `handle_against_reuse_of_the_node` in `tests/loom/tests/loom.rs`,
 //!   `pop_against_reuse_of_the_node` in `tests/loom/tests/loom_haphazard.rs`.
-//! * **GUARD-2**: What [`Guard::node`], [`Guard::spare`], [`Guard::spares`] and [`Heap::refill`] give are nodes without a value,
-//!   which the caller owns and may push. Nobody else writes them any more; a slower context may still read their links.
+//! * **GUARD-2**: What [`Guard::node`], [`Guard::spare`], [`Guard::spares`], [`Heap::own`], [`Heap::refill`] and
+//!   [`Pool::claim_with_spare`] give are nodes without a value, which the caller owns and may push. Nobody else writes them any more; a slower context may still read their links.
 //!   Checked by `depot_take_against_take` in `tests/loom/tests/loom.rs`.
-//! * **GUARD-3**: [`Heap::retire`] takes a node of this domain, without a value, that the caller owns, whether it was ever
+//! * **GUARD-3**: [`Heap::retire`] takes a node of this stack, without a value, that the caller owns, whether it was ever
 //!   reachable from a head or not, and whether others still protect it or not.
 //!   Checked by `elimination`, `take_all_and_push_against_pop` in `tests/loom/tests/loom.rs`.
 //! * **GUARD-4**: No method runs code of the user's but the allocator's, and none unwinds. What [`Guard::with_local`] is given
@@ -33,6 +33,7 @@
 //! [`Heap::enter`]: sealed::Heap::enter
 //! [`Heap::keep`]: sealed::Heap::keep
 //! [`Heap::kept`]: sealed::Heap::kept
+//! [`Heap::own`]: sealed::Heap::own
 //! [`Heap::protect`]: sealed::Heap::protect
 //! [`Heap::refill`]: sealed::Heap::refill
 //! [`Heap::retire`]: sealed::Heap::retire
@@ -148,14 +149,12 @@ pub mod sealed {
         /// Protects `node`, which the caller owns and pushes next (GUARD-5), instead of what was protected before; unless the
         /// engine keeps none.
         #[inline(always)]
-        fn keep<T, L: Initial>(guard: Guard<'_, T, Self, L>, node: NodePtr<T>) {
-            guard.keep(node);
-        }
+        fn keep<T, L: Initial>(_: Guard<'_, T, Self, L>, _node: NodePtr<T>) {}
 
         /// The node that is kept (GUARD-5), if there is one; for a guard that does not protect another one instead.
         #[inline(always)]
-        fn kept<T, L: Initial>(guard: Guard<'_, T, Self, L>) -> Option<NodePtr<T>> {
-            guard.kept()
+        fn kept<T, L: Initial>(_: Guard<'_, T, Self, L>) -> Option<NodePtr<T>> {
+            None
         }
 
         /// Protects nothing any more; for a guard that stays.
@@ -169,7 +168,7 @@ pub mod sealed {
         ///
         /// # Safety
         ///
-        /// The caller owns the node, it came from this stack's part of the engine, holds no value, and is not used afterwards. If
+        /// The caller owns the node, it came from this stack, holds no value, and is not used afterwards. If
         /// others may have confirmed it at the stack's head, its link is what it was there (GUARD-6).
         unsafe fn retire<T, L: Initial>(guard: Guard<'_, T, Self, L>, node: NodePtr<T>);
 
@@ -206,7 +205,7 @@ pub mod sealed {
         /// See [`Stack::reclaim`](crate::Stack::reclaim).
         fn reclaim<T, L: Initial>(pool: &Pool<T, Self, L>) -> usize;
 
-        /// Frees all nodes, when nobody is in a slot any more, nor comes.
+        /// Frees the nodes that the slots hold and share, when nobody is in a slot any more, nor comes.
         fn clear<T, L: Initial>(pool: &mut Pool<T, Self, L>);
     }
 }

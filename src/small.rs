@@ -199,7 +199,7 @@ pub trait Place: Initial {
         if number == NONE {
             return None;
         }
-        taken.first = self.node(number).link.get();
+        taken.first = self.node(number).link.number();
         taken.emptied = number;
         Some(number)
     }
@@ -225,7 +225,7 @@ pub trait Place: Initial {
         let node = self.node(number);
         // SAFETY: the caller's contract.
         unsafe { node.put(value) };
-        node.link.set(chain.first());
+        node.link.lead_to(chain.first());
         chain.grow(number);
     }
 
@@ -243,15 +243,18 @@ pub struct InPlace<S: Place, B: Backoff>(S, PhantomData<B>);
 
 initial! { impl[S: Place, B: Backoff] InPlace<S, B> { 0, 1 } }
 
-// SAFETY: there is no back-off in it.
-unsafe impl<S: Place + Send, B: Backoff> Send for InPlace<S, B> {}
-// SAFETY: there is no back-off in it.
-unsafe impl<S: Place + Sync, B: Backoff> Sync for InPlace<S, B> {}
-
 impl<S: Place, B: Backoff> Drop for InPlace<S, B> {
     fn drop(&mut self) {
-        let mut taken = self.detach();
-        drop_all(|| self.drop_next(&mut taken));
+        let mut taken = self.0.detach();
+        // The nodes end with the stack, so none of them needs a slot to go.
+        drop_all(|| {
+            let number = self.0.pass(&mut taken);
+            if let Some(number) = number {
+                // SAFETY: the node is ours since it was detached, and has a value; `pass` has gone on, in case this unwinds.
+                unsafe { self.0.node(number).drop_value() };
+            }
+            number.is_some()
+        });
     }
 }
 
@@ -309,7 +312,7 @@ impl<S: Place, B: Backoff> Inner<S::Value> for InPlace<S, B> {
         let mut pending = Pending { stack: self, chain: Chain::EMPTY };
         while let Some(value) = values.next() {
             match self.0.take_node() {
-                // SAFETY: the node is ours, and this stack's, and so are the chain's.
+                // SAFETY: the node is ours, has no value, and is this stack's, as are the chain's.
                 Ok(node) => unsafe { self.0.add(&mut pending.chain, node, value) },
                 Err(kind) => {
                     pending.push();

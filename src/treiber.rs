@@ -296,7 +296,8 @@ impl<T> Head<T> {
 
     /// Unlinks the topmost node, when nobody else has access to the list: the caller owns it, and nobody protects it.
     pub(crate) fn pop_mut(&mut self) -> Option<NodePtr<T>> {
-        let node = NonNull::new(exposed(self.top()))?;
+        // Relaxed: `&mut self` comes after all that others have done here.
+        let node = NonNull::new(exposed(self.0.load(Relaxed)))?;
         // SAFETY: the list owns the node.
         self.0.store(unsafe { node.as_ref() }.below(), Relaxed);
         Some(node)

@@ -113,7 +113,7 @@ fn handles_that_rest_make_no_scan_due<R: Engine, B: Backoff>() {
         let retired = stack.stats().retired;
         assert!(retired < R::RETIRED + 2 * (slots - R::SLOTS), "{retired} retired, {slots} slots");
     }
-    // What each makes spare: what is retired in between without a crowd, and as many as rest, if the depot has room for these.
+    // What each makes spare: what is retired in between without a crowd, and as many as rest, up to half of the depot's room.
     let spare = R::RETIRED - R::SLOTS + (resting.len() - R::SLOTS).min(2 * R::SLOTS * (R::SLOTS - 1));
     let scans = stack.stats().scans - before.scans;
     assert!((1..=1 + 2 * bursts / spare).contains(&scans), "{scans} scans in {bursts} bursts, {slots} slots");

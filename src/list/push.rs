@@ -144,6 +144,7 @@ impl<T, R: Reclaim, B: Backoff> SharedList<T, R, B> {
     #[inline(always)]
     fn finish_push<const STAYS: bool>(session: Session<'_, T, R, B, STAYS>) {
         session.counters().pushes(1);
+        // CHEAPER: `give_back` looks for itself, so a yes in vain only takes time.
         if R::has_surplus(*session) {
             return session.give_back_and_end();
         }

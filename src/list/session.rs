@@ -76,7 +76,7 @@ impl<'a, T, R: Reclaim, B: Backoff, const STAYS: bool> Session<'a, T, R, B, STAY
     ///
     /// # Safety
     ///
-    /// The caller has popped the node, which holds a value and came from the guard's stack. `settle` of the engine has to follow, if
+    /// The caller has popped the node, which holds a value and came from the guard's stack. [`Heap::settle`](crate::reclaim::sealed::Heap::settle) has to follow, if
     /// something is due.
     #[inline(always)]
     pub(super) unsafe fn take_value(&self, node: NodePtr<T>) -> T {
@@ -121,7 +121,7 @@ impl<T, R: Reclaim, B: Backoff> SharedList<T, R, B> {
         attempt: &mut Attempt,
         visit: Option<&Visit<T>>,
     ) -> Result<Option<NodePtr<T>>, Alone> {
-        let (home, counters) = (self.pool.neighbourhood(guard, B::EXCHANGERS), guard.counters());
+        let (home, counters) = (guard.neighbourhood(B::EXCHANGERS), guard.counters());
         guard.with_local(|local| B::meet(&self.exchangers, local, attempt, home, counters, visit))
     }
 }

@@ -103,14 +103,14 @@ fn without_unwinding<O>(call: impl FnOnce() -> O) -> O {
 initial! { impl[] Record { hazard, nodes } }
 
 /// What the slots share: null until the first node is made; then it stays.
-pub struct Domain<T>(AtomicPtr<Shared<T>>);
+pub struct SharedLink<T>(AtomicPtr<Shared<T>>);
 
-initial! { impl[T] Domain<T> { 0 } }
+initial! { impl[T] SharedLink<T> { 0 } }
 
 /// One context in one slot.
 type Guard<'a, T, L, const RECLAIM_AT: usize> = super::Guard<'a, T, Haphazard<RECLAIM_AT>, L>;
 
-impl<T> Domain<T> {
+impl<T> SharedLink<T> {
     const LAYOUT: Layout = Layout::new::<Shared<T>>();
 
     fn get(&self) -> Option<&Shared<T>> {
@@ -157,7 +157,7 @@ unsafe fn free_shared<T>(shared: NonNull<Shared<T>>) {
     // SAFETY: the caller's contract.
     unsafe {
         Shared::drop_in_place(shared);
-        dealloc(shared.as_ptr().cast(), Layout::new::<Shared<T>>());
+        dealloc(shared.as_ptr().cast(), SharedLink::<T>::LAYOUT);
     }
 }
 
@@ -172,7 +172,7 @@ unsafe impl<const RECLAIM_AT: usize> sealed::Heap for Haphazard<RECLAIM_AT> {
     const IDLE_NODES: usize = Self::SLOTS * Self::SLOT_NODES + RECLAIM_AT;
 
     type Slots<S: Initial> = [S; SLOTS];
-    type Shared<T> = Domain<T>;
+    type Shared<T> = SharedLink<T>;
     type Retired<T> = Record;
 
     fn enter<T, L: Initial>(
@@ -225,16 +225,6 @@ unsafe impl<const RECLAIM_AT: usize> sealed::Heap for Haphazard<RECLAIM_AT> {
             // Pairs with haphazard's own barrier between unlinking and reading the hazards (BARRIER-1).
             foreign_publish_barrier();
         }
-    }
-
-    #[inline(always)]
-    fn keep<T, L: Initial>(_: Guard<'_, T, L, RECLAIM_AT>, _: NodePtr<T>) {
-        // No node is kept: each pop has haphazard show its hazard.
-    }
-
-    #[inline(always)]
-    fn kept<T, L: Initial>(_: Guard<'_, T, L, RECLAIM_AT>) -> Option<NodePtr<T>> {
-        None
     }
 
     fn unprotect<T, L: Initial>(guard: Guard<'_, T, L, RECLAIM_AT>) {
@@ -292,6 +282,7 @@ unsafe impl<const RECLAIM_AT: usize> sealed::Heap for Haphazard<RECLAIM_AT> {
             guard.counters().allocator_calls(shared.spares.free_surplus(RECLAIM_AT));
         }
     }
+
     fn reserve<T, L: Initial>(pool: &Pool<T, Self, L>, nodes: usize) -> Result<(), OutOfMemory> {
         let spares = &pool.shared.get_or_make().ok_or(OutOfMemory)?.spares;
         let mut made = List::allocate(nodes)?;
@@ -341,7 +332,7 @@ unsafe impl<const RECLAIM_AT: usize> sealed::Heap for Haphazard<RECLAIM_AT> {
             unsafe { private.spare.free() };
         });
         // Relaxed: `&mut` comes after all that others have done here.
-        if let Some(shared) = NonNull::new(pool.shared.0.load(Relaxed)) {
+        if let Some(shared) = NonNull::new(pool.shared.0.swap(ptr::null_mut(), Relaxed)) {
             // SAFETY: `&mut`, and the records are gone.
             unsafe { free_shared(shared) };
         }

@@ -55,6 +55,7 @@ pub struct Pool<T, R: Heap, L: Initial> {
 }
 
 initial! { impl[T, R: Heap, L: Initial] Pool<T, R, L> = {
+    // An engine's constants say, when they are computed, what its parameters may not be.
     assert!(R::BATCH > 0);
     Self { shared: initial!(_), slots: initial!(_), first: initial!(_), used: initial!(_), stays: initial!(_) }
 } }
@@ -85,27 +86,14 @@ impl<T, R: Heap, L: Initial> Pool<T, R, L> {
     pub(crate) fn claim(&self, search: Search, node: Option<NodePtr<T>>) -> Option<Guard<'_, T, R, L>> {
         let word = node.map_or(claimed(), NodePtr::as_ptr);
         let home = self.home();
-        let slot = match self.in_place()[home].try_claim(word) {
-            None if search != Search::Home => self.claim_from(home, word, search == Search::Grow)?,
-            slot => slot?,
-        };
-        Some(Guard { pool: self, slot })
-    }
-
-    /// The slot's place among so many, which it shares with its neighbours: two slots at least, and more if there are more slots
-    /// in place than that. In a model all have the first one.
-    #[inline(always)]
-    pub(crate) fn neighbourhood(&self, guard: Guard<'_, T, R, L>, places: usize) -> usize {
-        let in_place = self.in_place();
-        let index = match Self::number(guard.slot.further()) {
-            // Where a further slot has no number there is no crowd, and it may have any place.
-            0 => {
-                ptr::from_ref(guard.slot).addr().wrapping_sub(in_place.as_ptr().addr())
-                    / mem::size_of::<Padded<Slot<T, R, L>>>()
+        let mut slot = &self.in_place()[home].0;
+        if !slot.try_claim(word) {
+            if search == Search::Home {
+                return None;
             }
-            number => in_place.len() + number - 1,
-        };
-        limit(index / in_place.len().div_ceil(places).max(2) % places, 0)
+            slot = self.claim_from(home, word, search == Search::Grow)?;
+        }
+        Some(Guard { pool: self, slot })
     }
 
     /// The slot in place that this context tries first. Where code is short, all try the first one.
@@ -139,12 +127,12 @@ impl<T, R: Heap, L: Initial> Pool<T, R, L> {
         }
         // It is added with a word that says that this context has claimed it.
         let slot = self.add(if FAST_PATHS { claimed() } else { word })?;
-        self.enter(slot, word);
+        self.bring_into_use(slot, word);
         Some(slot)
     }
 
     /// Claims a slot for long. Before, it sees to it that there are more slots than contexts that stay (SLOT-4), if there is
-    /// memory. [`Pool::end_stay`] has to follow, once.
+    /// memory. [`Guard::end_stay`] has to follow, once.
     ///
     /// To look for a free slot instead would not do: it may be free only because a context that stays is on its way from
     /// one slot to another, and then comes back to it.
@@ -160,33 +148,21 @@ impl<T, R: Heap, L: Initial> Pool<T, R, L> {
         slot.map(|slot| Guard { pool: self, slot })
     }
 
-    /// Leaves the slot of a context that does not stay any longer, which need not be the one that it has claimed first.
-    ///
-    /// # Safety
-    ///
-    /// As [`Heap::leave`].
-    pub(crate) unsafe fn end_stay(&self, guard: Guard<'_, T, R, L>) {
-        self.stays.fetch_sub(1, Relaxed);
-        // SAFETY: the caller's contract.
-        unsafe { R::leave(guard) };
-        self.forget_unused(self.in_use());
-    }
-
     /// Claims this slot, if it is free; `word` is [`claimed`] or a node to protect.
     fn claim_at(&self, slot: &Slot<T, R, L>, word: *mut Node<T>) -> bool {
         // CHEAPER: without this a slot in place is claimed first and shown to protect the node then, as the others are.
         if slot.further().is_null() {
-            return slot.try_claim(word).is_some();
+            return slot.try_claim(word);
         }
-        let claimed = slot.try_claim(claimed()).is_some();
-        if claimed {
-            self.enter(slot, word);
+        let is_claimed = slot.try_claim(claimed());
+        if is_claimed {
+            self.bring_into_use(slot, word);
         }
-        claimed
+        is_claimed
     }
 
     /// Notes that a further slot, which is claimed, is in use, and then shows `word` there (SLOT-5).
-    fn enter(&self, slot: &Slot<T, R, L>, word: *mut Node<T>) {
+    fn bring_into_use(&self, slot: &Slot<T, R, L>, word: *mut Node<T>) {
         if FAST_PATHS {
             self.use_up_to(slot.further());
             if word != claimed() {
@@ -255,5 +231,35 @@ impl<T, R: Heap, L: Initial> Pool<T, R, L> {
         let mut stats = crate::Stats::default();
         self.iter().for_each(|slot| stats.add(&slot.counters));
         stats
+    }
+}
+
+impl<T, R: Heap, L: Initial> Guard<'_, T, R, L> {
+    /// The slot's place among so many, which it shares with its neighbours: two slots at least, and more if there are more slots
+    /// in place than that. In a model all have the first one.
+    #[inline(always)]
+    pub(crate) fn neighbourhood(self, places: usize) -> usize {
+        let in_place = self.pool.in_place();
+        let index = match Pool::number(self.slot.further()) {
+            // Where a further slot has no number there is no crowd, and it may have any place.
+            0 => {
+                ptr::from_ref(self.slot).addr().wrapping_sub(in_place.as_ptr().addr())
+                    / mem::size_of::<Padded<Slot<T, R, L>>>()
+            }
+            number => in_place.len() + number - 1,
+        };
+        limit(index / in_place.len().div_ceil(places).max(2) % places, 0)
+    }
+
+    /// Leaves the slot of a context that does not stay any longer, which need not be the one that it has claimed first.
+    ///
+    /// # Safety
+    ///
+    /// As [`Heap::leave`].
+    pub(crate) unsafe fn end_stay(self) {
+        self.pool.stays.fetch_sub(1, Relaxed);
+        // SAFETY: the caller's contract.
+        unsafe { R::leave(self) };
+        self.pool.forget_unused(self.pool.in_use());
     }
 }

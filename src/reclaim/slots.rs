@@ -28,7 +28,7 @@
 //! are none; else they are just enough for a batch of the depot.
 //!
 //! If a scan finds more than `N` of its nodes protected, as where many handles rest and each keeps a node, the next one is due one
-//! node later for each beyond `N`, and one more for each, as long as the depot has room for these. So about half of what it looks
+//! node later for each beyond `N`, and one more for each, up to half of what the depot has room for. So about half of what it looks
 //! at becomes spare.
 //!
 //! # Bounds
@@ -144,6 +144,16 @@ unsafe impl<const N: usize> sealed::Heap for Slots<N> {
     }
 
     #[inline(always)]
+    fn keep<T, L: Initial>(guard: Guard<'_, T, L, N>, node: NodePtr<T>) {
+        guard.keep(node);
+    }
+
+    #[inline(always)]
+    fn kept<T, L: Initial>(guard: Guard<'_, T, L, N>) -> Option<NodePtr<T>> {
+        guard.kept()
+    }
+
+    #[inline(always)]
     unsafe fn retire<T, L: Initial>(guard: Guard<'_, T, L, N>, node: NodePtr<T>) {
         // SAFETY: the caller's contract.
         guard.with(|private| unsafe { private.retired.push(node) });
@@ -231,7 +241,7 @@ unsafe impl<const N: usize> sealed::Heap for Slots<N> {
             Self::settle(guard, Permit::Nothing);
         }
         // SAFETY: it is not used any more.
-        unsafe { guard.leave() };
+        unsafe { Self::leave(guard) };
         Ok(())
     }
 
@@ -242,7 +252,7 @@ unsafe impl<const N: usize> sealed::Heap for Slots<N> {
         for guard in pool.claim_each() {
             freed += guard.empty();
             // SAFETY: it is not used any more.
-            unsafe { guard.leave() };
+            unsafe { Self::leave(guard) };
         }
         if let Some(guard) = pool.claim(Search::Free, None) {
             // First makes room in this slot: a batch that is taken out of the depot counts nowhere until it is freed.
@@ -257,7 +267,7 @@ unsafe impl<const N: usize> sealed::Heap for Slots<N> {
                 freed += guard.empty();
             });
             // SAFETY: it is not used any more.
-            unsafe { guard.leave() };
+            unsafe { Self::leave(guard) };
         }
         // Whoever claims a further slot, as was done to all free ones here, notes it as in use.
         pool.forget_unused(pool.in_use());

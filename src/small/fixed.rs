@@ -32,7 +32,7 @@
 //!   down the list: every change of a head is a read-modify-write, which continues the release sequences of the ones before.
 //!   Checked by `push_against_pop` in `src/small/fixed/models.rs`.
 //! * **FIXED-5**: A slot has at most `N` nodes: one for each other slot, and one in hand of its owner. So where
-//!   there is no free node, `CAP` nodes have values or are held in an [`Empty`], a [`Chain`] or a [`Taken`].
+//!   there is no free node, `CAP` nodes have values, or their numbers are held, alone, in a [`Chain`] or in a [`Taken`].
 //!   Checked by `holds_cap_values_while_slots_keep_the_most` in `src/small/fixed/tests.rs`.
 //! * **FIXED-6**: No code of the user's runs between claiming a slot and leaving it: values are moved there, and never dropped.
 //!   Checked by `drops_run_outside_of_slots` in `src/small/fixed/tests.rs`.
@@ -132,7 +132,7 @@ impl<T, const CAP: usize, const N: usize> Place for FixedStack<T, CAP, N> {
 
     #[inline(always)]
     fn node(&self, number: Number) -> &Node<T, AtomicU16> {
-        // SAFETY: all numbers in this file are of nodes, and come back to the stack that they came from.
+        // SAFETY: numbers come back to the stack that they came from, as `Place` says, and links hold no others.
         unsafe { self.nodes.node(number) }
     }
 
@@ -186,7 +186,7 @@ impl<T, const CAP: usize, const N: usize> FixedStack<T, CAP, N> {
             if now == head {
                 // The link is visible since `RECHECK` (FIXED-4). If the node was taken out since then, the exchange fails (FIXED-3).
                 let node = self.node(number);
-                let link = node.link.get();
+                let link = node.link.number();
                 let next = if WHICH == VALUES { link } else { free_link(number, link) };
                 match list.compare_exchange_weak(head, next, UNLINK, Relaxed) {
                     Ok(_) => return Ok(Some(Found { slot, number, node })),
@@ -219,7 +219,7 @@ impl<T, const CAP: usize, const N: usize> FixedStack<T, CAP, N> {
         // Relaxed: only its number is used.
         let mut top = self.top.load(Relaxed);
         loop {
-            last.link.set(top);
+            last.link.lead_to(top);
             // Release pairs with `RECHECK` and `DETACH` (FIXED-4).
             match self.top.compare_exchange_weak(top, first, Release, Relaxed) {
                 Ok(_) => return,
@@ -246,7 +246,7 @@ impl<T, const CAP: usize, const N: usize> FixedStack<T, CAP, N> {
         // Relaxed: only the number is used.
         let mut free = self.free.load(Relaxed);
         loop {
-            node.link.set(free_link(number, free));
+            node.link.lead_to(free_link(number, free));
             // Release pairs with `RECHECK` (FIXED-4).
             match self.free.compare_exchange_weak(free, number - 1, Release, Relaxed) {
                 Ok(_) => return,

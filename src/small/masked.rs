@@ -6,8 +6,7 @@
 //!
 //! # Rules
 //!
-//! * **MASKED-1**: `top`, `free`, and the links and values of nodes in the two lists are touched only in a critical section, or by
-//!   whoever has the whole stack.
+//! * **MASKED-1**: `top`, `free`, and the links and values of nodes in the two lists are touched only in a critical section.
 //!   Checked by `operations_are_critical_sections`, `values_arrive_once` in `src/small/masked/tests.rs`.
 //! * **MASKED-2**: A node that was taken out of a list, in a critical section, is whose who did so, until it is linked again. So
 //!   its link and its value may be touched outside of one.
@@ -61,7 +60,7 @@ impl<T, const CAP: usize> Place for MaskedStack<T, CAP> {
             let node = self.node(number);
             // SAFETY: the node is ours (MASKED-2). The value is used once: here, or below.
             unsafe { node.put((&raw const *value).read()) };
-            Link::set(&node.link, top);
+            node.link.lead_to(top);
             self.top.set(number);
             true
         });
@@ -76,7 +75,7 @@ impl<T, const CAP: usize> Place for MaskedStack<T, CAP> {
                 return None;
             }
             let node = self.node(number);
-            let below = Link::get(&node.link);
+            let below = node.link.number();
             // SAFETY: the node is ours now (MASKED-2), and has a value.
             let value = unsafe { node.take() };
             self.link_free(number);
@@ -97,7 +96,7 @@ impl<T, const CAP: usize> Place for MaskedStack<T, CAP> {
 
     #[inline(always)]
     fn node(&self, number: Number) -> &Node<T, Cell<u16>> {
-        // SAFETY: all numbers in this file are of nodes, and come back to the stack that they came from.
+        // SAFETY: numbers come back to the stack that they came from, as `Place` says, and links hold no others.
         unsafe { self.nodes.node(number) }
     }
 
@@ -114,7 +113,7 @@ impl<T, const CAP: usize> Place for MaskedStack<T, CAP> {
         let Some((first, last)) = chain.into_ends() else { return };
         let last = self.node(last);
         with(|_| {
-            Link::set(&last.link, self.top.get());
+            last.link.lead_to(self.top.get());
             self.top.set(first);
         });
     }
@@ -129,14 +128,14 @@ impl<T, const CAP: usize> MaskedStack<T, CAP> {
             return None;
         }
         let number = free + 1;
-        self.free.set(free_link(number, Link::get(&self.node(number).link)));
+        self.free.set(free_link(number, self.node(number).link.number()));
         Some(number)
     }
 
     /// In a critical section: puts a node that is ours into the list of free ones.
     #[inline(always)]
     fn link_free(&self, number: Number) {
-        Link::set(&self.node(number).link, free_link(number, self.free.get()));
+        self.node(number).link.lead_to(free_link(number, self.free.get()));
         self.free.set(number - 1);
     }
 }

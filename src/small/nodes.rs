@@ -30,20 +30,20 @@ pub(super) const NONE: Number = 0;
 
 /// What links nodes: a number, or one minus 1.
 pub trait Link: Initial {
-    fn get(&self) -> Number;
+    fn number(&self) -> Number;
 
-    fn set(&self, number: Number);
+    fn lead_to(&self, number: Number);
 }
 
 impl Link for AtomicU16 {
     #[inline(always)]
-    fn get(&self) -> Number {
+    fn number(&self) -> Number {
         // Relaxed: what was read before makes it visible: the head of the list, or what has made the node the caller's.
         self.load(Relaxed).into()
     }
 
     #[inline(always)]
-    fn set(&self, number: Number) {
+    fn lead_to(&self, number: Number) {
         // Relaxed: what makes the node reachable publishes it.
         self.store(short(number), Relaxed);
     }
@@ -52,16 +52,17 @@ impl Link for AtomicU16 {
 #[cfg(feature = "critical-section")]
 impl Link for Cell<u16> {
     #[inline(always)]
-    fn get(&self) -> Number {
-        Cell::get(self).into()
+    fn number(&self) -> Number {
+        self.get().into()
     }
 
     #[inline(always)]
-    fn set(&self, number: Number) {
-        Cell::set(self, short(number));
+    fn lead_to(&self, number: Number) {
+        self.set(short(number));
     }
 }
 
+/// A number in a link.
 #[inline(always)]
 #[expect(clippy::cast_possible_truncation, reason = "numbers have 16 bits")]
 pub(super) const fn short(number: usize) -> u16 {
@@ -123,7 +124,7 @@ pub struct Chain {
 }
 
 impl Chain {
-    pub(crate) const EMPTY: Self = Self { first: NONE, last: NONE };
+    pub(super) const EMPTY: Self = Self { first: NONE, last: NONE };
 
     /// The topmost node.
     pub(super) fn first(&self) -> Number {
@@ -144,7 +145,7 @@ impl Chain {
     }
 
     /// The chain's values, for whoever does not push them after all.
-    pub(crate) fn into_taken(self) -> Taken {
+    pub(super) fn into_taken(self) -> Taken {
         Taken::from_first(self.first)
     }
 }
@@ -203,8 +204,7 @@ impl<T, L, const CAP: usize, const N: usize> Nodes<T, L, CAP, N> {
         debug_assert!(number != NONE && number <= Self::LEN, "no node has the number {number}");
         // By a pointer to all of them, not to the first array: that one's provenance ends with it.
         let nodes = (&raw const *self).cast::<Node<T, L>>();
-        // SAFETY: there are so many nodes, without gaps, and nobody has more than a shared reference to any, except whoever
-        // has the whole stack.
+        // SAFETY: there are so many nodes, without gaps, and nobody has more than a shared reference to any.
         unsafe { &*nodes.add(number - 1) }
     }
 }

@@ -12,7 +12,7 @@ const BATCH: usize = Slots::<8>::BATCH;
 
 /// One operation, after others.
 const fn one(before: Run, counted: Run) -> Scenario {
-    Scenario { resting: 0, before, counted, times: 1 }
+    Scenario { resting: 0, at_once: false, before, counted, times: 1 }
 }
 
 /// A push, and a pop, that only push and pop.
@@ -29,15 +29,16 @@ const POP_SCAN_SURPLUS: Scenario = one(Run(2 * BATCH, 2 * BATCH - 1), Run(0, 1))
 const PUSHES: Scenario = one(Run(0, 0), Run(1024, 0));
 const POPS: Scenario = one(Run(1024, 0), Run(0, 1024));
 /// In the steady state: push and pop in turn, and in bursts.
-const PAIRS: Scenario = Scenario { resting: 0, before: Run(64, 64), counted: Run(1, 1), times: 1024 };
-const BURSTS: Scenario = bursts(0, 16);
-/// Beside handles that rest, where scans are seldom and long.
-const BURSTS_30: Scenario = bursts(30, 256);
-const BURSTS_200: Scenario = bursts(200, 256);
-const BURSTS_1000: Scenario = bursts(1000, 256);
+const PAIRS: Scenario = Scenario { resting: 0, at_once: false, before: Run(64, 64), counted: Run(1, 1), times: 1024 };
+const BURSTS: Scenario = Scenario { resting: 0, at_once: false, before: Run(64, 64), counted: Run(64, 64), times: 16 };
+/// The same by `push_all`, beside so many handles that rest.
+const AT_ONCE: Scenario = at_once(0);
+const AT_ONCE_30: Scenario = at_once(30);
+const AT_ONCE_200: Scenario = at_once(200);
+const AT_ONCE_1000: Scenario = at_once(1000);
 
-const fn bursts(resting: usize, times: usize) -> Scenario {
-    Scenario { resting, before: Run(64, 64), counted: Run(64, 64), times }
+const fn at_once(resting: usize) -> Scenario {
+    Scenario { resting, at_once: true, before: Run(64, 64), counted: Run(64, 64), times: 256 }
 }
 
 macro_rules! scenarios {
@@ -53,9 +54,10 @@ macro_rules! scenarios {
         #[bench::empty_pop(EMPTY_POP)]
         #[bench::pairs(PAIRS)]
         #[bench::bursts(BURSTS)]
-        #[bench::bursts_30(BURSTS_30)]
-        #[bench::bursts_200(BURSTS_200)]
-        #[bench::bursts_1000(BURSTS_1000)]
+        #[bench::at_once(AT_ONCE)]
+        #[bench::at_once_30(AT_ONCE_30)]
+        #[bench::at_once_200(AT_ONCE_200)]
+        #[bench::at_once_1000(AT_ONCE_1000)]
         fn $name(scenario: Scenario) -> Subject {
             perform($through, scenario)
         }

@@ -13,6 +13,8 @@ use std::mem;
 pub struct Through {
     push: Operation,
     pop: Operation,
+    /// So many at once.
+    push_all: fn(&mut Subject, usize),
 }
 
 type Operation = fn(&mut Subject);
@@ -27,22 +29,33 @@ pub struct Subject {
 #[derive(Clone, Copy, Debug)]
 pub struct Run(pub usize, pub usize);
 
+/// Whether the pushes of a run are one `push_all`, which pushes no node again without a scan.
+pub type AtOnce = bool;
+
 /// What is done before, uncounted, and what is counted, so many times, beside so many handles that rest.
 #[derive(Clone, Copy, Debug)]
 pub struct Scenario {
     pub resting: usize,
+    pub at_once: AtOnce,
     pub before: Run,
     pub counted: Run,
     pub times: usize,
 }
 
-pub const STACK: Through = Through { push: |subject| subject.stack.push(1), pop: |subject| sink(subject.stack.pop()) };
+pub const STACK: Through = Through {
+    push: |subject| subject.stack.push(1),
+    pop: |subject| sink(subject.stack.pop()),
+    push_all: |subject, count| subject.stack.push_all(0..count),
+};
 
-pub const HANDLE: Through =
-    Through { push: |subject| subject.handle.push(1), pop: |subject| sink(subject.handle.pop()) };
+pub const HANDLE: Through = Through {
+    push: |subject| subject.handle.push(1),
+    pop: |subject| sink(subject.handle.pop()),
+    push_all: |subject, count| subject.handle.push_all(0..count),
+};
 
 /// What the harness itself executes.
-pub const NOTHING: Through = Through { push: nothing, pop: nothing };
+pub const NOTHING: Through = Through { push: nothing, pop: nothing, push_all: |subject, _| nothing(subject) };
 
 fn nothing(_: &mut Subject) {
     sink(Some(0));
@@ -61,8 +74,8 @@ fn sink(value: Option<usize>) {
 const NODES: usize = 256 * Slots::<8>::BATCH;
 
 impl Subject {
-    /// Stacks with spare nodes, all of them in the depot, but for one in each handle that rests: what it has pushed, which was popped
-    /// since.
+    /// Stacks with spare nodes, all of them in the depot, but for a batch in each handle that rests, as far as they go. One of its
+    /// nodes it has pushed, and it was popped since.
     fn new(resting: usize) -> Self {
         let stacks = [(); 2].map(|()| {
             let stack: &'static Stack<usize> = Box::leak(Box::default());
@@ -96,11 +109,11 @@ struct Page([u8; 4096]);
 /// Without memory.
 #[must_use]
 pub fn perform(through: Through, scenario: Scenario) -> Subject {
-    let Scenario { resting, before, counted: run, times } = scenario;
+    let Scenario { resting, at_once, before, counted: run, times } = scenario;
     let mut subject = Subject::new(resting);
     on_one_page(|| {
-        repeat(&mut subject, through, before, 1);
-        counted(&mut subject, through, run, times);
+        repeat(&mut subject, through, before, at_once, 1);
+        counted(&mut subject, through, run, at_once, times);
     });
     subject
 }
@@ -122,15 +135,19 @@ fn below(action: impl FnOnce()) {
 
 /// callgrind counts in here.
 #[inline(never)]
-fn counted(subject: &mut Subject, through: Through, run: Run, times: usize) {
-    repeat(subject, through, run, times);
+fn counted(subject: &mut Subject, through: Through, run: Run, at_once: AtOnce, times: usize) {
+    repeat(subject, through, run, at_once, times);
 }
 
 #[inline(never)]
-fn repeat(subject: &mut Subject, through: Through, Run(pushes, pops): Run, times: usize) {
+fn repeat(subject: &mut Subject, through: Through, Run(pushes, pops): Run, at_once: AtOnce, times: usize) {
     for _ in 0..times {
-        for _ in 0..pushes {
-            (through.push)(subject);
+        if at_once {
+            (through.push_all)(subject, pushes);
+        } else {
+            for _ in 0..pushes {
+                (through.push)(subject);
+            }
         }
         for _ in 0..pops {
             (through.pop)(subject);

@@ -24,7 +24,6 @@ use crate::layout::{FAST_PATHS, IfFast, Padded, in_this_order};
 use crate::reclaim::sealed::Heap;
 use crate::sync::{ADD_SLOT, Acquire, AtomicPtr, Initial, Ordering, READ_HAZARD, Relaxed, Release, alloc, dealloc};
 use crate::treiber::Node;
-use core::alloc::Layout;
 use core::iter;
 use core::ptr::{self, NonNull};
 
@@ -126,13 +125,15 @@ impl<T, R: Heap, L: Initial> Pool<T, R, L> {
             if !newest.slot.word.load(Relaxed).is_null() {
                 return;
             }
-            let Some(slot) = newest.slot.try_claim(claimed()) else { return };
+            if !newest.slot.try_claim(claimed()) {
+                return;
+            }
             // SLOT-5: this context owns the slot that `used` names. Release pairs with `READ_HAZARD`: what the slot's owners have
             // read of nodes happens before what a scan does that leaves the slot out.
             // CHEAPER: whoever takes a failure for success goes on, and looks in vain.
             let lowered = self.used.compare_exchange(used.newest(), newest.older, Release, Relaxed);
             // SAFETY: it is not used any more.
-            unsafe { Guard { pool: self, slot }.leave() };
+            unsafe { Guard { pool: self, slot: &newest.slot }.leave() };
             // CHEAPER: others have raised it, so whoever goes on looks in vain.
             if lowered.is_err() {
                 return;
@@ -172,7 +173,7 @@ impl<T, R: Heap, L: Initial> Drop for Pool<T, R, L> {
                 let newer = further.as_ref().newer.get();
                 next = newer.map_or(further.as_ref().older, |newer| newer.load(Relaxed));
                 further.drop_in_place();
-                dealloc(further.as_ptr().cast(), Layout::new::<Further<T, R, L>>());
+                dealloc(further.as_ptr().cast(), Self::LAYOUT);
             }
         }
     }

@@ -56,9 +56,9 @@ impl<T, R: Heap, L: Initial> Slot<T, R, L> {
 
     /// Takes the slot if it is free; `word` is [`claimed`] or a node to protect.
     #[inline(always)]
-    pub(super) fn try_claim(&self, word: *mut Node<T>) -> Option<&Self> {
+    pub(super) fn try_claim(&self, word: *mut Node<T>) -> bool {
         // Weak: who fails for no reason comes back.
-        self.word.compare_exchange_weak(free(), word, CLAIM, Relaxed).ok().map(|_| self)
+        self.word.compare_exchange_weak(free(), word, CLAIM, Relaxed).is_ok()
     }
 
     /// Null if the slot is in place, or where code is short.
@@ -69,7 +69,7 @@ impl<T, R: Heap, L: Initial> Slot<T, R, L> {
 }
 
 /// The right of a slot's owner to the slot (SLOT-1, SLOT-2): two references, to be passed by value. All copies are in the hands of
-/// one context, and it ends with [`Heap::leave`] or [`Pool::end_stay`].
+/// one context, and it ends with [`Heap::leave`] or [`Guard::end_stay`].
 pub struct Guard<'a, T, R: Heap, L: Initial> {
     pub(in crate::reclaim) pool: &'a Pool<T, R, L>,
     pub(super) slot: &'a Slot<T, R, L>,
@@ -85,7 +85,7 @@ impl<T, R: Heap, L: Initial> Clone for Guard<'_, T, R, L> {
 impl<T, R: Heap, L: Initial> Copy for Guard<'_, T, R, L> {}
 
 impl<'a, T, R: Heap, L: Initial> Guard<'a, T, R, L> {
-    /// Gives `action`, which asks for this only once, what the owner alone may touch.
+    /// Gives `action` what the owner alone may touch. `action` must not ask for it again (SLOT-2); loom would object.
     #[inline(always)]
     pub(in crate::reclaim) fn with<O>(self, action: impl FnOnce(&mut Private<T, R, L>) -> O) -> O {
         // SAFETY: SLOT-2: this is the slot's owner, who looks once at a time.

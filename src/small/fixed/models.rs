@@ -127,11 +127,10 @@ fn push_against_reuse() {
             |stack| {
                 let first = stack.take_node().ok().unwrap();
                 let second = stack.take_node().ok().unwrap();
-                let (mut emptied, mut chain) = (Chain::EMPTY, Chain::EMPTY);
+                let mut chain = Chain::EMPTY;
+                assert_eq!(stack.let_go(first), Ok(()));
                 // SAFETY: all are this stack's.
                 unsafe {
-                    stack.add(&mut emptied, first, 2);
-                    assert_eq!(stack.drop_next(&mut emptied.into_taken()), Ok(true));
                     stack.add(&mut chain, second, 2);
                     stack.link_chain(chain);
                 }
