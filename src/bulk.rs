@@ -14,9 +14,9 @@ impl<T, R: Engine, B: Backoff> Stack<T, R, B> {
     /// If the iterator panics, no value has been pushed, and those that it has given are dropped.
     ///
     /// Allocates: for each value for which there is no spare node; on [`Fixed`](crate::Fixed) and `Masked` never. Waits:
-    /// on `Masked` never; on `Fixed` only if the iterator panics, since nodes are let go then as by [`Stack::take_all`]; elsewhere
-    /// as `push_all`. Lock-free: as the allocator and the iterator, but on `Masked`. From an interrupt handler: only if the allocator
-    /// permits it, if there is one.
+    /// on `Masked` never; on `Fixed` only if the iterator panics, since nodes are let go then as by [`Stack::take_all`];
+    /// elsewhere as `push_all`. Lock-free: as the allocator and the iterator, but on `Masked`. From an interrupt handler: only if
+    /// the allocator permits it, if there is one.
     ///
     /// # Errors
     ///
@@ -43,8 +43,8 @@ impl<T, R: Engine, B: Backoff> Stack<T, R, B> {
     ///
     /// Allocates: never on [`Slots`](crate::Slots). Frees: the iterator may give surplus nodes back. Waits: the iterator needs a
     /// slot after each [`BATCH`](crate::Slots::BATCH) values (on [`Fixed`](crate::Fixed) after each one), after the last one and
-    /// when it is dropped, and waits for one as [`Stack::pop`] does: where that may be for ever, call [`Stack::try_pop`] until there
-    /// is nothing. Lock-free: yes, while a slot is free. From an interrupt handler: no.
+    /// when it is dropped, and waits for one as [`Stack::pop`] does: where that may be for ever, call [`Stack::try_pop`] until
+    /// there is nothing. Lock-free: yes, while a slot is free. From an interrupt handler: no.
     ///
     /// ```
     /// let stack: elimination_stack::Stack<_> = [1, 2, 3].into_iter().collect();

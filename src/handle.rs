@@ -86,8 +86,8 @@ impl<'a, T, R: Engine, B: Backoff> Handle<'a, T, R, B> {
     ///
     /// # Errors
     ///
-    /// [`OutOfMemory`](crate::PushErrorKind::OutOfMemory), or what [`Stack::try_push`] says without an allocator; the value is in the
-    /// error.
+    /// [`OutOfMemory`](crate::PushErrorKind::OutOfMemory), or what [`Stack::try_push`] says without an allocator; the value is in
+    /// the error.
     #[inline]
     pub fn try_push(&mut self, value: T) -> Result<(), PushError<T>> {
         let (inner, seat) = (&self.stack.inner, &mut self.seat);

@@ -16,10 +16,10 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
     ///
     /// A stack never has more nodes than its values, or, after calls for interrupt handlers and until the next push or
     /// pop of another kind that succeeds, the most values it ever had at once; plus `IDLE_NODES`, plus
-    /// [`SLOT_NODES`](Stack::SLOT_NODES) for each slot beyond `N`, plus the reserved ones (also for a while those that were, after a
-    /// [`Stack::reclaim`] while all slots were claimed). See [`TakeAll`](crate::TakeAll) for which values count, and
-    /// [`Haphazard`](crate::Haphazard) for what it needs more of. On `Slots`, each slot may besides have
-    /// two retired nodes more for each slot beyond `N`.
+    /// [`SLOT_NODES`](Stack::SLOT_NODES) for each slot beyond `N`, plus the reserved ones (also for a while those that were,
+    /// after a [`Stack::reclaim`] while all slots were claimed). See [`TakeAll`](crate::TakeAll) for which values count, and
+    /// [`Haphazard`](crate::Haphazard) for what it needs more of. On `Slots`, each slot may besides have two retired nodes more
+    /// for each slot beyond `N`.
     pub const IDLE_NODES: usize = R::IDLE_NODES;
 
     /// The most nodes that each further slot beyond `N` holds back, besides those that wait because of such slots, see
@@ -85,9 +85,9 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
     ///
     /// After `reserve(n)`, a system whose values never exceed `n - Stack::IDLE_NODES` never allocates again (nor frees, if there
     /// was nothing in the stack before), and its [`push_spare`](Stack::push_spare) never refuses; on [`Slots<N>`](crate::Slots),
-    /// with at most `N` contexts inside at once, not all of them handles; and if there were more before, with what the further slots
-    /// that these have left hold back besides, as [`IDLE_NODES`](Stack::IDLE_NODES) says. Reservations add up; [`Stack::reclaim`]
-    /// ends them.
+    /// with at most `N` contexts inside at once, not all of them handles; and if there were more before, with what the further
+    /// slots that these have left hold back besides, as [`IDLE_NODES`](Stack::IDLE_NODES) says. Reservations add up;
+    /// [`Stack::reclaim`] ends them.
     ///
     /// Allocates: yes, `nodes` nodes. Waits: never. Lock-free: as the allocator. From an interrupt handler: no.
     ///
@@ -156,7 +156,8 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
     /// What a push that must not fail does instead.
     #[cold]
     fn never<V: Source<T>>(kind: PushErrorKind, value: V) -> Infallible {
-        // UNTESTED: dropped if no memory is a panic, as it may be without `std`. Where the suites run, no memory ends the process.
+        // UNTESTED: dropped if no memory is a panic, as it may be without `std`. Where the suites run, no memory ends the
+        // process.
         let _value = value.into_value();
         Self::give_up(kind)
     }

@@ -1,8 +1,8 @@
 //! What is smaller under the model checker: all such limits, in one place.
 //!
 //! Loom tries every interleaving of every step, so a model has to reach with two or three operations what a program reaches
-//! with hundreds. Each limit below is the least with which both sides of every comparison with it come about, but for `WAITING`; the
-//! algorithm is the same. A limit's own place says what it is in a program, as `limit(real, model::NAME)`.
+//! with hundreds. Each limit below is the least with which both sides of every comparison with it come about, but for `WAITING`;
+//! the algorithm is the same. A limit's own place says what it is in a program, as `limit(real, model::NAME)`.
 
 /// A limit: `real` in a program, `model` under the model checker.
 pub(crate) const fn limit<T: Copy>(real: T, model: T) -> T {

@@ -5,12 +5,13 @@
 //! A [`Guard`] is the ownership of a slot by one context. With `node` any node of the stack:
 //!
 //! * **GUARD-1**: After [`Heap::protect`] (or [`Heap::enter`]) with `node`, if [`Head::confirm`] then says that it is the top,
-//!   `node` stays allocated, and once it was unlinked becomes the top of that list again only above the same node as before, until
-//!   the guard protects something else, unprotects it or ends. The barrier between the two steps is in `confirm`.
+//!   `node` stays allocated, and once it was unlinked becomes the top of that list again only above the same node as before,
+//!   until the guard protects something else, unprotects it or ends. The barrier between the two steps is in `confirm`.
 //!   Checked by `pop_against_reuse_of_the_node`, `handle_against_reuse_of_the_node` in `tests/loom/tests/loom.rs`,
 //!   `pop_against_reuse_of_the_node` in `tests/loom/tests/loom_haphazard.rs`.
 //! * **GUARD-2**: What [`Guard::node`], [`Guard::spare`], [`Guard::spares`], [`Heap::own`], [`Heap::refill`] and
-//!   [`Pool::claim_with_spare`] give are nodes without a value, which the caller owns and may push. Nobody else writes them any more; a slower context may still read their links.
+//!   [`Pool::claim_with_spare`] give are nodes without a value, which the caller owns and may push. Nobody else writes them any
+//!   more; a slower context may still read their links.
 //!   Checked by `depot_take_against_take` in `tests/loom/tests/loom.rs`.
 //! * **GUARD-3**: [`Heap::retire`] takes a node of this stack, without a value, that the caller owns, whether it was ever
 //!   reachable from a head or not, and whether others still protect it or not.

@@ -24,9 +24,9 @@ use core::mem;
 /// [`Slots<N>`](crate::Slots), on targets with compare-exchange.
 ///
 /// As long as at most `N` contexts are inside at once, a push is refused only if there are `CAP` values already, counting those
-/// that a [`TakeAll`](crate::TakeAll) still holds, and those that a [`Stack::try_push_all`](crate::Stack::try_push_all) is about to
-/// push: the nodes that slots hold back, at most `N` each, are in the type besides. With more contexts a call may find no slot;
-/// then whatever begins with `try_`, and [`Stack::push_spare`](crate::Stack::push_spare), says so, and
+/// that a [`TakeAll`](crate::TakeAll) still holds, and those that a [`Stack::try_push_all`](crate::Stack::try_push_all) is about
+/// to push: the nodes that slots hold back, at most `N` each, are in the type besides. With more contexts a call may find no
+/// slot; then whatever begins with `try_`, and [`Stack::push_spare`](crate::Stack::push_spare), says so, and
 /// [`Stack::pop`](crate::Stack::pop) and the iterator of [`Stack::take_all`](crate::Stack::take_all) wait.
 ///
 /// A lost race is followed by the next attempt at once, whatever the back-off: of that only the step of waiting for a slot is
@@ -83,12 +83,12 @@ use core::mem;
 pub enum Fixed<const CAP: usize, const N: usize = 2> {}
 
 /// The engine for one core, and for cores without compare-exchange: nodes for `CAP` values lie in the stack itself, and each
-/// push or pop is one critical section of a fixed number of instructions. So it is **not lock-free**. A `try_push_all` has one for
-/// each value and one more, the iterator of a `take_all` one for each value.
+/// push or pop is one critical section of a fixed number of instructions. So it is **not lock-free**. A `try_push_all` has one
+/// for each value and one more, the iterator of a `take_all` one for each value.
 ///
 /// What a critical section is, the final program says, by the crate [`critical-section`](https://docs.rs/critical-section). On
-/// several cores it has to be one that spans them; one that masks the interrupts of its own core alone is not enough there. Whoever
-/// wants to enter it waits for whoever is inside, on all calls.
+/// several cores it has to be one that spans them; one that masks the interrupts of its own core alone is not enough there.
+/// Whoever wants to enter it waits for whoever is inside, on all calls.
 ///
 /// A push is refused only if there are `CAP` values already, counting those that a [`TakeAll`](crate::TakeAll) still holds, and
 /// those that a [`Stack::try_push_all`](crate::Stack::try_push_all) is about to push. A back-off has no meaning. A

@@ -133,8 +133,8 @@ impl<T, R: Engine, B: Backoff> Stack<T, R, B> {
 
     /// Pushes a value without the allocator, or gives it back.
     ///
-    /// After [`Stack::reserve_for`] it never refuses as long as there are no more values than that was told, and at most `N` contexts
-    /// of `Slots<N>` inside at once; but for what [`Stack::try_pop`] says of contexts that come and go on other cores.
+    /// After [`Stack::reserve_for`] it never refuses as long as there are no more values than that was told, and at most `N`
+    /// contexts of `Slots<N>` inside at once; but for what [`Stack::try_pop`] says of contexts that come and go on other cores.
     ///
     /// Allocates: never. Frees: never. Waits: never. Lock-free: yes, but on `Masked`. From an interrupt handler: yes.
     ///
@@ -165,9 +165,9 @@ impl<T, R: Engine, B: Backoff> Stack<T, R, B> {
     ///
     /// # Errors
     ///
-    /// [`NoSlot`] if all slots are claimed: of `Slots<N>` each of the `N` was in four passes over them, or fewer if `N` is at most 2,
-    /// and each further one at least once. So if at most `N` contexts are inside at once, others must have come and gone, or changed
-    /// their slots, as often meanwhile. Of `Fixed` each was, in one pass.
+    /// [`NoSlot`] if all slots are claimed: of `Slots<N>` each of the `N` was in four passes over them, or fewer if `N` is at
+    /// most 2, and each further one at least once. So if at most `N` contexts are inside at once, others must have come and gone,
+    /// or changed their slots, as often meanwhile. Of `Fixed` each was, in one pass.
     pub fn try_pop(&self) -> Result<Option<T>, NoSlot> {
         self.inner.pop(None, Permit::Nothing)
     }

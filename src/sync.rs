@@ -233,8 +233,8 @@ pub trait Initial: Sized {
     fn initial() -> Self;
 }
 
-/// `initial! { impl[..] Type = value }` implements [`Initial`], and `initial! { impl[..] Type { field, field } }` by the initial values
-/// of all fields; `initial!(Type)` is the initial value of a type.
+/// `initial! { impl[..] Type = value }` implements [`Initial`], and `initial! { impl[..] Type { field, field } }` by the initial
+/// values of all fields; `initial!(Type)` is the initial value of a type.
 macro_rules! initial {
     (impl [$($generics:tt)*] $type:ty = $initial:expr) => {
         impl<$($generics)*> crate::sync::Initial for $type {

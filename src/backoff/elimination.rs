@@ -25,8 +25,8 @@ pub type Exponential<Relax = Spin> = Elimination<0, Relax>;
 /// a partner. Each begins at the exchanger that its slot shares with its neighbours: two slots, or as many as it takes for all
 /// `N` of [`Slots<N>`](crate::Slots) to have one. So handles that are made one after the other meet each other, and if these
 /// belong to cores that are close to each other, what they exchange has a short way. Who finds one of its own kind there tries
-/// next door; who waits in vain looks further and further away. In the end it always goes back to the list. On microcontrollers it
-/// does so after one visit of 18 steps.
+/// next door; who waits in vain looks further and further away. In the end it always goes back to the list. On microcontrollers
+/// it does so after one visit of 18 steps.
 ///
 /// A call waits at most 256 steps at a time, and [`MOST_STEPS`](Elimination::MOST_STEPS) in all, however often it loses; then it
 /// only tries the list again.

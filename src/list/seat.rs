@@ -27,8 +27,8 @@ impl<'a, T, R: Reclaim, B: Backoff> Seat<'a, T, R, B> {
         unsafe { Session::new(self.guard) }
     }
 
-    /// Moves to a slot that has a spare node, if there is one, and takes the node. At no time has the handle two slots of the `N`,
-    /// so it stays one context.
+    /// Moves to a slot that has a spare node, if there is one, and takes the node. At no time has the handle two slots of the
+    /// `N`, so it stays one context.
     #[cold]
     pub(super) fn move_to_spare(&mut self, list: &'a SharedList<T, R, B>) -> Option<NodePtr<T>> {
         // SAFETY: another one takes its place below. Until then nothing looks at it, since nothing here unwinds.

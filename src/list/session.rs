@@ -76,8 +76,8 @@ impl<'a, T, R: Reclaim, B: Backoff, const STAYS: bool> Session<'a, T, R, B, STAY
     ///
     /// # Safety
     ///
-    /// The caller has popped the node, which holds a value and came from the guard's stack. [`Heap::settle`](crate::reclaim::sealed::Heap::settle) has to follow, if
-    /// something is due.
+    /// The caller has popped the node, which holds a value and came from the guard's stack.
+    /// [`Heap::settle`](crate::reclaim::sealed::Heap::settle) has to follow, if something is due.
     #[inline(always)]
     pub(super) unsafe fn take_value(&self, node: NodePtr<T>) -> T {
         // SAFETY: the caller's contract.

@@ -27,9 +27,9 @@
 //! A scan that finds no hazard moves all retired nodes on without a look at one of them: they become the spare ones, if there
 //! are none; else they are just enough for a batch of the depot.
 //!
-//! If a scan finds more than `N` of its nodes protected, as where many handles rest and each keeps a node, the next one is due one
-//! node later for each beyond `N`, and one more for each, up to half of what the depot has room for. So about half of what it looks
-//! at becomes spare.
+//! If a scan finds more than `N` of its nodes protected, as where many handles rest and each keeps a node, the next one is due
+//! one node later for each beyond `N`, and one more for each, up to half of what the depot has room for. So about half of what it
+//! looks at becomes spare.
 //!
 //! # Bounds
 //!

@@ -16,11 +16,11 @@
 //! # Rules
 //!
 //! * **FIXED-1**: A node belongs to one of the lists, to the owner of a slot, who has it in hand, to a slot, which keeps it, or
-//!   to the holder of its number, of a [`Chain`] or a [`Taken`]. Only a compare-exchange or a swap of a list's head that succeeds,
-//!   a claim or the leaving of a slot changes that, or its owner among what it owns.
+//!   to the holder of its number, of a [`Chain`] or a [`Taken`]. Only a compare-exchange or a swap of a list's head that
+//!   succeeds, a claim or the leaving of a slot changes that, or its owner among what it owns.
 //!   Checked by `pop_against_pop`, `push_against_push` in `src/small/fixed/models.rs`.
-//! * **FIXED-2**: A node comes into the list of free ones by [`FixedStack::let_go_from`] alone, and that finds, after a full barrier
-//!   that comes after the node was taken out of its list, that no other slot protects it (BARRIER-1).
+//! * **FIXED-2**: A node comes into the list of free ones by [`FixedStack::let_go_from`] alone, and that finds, after a full
+//!   barrier that comes after the node was taken out of its list, that no other slot protects it (BARRIER-1).
 //!   Checked by `pop_against_reuse`, `push_against_reuse` in `src/small/fixed/models.rs`.
 //! * **FIXED-3**: A node that a context protects and then, after a full barrier, found at the head of a list, does not become
 //!   that head again once it was taken out of the list: it would have to be free in between (FIXED-2). So
@@ -184,7 +184,8 @@ impl<T, const CAP: usize, const N: usize> FixedStack<T, CAP, N> {
             publish_barrier();
             let mut now = list.load(RECHECK);
             if now == head {
-                // The link is visible since `RECHECK` (FIXED-4). If the node was taken out since then, the exchange fails (FIXED-3).
+                // The link is visible since `RECHECK` (FIXED-4). If the node was taken out since then, the exchange fails
+                // (FIXED-3).
                 let node = self.node(number);
                 let link = node.link.number();
                 let next = if WHICH == VALUES { link } else { free_link(number, link) };

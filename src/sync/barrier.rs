@@ -80,9 +80,9 @@ mod imp {
 
     /// Reading the head again after a hazard was published. Acquire pairs with the Release that linked the node (LIST-5).
     pub(crate) const RECHECK: Ordering = Ordering::Acquire;
-    /// Unlinking one node, whose contents [`RECHECK`] has made visible. But where it may have been pushed again since then, or since
-    /// it was kept, Acquire pairs with the Release that linked it: for its value (LIST-5), and for the hazard of whoever keeps it
-    /// now (BARRIER-2). `Fixed`, on which no node is pushed again, does without, but uses the same name.
+    /// Unlinking one node, whose contents [`RECHECK`] has made visible. But where it may have been pushed again since then, or
+    /// since it was kept, Acquire pairs with the Release that linked it: for its value (LIST-5), and for the hazard of whoever
+    /// keeps it now (BARRIER-2). `Fixed`, on which no node is pushed again, does without, but uses the same name.
     pub(crate) const UNLINK: Ordering = if FAST_PATHS { Ordering::Acquire } else { Ordering::Relaxed };
     /// Unlinking all nodes at once. Acquire pairs with the Release that linked them (LIST-5).
     pub(crate) const DETACH: Ordering = Ordering::Acquire;

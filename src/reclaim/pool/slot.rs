@@ -40,8 +40,8 @@ in_this_order! {
         /// Written by the owner, read by everybody.
         pub(super) counters: Counters,
         pub(super) private: UnsafeCell<Private<T, R, L>>,
-        /// The further slot that this is; null if it is in place. Written before the slot is added, and never again. Where code is
-        /// short nobody asks.
+        /// The further slot that this is; null if it is in place. Written before the slot is added, and never again. Where code
+        /// is short nobody asks.
         further: IfFast<*mut Further<T, R, L>>,
     }
 }
@@ -68,8 +68,8 @@ impl<T, R: Heap, L: Initial> Slot<T, R, L> {
     }
 }
 
-/// The right of a slot's owner to the slot (SLOT-1, SLOT-2): two references, to be passed by value. All copies are in the hands of
-/// one context, and it ends with [`Heap::leave`] or [`Guard::end_stay`].
+/// The right of a slot's owner to the slot (SLOT-1, SLOT-2): two references, to be passed by value. All copies are in the hands
+/// of one context, and it ends with [`Heap::leave`] or [`Guard::end_stay`].
 pub struct Guard<'a, T, R: Heap, L: Initial> {
     pub(in crate::reclaim) pool: &'a Pool<T, R, L>,
     pub(super) slot: &'a Slot<T, R, L>,
@@ -107,7 +107,8 @@ impl<'a, T, R: Heap, L: Initial> Guard<'a, T, R, L> {
     #[inline(always)]
     pub(in crate::reclaim) fn keep(self, node: NodePtr<T>) {
         // Release pairs with `READ_HAZARD` (BARRIER-3): a pop that lost the race for the node protected before has read it.
-        // UNTESTED: in a model a slot has got its node for a push since such a pop, behind a full barrier, unless it pushes one again.
+        // UNTESTED: in a model a slot has got its node for a push since such a pop, behind a full barrier, unless it pushes one
+        // again.
         self.slot.word.store(node.as_ptr(), Release);
     }
 

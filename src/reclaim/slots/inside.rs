@@ -10,8 +10,8 @@ use crate::reclaim::sealed::Heap;
 use crate::sync::{Initial, scan_barrier};
 use crate::treiber::{Node, NodePtr};
 
-/// Entries of the table of hazards with up to 32 slots in use, and with more: 512 bytes and 4 KiB of the context's stack, on 64 bits.
-/// tuning.md, "What each optimisation is worth".
+/// Entries of the table of hazards with up to 32 slots in use, and with more: 512 bytes and 4 KiB of the context's stack, on 64
+/// bits. tuning.md, "What each optimisation is worth".
 const FEW_ENTRIES: usize = 64;
 const MANY_ENTRIES: usize = 512;
 
@@ -127,8 +127,8 @@ impl<T, L: Initial, const N: usize> Guard<'_, T, L, N> {
             }
             self.with(|private| {
                 let crowd = private.retired.len().saturating_sub(N);
-                // As many again, so that each node pays for a look at one other; but not more than half of what the depot has room
-                // for.
+                // As many again, so that each node pays for a look at one other; but not more than half of what the depot has
+                // room for.
                 let more = crowd.min(Slots::<N>::DEPOT_LIMIT.saturating_sub(Slots::<N>::BATCH) / 2);
                 // CHEAPER: where this is left out, scans in a crowd make few nodes spare, and so there are more of them.
                 private.retired.let_wait(limit(crowd + more, model::WAITING));

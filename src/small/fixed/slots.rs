@@ -29,7 +29,8 @@ impl<const N: usize> Slot<N> {
     /// Claims the slot, if it is free, by protecting a node with it.
     #[inline(always)]
     fn try_claim(&self, number: Number) -> bool {
-        // Not weak: who fails for no reason might find no slot. Acquire pairs with the Release in `CLAIM_BEFORE_BARRIER` (FIXED-7).
+        // Not weak: who fails for no reason might find no slot. Acquire pairs with the Release in `CLAIM_BEFORE_BARRIER`
+        // (FIXED-7).
         // UNTESTED: in loom an exchange that fails has seen the latest value. The litmus test `fixed-claim` objects.
         self.word.compare_exchange(FREE, number, CLAIM_BEFORE_BARRIER, Acquire).is_ok()
     }
@@ -50,8 +51,8 @@ impl<const N: usize> Slot<N> {
     /// Leaves a slot that is ours.
     #[inline(always)]
     pub(super) fn leave(&self) {
-        // Release pairs with the barrier that follows the next owner's claim, which hands on what is kept, and with `READ_HAZARDS`
-        // (BARRIER-3).
+        // Release pairs with the barrier that follows the next owner's claim, which hands on what is kept, and with
+        // `READ_HAZARDS` (BARRIER-3).
         self.word.store(FREE, Release);
     }
 }
