@@ -10,7 +10,7 @@
 //   CHEAPER:   without it the program is as right, but slower, larger, or waits longer. `ci/mutants` shows that: such changes
 //              pass the models, the suites, and a stress on many threads.
 //   UNTESTED:  without it the program may be wrong, by the argument that stands there, but no check sees it, for the reason that
-//              stands there. tests/README.md lists them.
+//              stands there. tests/README.md lists those that `ci/mutants` can make.
 #![no_std]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 // The nodes and the back-offs are there all the same.

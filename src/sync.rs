@@ -1,5 +1,5 @@
 //! The seam to the atomics: with [`barrier`], the only file that names `portable_atomic`, `core::sync::atomic`, `loom` or
-//! `machine`.
+//! `machine`, but for tests.
 //!
 //! Behind it are the processor's atomics; under `cfg(elimination_stack_loom)` the model checker's; and under
 //! `cfg(elimination_stack_simulate)`, which only the package in `tests/simulation/library` sets, those of a simulated
@@ -182,7 +182,7 @@ mod imp {
     pub(crate) use super::plain::{UnsafeCell, assert_exclusive, assert_exclusive_number, assert_new, write_cell};
     // The engines that use it are not part of what is simulated.
     pub(crate) use core::sync::atomic::AtomicU16;
-    // The counters are not part of what is simulated: without the feature `stats` there are none.
+    // What is counted is not part of what is simulated: how many handles there are; and without the feature `stats` nothing else.
     pub(crate) use machine::{AtomicIsize, AtomicPtr, Uncounted as AtomicUsize, alloc, dealloc, spin_loop};
 
     /// One step of waiting on the simulated processor.

@@ -94,8 +94,8 @@ fn whole_batches_are_reserved_without_a_scan<R: Engine, B: Backoff>() {
     assert_eq!((stats.scans, stats.retired, stats.allocator_calls), (0, 0, 3 * R::RETIRED));
 }
 
-/// Each keeps the node that it has pushed, which another one has popped. However many these are, that one has to pop some before a
-/// scan is due.
+/// Each keeps the node that it has pushed, which another one has popped. However many these are, that one has to pop some before
+/// a scan is due.
 fn handles_that_rest_make_no_scan_due<R: Engine, B: Backoff>() {
     let stack = Stack::<usize, R, B>::custom();
     let mut resting: Vec<_> = (0..8 * R::SLOTS).map(|_| stack.handle()).collect();

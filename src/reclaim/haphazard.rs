@@ -161,10 +161,10 @@ unsafe fn free_shared<T>(shared: NonNull<Shared<T>>) {
     }
 }
 
-// SAFETY: GUARD-1 is haphazard's: its hazard is published before the barrier in `protect`, and its domain has a full barrier
-// before it reads the hazards. GUARD-2: DOMAIN-3. GUARD-3: `retire_ptr` takes any node that is not reachable. GUARD-4: nothing
-// here calls a closure of the user's, and whatever calls the crate with a slot goes through `without_unwinding`. GUARD-5: no node
-// is ever kept. GUARD-6: none is pushed again.
+// SAFETY: GUARD-1 is haphazard's: its hazard is published before the barrier in `protect`, or else before the one in
+// `Head::confirm`, and its domain has a full barrier before it reads the hazards. GUARD-2: DOMAIN-3. GUARD-3: `retire_ptr` takes
+// any node that is not reachable. GUARD-4: nothing here calls a closure of the user's, and whatever may allocate or free in the
+// crate, with a slot claimed, goes through `without_unwinding`. GUARD-5: no node is ever kept. GUARD-6: none is pushed again.
 unsafe impl<const RECLAIM_AT: usize> sealed::Heap for Haphazard<RECLAIM_AT> {
     const SLOT_NODES: usize = RECLAIM_AT + Self::SPARE_LIMIT + 1;
     const BATCH: usize = Self::SPARE_LIMIT;

@@ -249,7 +249,7 @@ impl Ledger {
         assert_eq!((self.bytes(), self.nodes(), self.slots()), (0, 0, 0), "left behind by drop(stack)");
     }
 
-    /// Fails if the stack has more nodes than its bound says, in a moment in which nobody is inside. `extra_values`
+    /// Fails if the stack has more nodes than its bound says, in a moment in which nobody is inside. `values`
     /// are nodes that the bound counts besides: live values, reserved nodes.
     #[track_caller]
     pub fn assert_bound<R: Engine, B: Backoff>(&self, values: usize) {

@@ -74,8 +74,8 @@ fn sink(value: Option<usize>) {
 const NODES: usize = 256 * Slots::<8>::BATCH;
 
 impl Subject {
-    /// Stacks with spare nodes, all of them in the depot, but for a batch in each handle that rests, as far as they go. One of its
-    /// nodes it has pushed, and it was popped since.
+    /// Stacks with spare nodes, all of them in the depot, but for a batch in each handle that rests, as far as they go. One of
+    /// its nodes it has pushed, and it was popped since.
     fn new(resting: usize) -> Self {
         let stacks = [(); 2].map(|()| {
             let stack: &'static Stack<usize> = Box::leak(Box::default());

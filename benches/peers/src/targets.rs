@@ -193,8 +193,8 @@ fn best<'a>(
 /// allows.
 fn memory(results: &Results) -> Vec<Line> {
     let workload = workload::named("memory").expect("there is one");
-    // A node has a link and a value. A further slot has its nodes and a few cache lines; and for it each of the slots may have two
-    // nodes more.
+    // A node has a link and a value. A further slot has its nodes and a few cache lines; and for it each of the slots may have
+    // two nodes more.
     let nodes = |nodes: usize| nodes * mem::size_of::<[u64; 2]>();
     let values = nodes(Stack::<u64>::IDLE_NODES + workload.threads);
     let slot = nodes(Stack::<u64>::SLOT_NODES + 2 * (8 + 1)) + 3 * 128;

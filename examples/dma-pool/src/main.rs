@@ -63,7 +63,7 @@ fn main() -> ! {
                 handled += 1;
                 POOL.push(buffer);
                 if handled % 100 == 0 {
-                    asm::delay(50_000); // Now and then there is something else to do; the controller fills what buffers there are.
+                    asm::delay(50_000); // Now and then there is other work to do; the controller fills what buffers there are.
                 }
             }
             None => sleep_if_idle(),

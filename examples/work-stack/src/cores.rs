@@ -9,8 +9,8 @@ use cortex_m::asm::{dsb, sev, wfe};
 
 /// The event that one core sends to all. Each core remembers one until its next `WFE`, which returns at once then.
 ///
-/// An interrupt that comes meanwhile ends a `WFE`, too, so an interrupt handler may push, if the allocator permits it there: on this
-/// work stack a push may ask it for a node, and wait for its turn.
+/// An interrupt that comes meanwhile ends a `WFE`, too, so an interrupt handler may push, if the allocator permits it there: on
+/// this work stack a push may ask it for a node, and wait for its turn.
 #[derive(Clone, Copy, Default)]
 pub struct Events;
 

@@ -11,7 +11,8 @@
 //!          FREE ----------------- claim(node) -----------------------> node
 //! ```
 //!
-//! A node is protected by a pop that found it on top, or kept by the owner, who has pushed it.
+//! `FREE` is what [`free`] returns, and `CLAIMED` what [`claimed`] does. A node is protected by a pop that found it on top, or
+//! kept by the owner, who has pushed it.
 //!
 //! The rules SLOT-1 to SLOT-5 are the [`pool`](super)'s.
 

@@ -1,13 +1,11 @@
 //! Models for the loom checker: every interleaving, and every value that the memory model lets a load see.
 //!
-//! Run with `ci/loom`. Nodes, slots and exchangers are checked in three ways: values arrive once; what a
-//! slot's owner alone may touch is in loom's `UnsafeCell`; and before a node is freed, or used again other than where it was, loom is told that
-//! nobody else may access its link any more (`sync::assert_exclusive`), so a missed hazard is reported even where
-//! no value goes astray.
+//! Run with `ci/loom`. Nodes, slots and exchangers are checked in three ways: values arrive once; what a slot's owner alone may
+//! touch is in loom's `UnsafeCell`; and before a node is freed, or used again other than where it was, loom is told that nobody
+//! else may access its link any more (`sync::assert_exclusive`), so a missed hazard is reported even where no value goes astray.
 //!
-//! Limits are smaller under loom, all of them in `src/model.rs`: each pop scans (with four slots each second one), each second spare node
-//! goes to the depot.
-//! `LOOM_MAX_PREEMPTIONS` sets how many preemptions an execution may have.
+//! Limits are smaller under loom, all of them in `src/model.rs`: each pop scans (with four slots each second one), each second
+//! spare node goes to the depot. `LOOM_MAX_PREEMPTIONS` sets how many preemptions an execution may have.
 
 mod common;
 

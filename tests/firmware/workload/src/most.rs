@@ -353,8 +353,8 @@ impl<M: Switching> Counting<M> {
                 // too: then it is kept for the first of them, and a later call finds it protected still.
                 let pop = || {
                     if state.inside < subject.n {
-                        // The last one alone, so that a later call has what is kept for that one in hand when it has looked at all.
-                        // (On `Slots` fewer nodes would be kept in the end.)
+                        // The last one alone, so that a later call has what is kept for that one in hand when it has looked at
+                        // all. (On `Slots` fewer nodes would be kept in the end.)
                         if state.inside > 0 && subject.engine.contains("Fixed<") {
                             again(state.inside - 1);
                             stack.pop();
