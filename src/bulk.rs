@@ -13,10 +13,10 @@ impl<T, R: Engine, B: Backoff> Stack<T, R, B> {
     ///
     /// If the iterator panics, no value has been pushed, and those that it has given are dropped.
     ///
-    /// Allocates: for each value for which there is no spare node; on [`Fixed`](crate::Fixed) and `Masked` never. Waits:
-    /// on `Masked` never; on `Fixed` only if the iterator panics, since nodes are let go then as by [`Stack::take_all`];
-    /// elsewhere as `push_all`. Lock-free: as the allocator and the iterator, but on `Masked`. From an interrupt handler: only if
-    /// the allocator permits it, if there is one.
+    /// Allocates: for each value for which there is no spare node; when no slot is free; on [`Fixed`](crate::Fixed) and `Masked`
+    /// never. Waits: on `Masked` never; on `Fixed` only if the iterator panics, since nodes are let go then as by
+    /// [`Stack::take_all`]; elsewhere as `push_all`. Lock-free: as the allocator and the iterator, but on `Masked`. From an
+    /// interrupt handler: only if the allocator permits it, if there is one.
     ///
     /// # Errors
     ///
@@ -75,6 +75,7 @@ impl<T, R: Engine, B: Backoff> Handle<'_, T, R, B> {
 /// Leaking it leaks them.
 pub struct TakeAll<'a, T, R: Engine = DefaultEngine, B: Backoff = Elimination<32>> {
     stack: &'a Stack<T, R, B>,
+    /// From this stack.
     taken: <R::Inner<T, B> as Inner<T>>::Taken,
 }
 
@@ -98,7 +99,8 @@ impl<T, R: Engine, B: Backoff> Iterator for TakeAll<'_, T, R, B> {
 
     #[inline]
     fn next(&mut self) -> Option<T> {
-        self.stack.inner.next(&mut self.taken)
+        // SAFETY: it was taken from this stack.
+        unsafe { self.stack.inner.next(&mut self.taken) }
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
@@ -110,7 +112,8 @@ impl<T, R: Engine, B: Backoff> FusedIterator for TakeAll<'_, T, R, B> {}
 
 impl<T, R: Engine, B: Backoff> Drop for TakeAll<'_, T, R, B> {
     fn drop(&mut self) {
-        drop_all(|| self.stack.inner.drop_next(&mut self.taken));
+        // SAFETY: it was taken from this stack.
+        drop_all(|| unsafe { self.stack.inner.drop_next(&mut self.taken) });
     }
 }
 

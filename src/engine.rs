@@ -95,14 +95,22 @@ pub mod sealed {
         /// Takes all values at once.
         fn detach(&self) -> Self::Taken;
 
-        /// Whether none is left of what was taken from this stack.
+        /// Whether none is left of what was taken.
         fn has_none(taken: &Self::Taken) -> bool;
 
-        /// Moves the topmost value out of what was taken from this stack. All is permitted.
-        fn next(&self, taken: &mut Self::Taken) -> Option<T>;
+        /// Moves the topmost value out of what was taken. All is permitted.
+        ///
+        /// # Safety
+        ///
+        /// It was taken from this stack.
+        unsafe fn next(&self, taken: &mut Self::Taken) -> Option<T>;
 
-        /// Drops the topmost value of what was taken from this stack, where it is. Returns whether there was one.
-        fn drop_next(&self, taken: &mut Self::Taken) -> bool;
+        /// Drops the topmost value of what was taken, where it is. Returns whether there was one.
+        ///
+        /// # Safety
+        ///
+        /// It was taken from this stack.
+        unsafe fn drop_next(&self, taken: &mut Self::Taken) -> bool;
 
         /// Makes a seat for a handle, if there is a slot for it.
         fn sit(&self) -> Option<Self::Seat<'_>>;

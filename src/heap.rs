@@ -28,7 +28,7 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
 
     /// Pushes a value.
     ///
-    /// Allocates: when there is no spare node. Waits: no longer than its back-off. Lock-free: as the allocator.
+    /// Allocates: when there is no spare node, or no free slot. Waits: no longer than its back-off. Lock-free: as the allocator.
     /// From an interrupt handler: only if the allocator permits it, see [`Stack::push_spare`].
     ///
     /// # Panics
@@ -44,10 +44,10 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
     /// If the iterator panics, no value has been pushed, and those that it has given are dropped. Nodes are got for as
     /// many values at a time as its `size_hint` says are to come, up to [`BATCH`](crate::Slots::BATCH).
     ///
-    /// Allocates: for each value for which there is no spare node. Waits: no longer than its back-off; but if all slots are
-    /// claimed at its end and there is no memory for another, until one is free: where that may be for ever, as in
-    /// [`Stack::pop`], call [`Stack::push_spare`] for each value. Lock-free: as
-    /// the allocator and the iterator. From an interrupt handler: only if the allocator permits it.
+    /// Allocates: for each value for which there is no spare node; when no slot is free. Waits: no longer than its back-off; but
+    /// if all slots are claimed at its end and there is no memory for another, until one is free: where that may be for ever, as
+    /// in [`Stack::pop`], call [`Stack::push_spare`] for each value. Lock-free: as the allocator and the iterator. From an
+    /// interrupt handler: only if the allocator permits it.
     ///
     /// # Panics
     ///
@@ -85,9 +85,10 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
     ///
     /// After `reserve(n)`, a system whose values never exceed `n - Stack::IDLE_NODES` never allocates again (nor frees, if there
     /// was nothing in the stack before), and its [`push_spare`](Stack::push_spare) never refuses; on [`Slots<N>`](crate::Slots),
-    /// with at most `N` contexts inside at once, not all of them handles; and if there were more before, with what the further
-    /// slots that these have left hold back besides, as [`IDLE_NODES`](Stack::IDLE_NODES) says. Reservations add up;
-    /// [`Stack::reclaim`] ends them.
+    /// with at most `N` contexts inside at once, not all of them handles (a call that finds each slot claimed in turn, since
+    /// others come and go each time that it looks, may make a slot); and if there were more before, with what the further slots
+    /// that these have left hold back besides, as [`IDLE_NODES`](Stack::IDLE_NODES) says. Reservations add up; [`Stack::reclaim`]
+    /// ends them.
     ///
     /// Allocates: yes, `nodes` nodes. Waits: never. Lock-free: as the allocator. From an interrupt handler: no.
     ///

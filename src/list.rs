@@ -101,12 +101,14 @@ impl<T, R: Reclaim, B: Backoff> Inner<T> for SharedList<T, R, B> {
     }
 
     #[inline]
-    fn next(&self, taken: &mut Taken<T>) -> Option<T> {
-        self.next_taken(taken)
+    unsafe fn next(&self, taken: &mut Taken<T>) -> Option<T> {
+        // SAFETY: the caller's contract.
+        unsafe { self.next_taken(taken) }
     }
 
-    fn drop_next(&self, taken: &mut Taken<T>) -> bool {
-        self.drop_next_taken(taken)
+    unsafe fn drop_next(&self, taken: &mut Taken<T>) -> bool {
+        // SAFETY: the caller's contract.
+        unsafe { self.drop_next_taken(taken) }
     }
 
     fn sit(&self) -> Option<Seat<'_, T, R, B>> {

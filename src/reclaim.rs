@@ -132,7 +132,8 @@ pub mod sealed {
             unsafe { guard.leave() };
         }
 
-        /// A node for a push (GUARD-2): one of the slot, retired ones that nobody protects among them.
+        /// A node for a push (GUARD-2): one of the slot; of an engine that scans for itself, retired ones that nobody protects
+        /// among them.
         fn own<T, L: Initial>(guard: Guard<'_, T, Self, L>) -> Option<NodePtr<T>> {
             guard.spare()
         }

@@ -136,7 +136,8 @@ impl<const CAP: usize> Engine for Masked<CAP> {
 
 /// A stack with its nodes in place, as either engine makes it. Dropping it leaks the values.
 ///
-/// Its numbers of nodes come back to the stack that they came from.
+/// A number of a node, a chain or what was taken only ever comes back to the stack that it came from. Here nobody else has one but
+/// a [`TakeAll`](crate::TakeAll), by the contract of [`Inner::next`].
 pub trait Place: Initial {
     type Value;
     /// What links the nodes.
@@ -333,13 +334,13 @@ impl<S: Place, B: Backoff> Inner<S::Value> for InPlace<S, B> {
         taken.is_empty()
     }
 
-    fn next(&self, taken: &mut Taken) -> Option<S::Value> {
-        // SAFETY: they were taken from this stack, as the caller says.
+    unsafe fn next(&self, taken: &mut Taken) -> Option<S::Value> {
+        // SAFETY: the caller's contract.
         self.wait_for_slot(|stack| unsafe { stack.next(taken) })
     }
 
-    fn drop_next(&self, taken: &mut Taken) -> bool {
-        // SAFETY: they were taken from this stack, as the caller says.
+    unsafe fn drop_next(&self, taken: &mut Taken) -> bool {
+        // SAFETY: the caller's contract.
         self.wait_for_slot(|stack| unsafe { stack.drop_next(taken) })
     }
 
@@ -366,6 +367,7 @@ impl<S: Place, B: Backoff> Pending<'_, S, B> {
 impl<S: Place, B: Backoff> Drop for Pending<'_, S, B> {
     fn drop(&mut self) {
         let mut taken = mem::replace(&mut self.chain, Chain::EMPTY).into_taken();
-        drop_all(|| self.stack.drop_next(&mut taken));
+        // SAFETY: the chain's nodes are this stack's.
+        drop_all(|| unsafe { self.stack.drop_next(&mut taken) });
     }
 }

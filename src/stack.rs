@@ -118,7 +118,7 @@ impl<T, R: Engine, B: Backoff> Stack<T, R, B> {
 
     /// Pushes a value, or gives it back.
     ///
-    /// Allocates: when there is no spare node. Waits: no longer than its back-off. Lock-free: as the allocator.
+    /// Allocates: when there is no spare node, or no free slot. Waits: no longer than its back-off. Lock-free: as the allocator.
     /// From an interrupt handler: only if the allocator permits it, see [`Stack::push_spare`].
     ///
     /// # Errors

@@ -176,22 +176,29 @@ impl<T, R: Reclaim, B: Backoff> SharedList<T, R, B> {
         added
     }
 
+    /// # Safety
+    ///
+    /// As [`Inner::next`](crate::engine::sealed::Inner::next).
     #[inline]
-    pub(super) fn next_taken(&self, taken: &mut Taken<T>) -> Option<T> {
+    pub(super) unsafe fn next_taken(&self, taken: &mut Taken<T>) -> Option<T> {
         let node = NonNull::new(taken.first)?;
         // SAFETY: LIST-2: the nodes are ours since they were detached, and this one has a value.
         let value = unsafe { Node::take(node) };
-        // SAFETY: the node has no value any more.
+        // SAFETY: the caller's contract; the node has no value any more.
         unsafe { self.pass(taken, node) };
         Some(value)
     }
 
-    pub(super) fn drop_next_taken(&self, taken: &mut Taken<T>) -> bool {
+    /// # Safety
+    ///
+    /// As [`Inner::next`](crate::engine::sealed::Inner::next).
+    pub(super) unsafe fn drop_next_taken(&self, taken: &mut Taken<T>) -> bool {
         struct Emptied<'a, T, R: Reclaim, B: Backoff>(&'a SharedList<T, R, B>, &'a mut Taken<T>, NodePtr<T>);
 
         impl<T, R: Reclaim, B: Backoff> Drop for Emptied<'_, T, R, B> {
             fn drop(&mut self) {
-                // SAFETY: this was made for the first node, whose value is gone, even if its `Drop` has panicked.
+                // SAFETY: the caller's contract; this was made for the first node, whose value is gone, even if its `Drop` has
+                // panicked.
                 unsafe { self.0.pass(self.1, self.2) };
             }
         }
@@ -208,7 +215,7 @@ impl<T, R: Reclaim, B: Backoff> SharedList<T, R, B> {
     ///
     /// # Safety
     ///
-    /// This `node` is the first one, was taken from this list, and has no value any more.
+    /// They were taken from this list, and this `node` is the first one and has no value any more.
     unsafe fn pass(&self, taken: &mut Taken<T>, node: NodePtr<T>) {
         // SAFETY: LIST-2: the nodes are ours since they were detached.
         unsafe {
@@ -218,13 +225,18 @@ impl<T, R: Reclaim, B: Backoff> SharedList<T, R, B> {
         taken.count += 1;
         // CHEAPER: to let each node go by itself only takes time.
         if taken.count == R::BATCH || taken.is_empty() {
-            self.retire_emptied(taken);
+            // SAFETY: the caller's contract.
+            unsafe { self.retire_emptied(taken) };
         }
     }
 
     /// Lets the emptied nodes go.
+    ///
+    /// # Safety
+    ///
+    /// They were taken from this list.
     #[cold]
-    fn retire_emptied(&self, taken: &mut Taken<T>) {
+    unsafe fn retire_emptied(&self, taken: &mut Taken<T>) {
         let session = loop {
             match self.enter(Search::Free, None) {
                 Some(session) => break session,
@@ -232,7 +244,7 @@ impl<T, R: Reclaim, B: Backoff> SharedList<T, R, B> {
             }
         };
         session.counters().pops(taken.count);
-        // SAFETY: LIST-2: the nodes are ours since they were detached; they came from this list, and have no values.
+        // SAFETY: the caller's contract; LIST-2: the nodes are ours since they were detached, and have no values.
         unsafe {
             let rest = R::retire_whole(*session, taken.emptied.take(), taken.count);
             session.retire_all(rest);

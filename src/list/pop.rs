@@ -138,9 +138,8 @@ impl<T, R: Reclaim, B: Backoff> SharedList<T, R, B> {
                     }
                     // CHEAPER: to take the hazard away in any case takes longer, since another one is shown below.
                     if FAST_PATHS && step == Step::StayAway {
-                        // Whoever waits needs no node, and others' scans are quick if nobody protects any. tuning.md, "Scans and
-                        // nodes".
-                        // CHEAPER: left as it is, the hazard costs time, but no more nodes than the bound says.
+                        // Whoever meets a push ends with that, and must not keep what it has not pushed (KEPT-1). Besides, who
+                        // waits needs no node, and others' scans are quick if nobody protects any. tuning.md, "Scans and nodes".
                         R::unprotect(*session);
                     }
                 }

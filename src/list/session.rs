@@ -48,8 +48,8 @@ impl<'a, T, R: Reclaim, B: Backoff, const STAYS: bool> Session<'a, T, R, B, STAY
     /// What the operation protects is not needed any more.
     #[inline(always)]
     pub(super) fn release(&self) {
-        // Whoever leaves the slot protects nothing any more.
-        // CHEAPER: left as it is, the hazard costs others time, but no more nodes than the bound says.
+        // Whoever leaves the slot protects nothing any more; and what a handle has not pushed it must not keep (KEPT-1).
+        // CHEAPER: whoever leaves the slot does the same then.
         if STAYS {
             R::unprotect(self.0);
         }

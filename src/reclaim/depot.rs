@@ -18,7 +18,8 @@
 //!   them unprotected, or they are new.
 //!   Checked by `depot_take_against_take` in `tests/loom/tests/loom.rs`.
 //! * **DEPOT-4**: `excess` is added to before a batch is put and taken from after one was taken. So it is never less than the
-//!   nodes here beyond those reserved, and whenever it exceeds the limit, the next operation that may free gives back as much.
+//!   nodes here beyond those reserved, but while they become unreserved; and whenever it exceeds the limit, the next operation
+//!   that may free gives back as much.
 //!   Checked by `depot_keeps_its_limit` in `tests/allocator.rs`.
 
 use super::chain::List;

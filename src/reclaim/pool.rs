@@ -71,8 +71,8 @@ impl<T, R: Heap, L: Initial> Pool<T, R, L> {
     }
 
     /// How often a claim has to find all slots claimed before it says so: while others come and go, it may find each slot claimed
-    /// in turn although one was always free. Two contexts that both look at the first of two slots first, as they do where code
-    /// is short, cannot do that to each other.
+    /// in turn although one was always free. Two contexts that both look at the first of two slots first, as operations do where
+    /// code is short, cannot do that to each other; unless one looks for spare nodes in each slot.
     fn passes(&self) -> usize {
         match self.in_place().len() {
             1 => 1 + usize::from(FAST_PATHS),
@@ -150,7 +150,8 @@ impl<T, R: Heap, L: Initial> Pool<T, R, L> {
 
     /// Claims this slot, if it is free; `word` is [`claimed`] or a node to protect.
     fn claim_at(&self, slot: &Slot<T, R, L>, word: *mut Node<T>) -> bool {
-        // CHEAPER: without this a slot in place is claimed first and shown to protect the node then, as the others are.
+        // Where code is short, this is how all slots are claimed.
+        // CHEAPER: elsewhere, without this a slot in place is claimed first and shown to protect the node then, as the others are.
         if slot.further().is_null() {
             return slot.try_claim(word);
         }
@@ -173,9 +174,15 @@ impl<T, R: Heap, L: Initial> Pool<T, R, L> {
 
     /// Claims each slot that is free when its turn comes.
     pub(crate) fn claim_each(&self) -> impl Iterator<Item = Guard<'_, T, R, L>> {
-        // CHEAPER: the exchange alone says the same, but takes the cache line from whoever is inside.
-        let free = self.iter().filter(|slot| slot.word.load(Relaxed).is_null());
-        free.filter(|slot| self.claim_at(slot, claimed())).map(|slot| Guard { pool: self, slot })
+        self.iter().filter_map(|slot| {
+            // Looks first, since an exchange takes the cache line from whoever is inside; and may fail for no reason.
+            while slot.word.load(Relaxed).is_null() {
+                if self.claim_at(slot, claimed()) {
+                    return Some(Guard { pool: self, slot });
+                }
+            }
+            None
+        })
     }
 
     /// The slots in place, and up to this further one; where code is short, all.

@@ -28,7 +28,7 @@ pub type Number = usize;
 /// No node.
 pub(super) const NONE: Number = 0;
 
-/// What links nodes: a number, or one minus 1.
+/// What links nodes: a number; in free nodes it is what [`free_link`] says.
 pub trait Link: Initial {
     fn number(&self) -> Number;
 

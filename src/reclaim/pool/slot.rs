@@ -58,7 +58,7 @@ impl<T, R: Heap, L: Initial> Slot<T, R, L> {
     /// Takes the slot if it is free; `word` is [`claimed`] or a node to protect.
     #[inline(always)]
     pub(super) fn try_claim(&self, word: *mut Node<T>) -> bool {
-        // Weak: who fails for no reason comes back.
+        // Weak: it may fail for no reason, and who needs the slot tries again.
         self.word.compare_exchange_weak(free(), word, CLAIM, Relaxed).is_ok()
     }
 

@@ -69,7 +69,7 @@ impl<const N: usize> Slots<N> {
     /// Claims the first free slot (FIXED-7), by protecting a node with it. A full barrier has to follow before anything else.
     #[inline(always)]
     pub(super) fn claim(&self, number: Number) -> Option<&Slot<N>> {
-        // CHEAPER: what follows says the same, with more instructions.
+        // One search over all of them would take more instructions.
         if self.0[0].try_claim(number) {
             return Some(&self.0[0]);
         }
