@@ -16,8 +16,8 @@
 //! * **GUARD-3**: [`Heap::retire`] takes a node of this stack, without a value, that the caller owns, whether it was ever
 //!   reachable from a head or not, and whether others still protect it or not.
 //!   Checked by `elimination`, `take_all_and_push_against_pop` in `tests/loom/tests/loom.rs`.
-//! * **GUARD-4**: No method runs code of the user's but the allocator's, and none unwinds. What [`Guard::with_local`] is given
-//!   runs steps of waiting at most, and a panic in one of these ends the program.
+//! * **GUARD-4**: No method runs code of the user's but the allocator's, and none unwinds while a slot is claimed. What
+//!   [`Guard::with_local`] is given runs steps of waiting at most, and a panic in one of these ends the program.
 //!   Checked by `in_iterator_while_values_hold_slots` in `tests/panics.rs`, `a_panic_while_waiting_aborts` in `tests/faults.rs`.
 //! * **GUARD-5**: After [`Heap::keep`] with `node`, which the caller then pushes, it is protected as by GUARD-1 for as long as
 //!   [`Heap::kept`] returns it, without a barrier and without a second look at the head (BARRIER-2). So meanwhile the node is

@@ -136,8 +136,8 @@ impl<const CAP: usize> Engine for Masked<CAP> {
 
 /// A stack with its nodes in place, as either engine makes it. Dropping it leaks the values.
 ///
-/// A number of a node, a chain or what was taken only ever comes back to the stack that it came from. Here nobody else has one but
-/// a [`TakeAll`](crate::TakeAll), by the contract of [`Inner::next`].
+/// A number of a node, a chain or what was taken only ever comes back to the stack that it came from. Here nobody else has one
+/// but a [`TakeAll`](crate::TakeAll), by the contract of [`Inner::next`].
 pub trait Place: Initial {
     type Value;
     /// What links the nodes.

@@ -1,6 +1,7 @@
 //! The list: nodes, and one atomic pointer to the topmost.
 //!
-//! The same type is the head of the stack, of the depot's list of batches, and of the spare nodes that slots of `Haphazard` share.
+//! The same type is the head of the stack, of the depot's list of batches, and of the spare nodes that slots of `Haphazard`
+//! share.
 //!
 //! # Rules
 //!

@@ -52,9 +52,9 @@ impl<'a, T, R: Reclaim, B: Backoff> Seat<'a, T, R, B> {
 /// publish, and need not read its link. The node itself is in the word of the handle's slot, which is its hazard.
 ///
 /// * **KEPT-1**: While the handle's guard keeps a node (GUARD-5), `below` is the address above which the node was pushed. For
-///   only [`Kept::push`] keeps nodes and writes `below`, and it keeps none if its exchange fails; whatever protects something else
-///   in that slot ends the keeping; and whatever has protected a node there that the handle did not push takes that hazard away
-///   before it ends, since it looks as if the node was kept.
+///   only [`Kept::push`] keeps nodes and writes `below`, and it keeps none if its exchange fails; whatever protects something
+///   else in that slot ends the keeping; and whatever has protected a node there that the handle did not push takes that hazard
+///   away before it ends, since it looks as if the node was kept.
 ///   Checked by `handle_keeps_nothing_after_a_pop_of_nothing`, `handle_keeps_nothing_after_an_elimination` in
 ///   `tests/loom/tests/loom_handle.rs`.
 pub(super) struct Kept<T> {

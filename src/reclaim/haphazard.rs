@@ -243,8 +243,9 @@ unsafe impl<const RECLAIM_AT: usize> sealed::Heap for Haphazard<RECLAIM_AT> {
         let Some(shared) = guard.pool.shared.get() else { return };
         // SAFETY: the node is ours. DOMAIN-2 says why the link is this address.
         unsafe { node.as_ref() }.set_below(ptr::from_ref(shared).cast_mut().cast());
-        // SAFETY: the caller owns the node, which is not reachable any more, and it stays valid until the
-        // domain gives it to `Recycle`, at the latest when the stack is dropped.
+        // SAFETY: the caller owns the node, which is not reachable any more: whoever protects it from now on finds another one at
+        // the head, and does not look at it (GUARD-1). It stays valid until the domain gives it to `Recycle`, at the latest when
+        // the stack is dropped.
         without_unwinding(|| unsafe { shared.domain.retire_ptr::<(), Recycle<T>>(node.as_ptr().cast()) });
         let now = guard.with(|private| {
             private.retired.nodes += 1;

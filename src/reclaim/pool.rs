@@ -151,7 +151,7 @@ impl<T, R: Heap, L: Initial> Pool<T, R, L> {
     /// Claims this slot, if it is free; `word` is [`claimed`] or a node to protect.
     fn claim_at(&self, slot: &Slot<T, R, L>, word: *mut Node<T>) -> bool {
         // Where code is short, this is how all slots are claimed.
-        // CHEAPER: elsewhere, without this a slot in place is claimed first and shown to protect the node then, as the others are.
+        // CHEAPER: elsewhere, without this a slot in place is claimed first and shown to protect the node then, as others are.
         if slot.further().is_null() {
             return slot.try_claim(word);
         }
