@@ -244,17 +244,21 @@ def main():
     if options.self_test:
         selftest.run(Trial(root, work, memory, 1), wanted, STAGES)
         return
-    if options.report:
-        write_reports(root / REPORTS, Summary(wanted, memory), "ci/mutants --all" if options.all else "ci/mutants")
-        memory.write(wanted)
-    else:
+    if not options.report:
         stages = [stage for stage, build in STAGES.items() if build == "loom" or not options.models]
         Trial(root, work, memory, options.jobs).run_all(wanted, stages)
-    summary = Summary(wanted, memory)
+    summary = Summary([(change, memory.result(change)) for change in wanted])
+    if options.report:
+        write_reports(root / REPORTS, summary, "ci/mutants --all" if options.all else "ci/mutants")
+        memory.write(wanted)
     for change, result in summary.failures:
         say("failure:", change, result)
+    # Another change may survive of what explains these.
+    disproved = [] if options.only.pattern else summary.disproved
+    for place, explanation in disproved:
+        print(f"failure: {place}: each change that this explains is noticed: {explanation}")
     print(summary.in_words())
-    sys.exit(1 if summary.failures or summary.count(UNKNOWN) else 0)
+    sys.exit(1 if summary.failures or disproved or summary.count(UNKNOWN) else 0)
 
 
 def write_reports(folder, summary, command):

@@ -122,8 +122,8 @@ def judgement(change, result):
 class Summary:
     """What is known of these changes, by what it means."""
 
-    def __init__(self, changes, memory):
-        self.all = [(change, memory.result(change)) for change in changes]
+    def __init__(self, results):
+        self.all = results
 
     def of(self, *kinds):
         return [(change, result) for change, result in self.all if judgement(change, result) in kinds]
@@ -135,11 +135,27 @@ class Summary:
     def failures(self):
         return self.of(*FAILURES)
 
+    @property
+    def disproved(self):
+        """What the source explains although there is nothing to explain: each change that it could be of is noticed."""
+        explained = {}
+        for change, result in self.all:
+            if change.explanation:
+                place = f"{change.source.path}:{change.explanation.line}"
+                explained.setdefault((place, change.explanation), []).append(result)
+        return [
+            (place, explanation)
+            for (place, explanation), results in explained.items()
+            if all(result and result.verdict != SURVIVED for result in results)
+        ]
+
     def in_words(self):
         text = f"{len(self.all)} changes: {self.count(NOTICED)} noticed, {self.count(CHEAPER)} {CHEAPER} and shown to be,"
         text += f" {self.count(UNTESTED)} {UNTESTED}, {self.count(UNEXPLAINED)} unexplained"
         if refuted := self.count(REFUTED):
             text += f", {refuted} {CHEAPER} but not right"
+        if disproved := len(self.disproved):
+            text += f", {disproved} explanations of what is noticed"
         text += f"; {self.count(INVALID)} do not compile, and are not counted"
         unknown = self.count(UNKNOWN)
         return text + (f"; {unknown} not tried yet" if unknown else "")
@@ -158,6 +174,9 @@ class Summary:
             rows = [_row(change, cell(change)) for change, _ in self.of(*kinds)]
             if rows:
                 lines += [f"## {title}", "", f"| line | in | change | {column} |", "|---|---|---|---|", *rows, ""]
+        rows = [_cells(f"`{place}`", str(explanation)) for place, explanation in self.disproved]
+        if rows:
+            lines += ["## Explained, but each change is noticed", "", "| line | what the source says |", "|---|---|", *rows, ""]
         lines += ["## Noticed", "", "| line | in | change | by | how |", "|---|---|---|---|---|"]
         lines += [_row(change, f"`{result.by}`", result.how) for change, result in self.of(NOTICED)]
         return "\n".join(lines) + "\n"

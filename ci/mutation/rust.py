@@ -33,6 +33,7 @@ class Explanation:
 
     kind: str
     reason: str
+    line: int = dataclasses.field(default=0, compare=False)
 
     def __str__(self):
         return f"{self.kind}: {self.reason}"
@@ -175,17 +176,17 @@ class Source:
             first = next(at for at in range(first - 1, -1, -1) if re.match(branch[1] + r"[^\s}]", lines[at]))
         while first > 0 and re.match(r"\s*(//(?!/)|#\[)", lines[first - 1]):
             first -= 1
-        kind, reason, goes_on = None, [], False
-        for line in lines[first : last + 1]:
+        kind, reason, goes_on, begins = None, [], False, 0
+        for number, line in enumerate(lines[first : last + 1], first + 1):
             comment = re.search(r"//\s?(.*)", line)
             marker = re.match(rf"({'|'.join(kinds)}): *(.*)", comment[1]) if comment else None
             # It ends with its line, or where the code or another such comment begins.
             goes_on = goes_on and line.strip().startswith("//") and not re.match(r"[A-Z]\w*:", comment[1])
             if marker:
-                kind, reason, goes_on = marker[1], [marker[2].strip()], line.strip().startswith("//")
+                kind, reason, goes_on, begins = marker[1], [marker[2].strip()], line.strip().startswith("//"), number
             elif goes_on:
                 reason.append(comment[1].strip())
-        return Explanation(kind, " ".join(reason)) if kind else None
+        return Explanation(kind, " ".join(reason), begins) if kind else None
 
 
 def holds(predicate, flags):

@@ -3,7 +3,7 @@
 import sys
 
 from changes import Change, apart, applied, changes
-from results import KILLED, NOTICED, REFUTED, SURVIVED, UNEXPLAINED, Result, judgement, judges_digest
+from results import KILLED, NOTICED, REFUTED, SURVIVED, UNEXPLAINED, Result, Summary, judgement, judges_digest
 from rust import BUILDS, CHEAPER, UNTESTED, Explanation, Source
 from suites import STRESS
 
@@ -68,6 +68,8 @@ def check_judgement(untested, cheaper):
     judged = [judgement(change, result) for result in (passed, noticed, crashed) for change in (untested, cheaper, unexplained)]
     expected = [UNTESTED, CHEAPER, UNEXPLAINED] + [NOTICED] * 3 + [NOTICED, REFUTED, NOTICED]
     check(judged == expected, "does not believe that a change only costs time if the stress fails with it")
+    disproved = [len(Summary([(untested, result), (cheaper, result)]).disproved) for result in (noticed, passed)]
+    check(disproved == [2, 0], "does not believe what the source explains if each such change is noticed")
 
 
 def check_digest():
