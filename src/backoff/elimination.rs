@@ -75,7 +75,6 @@ impl<const W: usize, Relax: RelaxStrategy> sealed::Strategy for Elimination<W, R
 
     #[cold]
     fn lost<T>(array: &Array<T, W>, turns: &mut Turns, attempt: &mut Attempt) -> bool {
-        // CHEAPER: to try again at once in any case, or in none, only takes time.
         turns.lost(&array.away, attempt)
     }
 

@@ -111,7 +111,6 @@ impl<T> Exchanger<T> {
         match self.0.compare_exchange(offer, empty, Relaxed, Acquire) {
             Ok(_) => Err(Alone::Withdrew),
             Err(answer) => {
-                // CHEAPER: an assertion makes nothing right; where the models run there are none.
                 debug_assert_eq!(answer.addr() & TAG, ANSWER);
                 self.0.store(empty, Relaxed);
                 Ok(untagged(answer))

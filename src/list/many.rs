@@ -85,7 +85,7 @@ impl<'a, T, R: Reclaim, B: Backoff> Pending<'a, T, R, B> {
             if more >= R::BATCH {
                 empty = guard.spares();
             }
-            // CHEAPER: to enter a slot for each value takes longer.
+            // To enter a slot for each value would take longer.
             if empty.is_empty() {
                 for _ in 0..more.min(R::BATCH - 1) {
                     let Some(other) = guard.node(Permit::All) else { break };
@@ -136,7 +136,6 @@ impl<T, R: Reclaim, B: Backoff> Drop for Pending<'_, T, R, B> {
             drop(value);
         }
         let mut empty = self.empty.take();
-        // CHEAPER: to retire none does nothing.
         // SAFETY: the nodes are ours, from this stack, and have no values.
         while !empty.is_empty() && self.enter(|guard| unsafe { guard.retire_all(empty.take()) }).is_none() {
             B::relax();
@@ -223,7 +222,7 @@ impl<T, R: Reclaim, B: Backoff> SharedList<T, R, B> {
             taken.emptied.push(node);
         }
         taken.count += 1;
-        // CHEAPER: to let each node go by itself only takes time.
+        // To let each node go by itself would take longer.
         if taken.count == R::BATCH || taken.is_empty() {
             // SAFETY: the caller's contract.
             unsafe { self.retire_emptied(taken) };

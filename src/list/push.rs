@@ -104,8 +104,8 @@ impl<T, R: Reclaim, B: Backoff> SharedList<T, R, B> {
             refuse: impl FnOnce(PushErrorKind, V) -> E,
         ) -> Result<(), E> {
             let Some(node) = session.node(Permit::All) else {
-                // UNTESTED: leaves the slot before the value may be dropped, which happens if no memory is a panic, as it may be
-                // without `std`. Where the suites run, no memory ends the process.
+                // Leaves the slot before the value may be dropped, which happens if no memory is a panic, as it may be without
+                // `std`.
                 session.end();
                 return Err(refuse(PushErrorKind::OutOfMemory, value));
             };
@@ -196,11 +196,9 @@ impl<T, R: Reclaim, B: Backoff> SharedList<T, R, B> {
                     }
                     step = Step::LostRace;
                 }
-                // CHEAPER: who decides anew without a lost race counts one too many, and takes longer.
                 if step == Step::LostRace {
                     step = self.after_lost_race(*session, &mut attempt);
                 }
-                // CHEAPER: who looks for a partner without need takes longer.
                 if step == Step::StayAway {
                     if self.meet(*session, &mut attempt, Some(&visit)).is_ok() {
                         session.counters().eliminated_pushes(1);
@@ -229,8 +227,7 @@ impl<T, R: Reclaim, B: Backoff> SharedList<T, R, B> {
             session.end();
             return Ok(());
         }
-        // Leaves the slot first, so that this context never has two of the `N`.
-        // UNTESTED: with two slots, it would leave one less to others who come at that moment, and may find none then.
+        // Leaves the slot first, so that this context never has two of the `N`: others who come meanwhile may find none.
         session.end();
         let Some((guard, node)) = self.pool.claim_with_spare() else {
             return Err(refuse(PushErrorKind::NoSpareNode, value));

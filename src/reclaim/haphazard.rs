@@ -230,7 +230,6 @@ unsafe impl<const RECLAIM_AT: usize> sealed::Heap for Haphazard<RECLAIM_AT> {
     fn unprotect<T, L: Initial>(guard: Guard<'_, T, L, RECLAIM_AT>) {
         guard.with(|private| {
             if let Some(hazard) = private.retired.hazard() {
-                // CHEAPER: left as it is, the hazard keeps one node from reuse, which the bound allows for.
                 hazard.reset_protection();
             }
         });

@@ -125,7 +125,7 @@ fn build() -> &'static Path {
     BUILT.get_or_init(|| {
         // `cargo test --test walk` builds no examples; plain `cargo test` does, and then this finds it built.
         let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../../Cargo.toml");
-        let example = escargot::CargoBuild::new().manifest_path(root).example("walk").current_target();
+        let example = escargot::CargoBuild::new().manifest_path(root).package("walk").example("walk");
         let profile = if cfg!(debug_assertions) { "test" } else { "release" };
         example.args(["--profile", profile]).run().expect("the example builds").path().to_owned()
     })
