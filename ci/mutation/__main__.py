@@ -26,7 +26,7 @@ STAGES = {QUICK: "loom", HOSTED: "hosted", LONG_ONES: "loom", STRESS: "stress"}
 
 # What the source explains is expected to survive, so many are tried at once, first by the hosted suites, which notice the most; if
 # something is noticed, the test that has noticed it is asked about each alone.
-TOGETHER = {HOSTED: 4, QUICK: 4, LONG_ONES: 12, STRESS: 12}
+TOGETHER = {HOSTED: 8, QUICK: 8, LONG_ONES: 12, STRESS: 12}
 
 # How many nodes there are, and where: models know little of that, and less with their small limits.
 BOUNDS = re.compile(r"LIMIT|BATCH|SURPLUS|exce|reserve|surplus|nodes|is_due|free")
