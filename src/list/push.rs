@@ -111,11 +111,11 @@ impl<T, R: Reclaim, B: Backoff> SharedList<T, R, B> {
             };
             // SAFETY: GUARD-2: the node is ours and has no value.
             unsafe { Node::put(node, value) };
+            // CHEAPER: after a lost race to try again at once takes longer; and without the fast way a handle keeps nothing.
             if Self::exchanges_first(*session) {
                 // Whoever stays away leaves the head alone.
                 self.push_slowly(session, node, ptr::null_mut(), Step::StayAway);
             } else if FAST_PATHS && step == Step::Try {
-                // CHEAPER: without the fast way a handle keeps nothing, and its next pop takes longer.
                 self.push_node(session, node, self.head.top(), kept);
             } else {
                 self.push_slowly(session, node, self.head.top(), step);

@@ -197,7 +197,6 @@ unsafe impl<const N: usize> sealed::Heap for Slots<N> {
 
     #[inline(always)]
     fn settle<T, L: Initial>(guard: Guard<'_, T, L, N>, permit: Permit) {
-        // CHEAPER: to scan fewer at a time takes longer.
         if guard.with(|private| private.retired.reach(Self::RETIRE_LIMIT)) {
             guard.scan();
         }
