@@ -108,8 +108,6 @@ impl<'a, T, R: Heap, L: Initial> Guard<'a, T, R, L> {
     #[inline(always)]
     pub(in crate::reclaim) fn keep(self, node: NodePtr<T>) {
         // Release pairs with `READ_HAZARD` (BARRIER-3): a pop that lost the race for the node protected before has read it.
-        // UNTESTED: in a model a slot has got its node for a push since such a pop, behind a full barrier, unless it pushes one
-        // again.
         self.slot.word.store(node.as_ptr(), Release);
     }
 

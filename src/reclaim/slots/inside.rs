@@ -130,7 +130,7 @@ impl<T, L: Initial, const N: usize> Guard<'_, T, L, N> {
                 // As many again, so that each node pays for a look at one other; but not more than half of what the depot has
                 // room for.
                 let more = crowd.min(Slots::<N>::DEPOT_LIMIT.saturating_sub(Slots::<N>::BATCH) / 2);
-                // CHEAPER: where this is left out, scans in a crowd make few nodes spare, and so there are more of them.
+                // Without it scans in a crowd make few nodes spare, and so there are more of them.
                 private.retired.let_wait(limit(crowd + more, model::WAITING));
             });
         }
