@@ -14,6 +14,11 @@ pub(crate) const fn limit<T: Copy>(real: T, model: T) -> T {
 pub(crate) const fn retire_limit(slots: usize) -> usize {
     if slots == 4 { 2 } else { 1 }
 }
+/// Whether contexts remember the further slot that they claimed instead of one of so many in place: of the only one, which some
+/// models take away.
+pub(crate) const fn remembers_slot(slots: usize) -> bool {
+    slots == 1
+}
 /// Nodes that may wait for the next scan, more than usual: none. To let more wait touches nothing that is shared.
 pub(crate) const WAITING: usize = 0;
 /// Nodes that the depot keeps: two batches of one, or one of two.

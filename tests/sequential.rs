@@ -6,11 +6,13 @@ mod common;
 
 use common::*;
 use std::error::Error;
+use std::mem;
 use std::rc::Rc;
 
 for_each_stack! {
     order_of_push_all, order_of_collections, extend_exclusive, default_and_debug, handle_keeps_its_stack, many_handles,
     push_spare_takes_from_everywhere, reclaim_counts, not_send_values, handle_looks_and_pops, interrupt_is_the_stack,
+    moves,
 }
 
 /// What is never to reclaim by itself keeps all spare nodes, too.
@@ -219,6 +221,26 @@ fn reclaim_counts<R: Engine, B: Backoff>() {
     assert!(meanwhile == 0 || !R::FOR_HANDLERS);
     drop(handle);
     assert_eq!(meanwhile + stack.reclaim(), 1);
+}
+
+/// What slots remember of each other is good wherever the stack is, in a box or out of one that is freed.
+fn moves<R: Engine, B: Backoff>() {
+    let use_slots = |stack: &Stack<u32, R, B>, count| {
+        let mut handles = Vec::new();
+        for value in 0..=count {
+            stack.push(value);
+            assert_eq!(stack.pop(), Some(value));
+            handles.push(stack.handle());
+        }
+    };
+    let mut stack = Stack::custom();
+    for handles in 0..10 {
+        let boxed = Box::new(mem::take(&mut stack));
+        use_slots(&stack, handles);
+        use_slots(&boxed, handles);
+        stack = *boxed;
+        use_slots(&stack, handles);
+    }
 }
 
 fn not_send_values<R: Engine, B: Backoff>() {

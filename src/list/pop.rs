@@ -19,13 +19,20 @@ impl<T, R: Reclaim, B: Backoff> SharedList<T, R, B> {
         let top = NonNull::new(self.head.top())?;
         if FAST_PATHS {
             if let Some(session) = self.enter(Search::Home, Some(top)) {
-                if Self::exchanges_first(*session) {
-                    return self.pop_slowly(session, top.as_ptr(), Step::StayAway, Permit::All);
-                }
-                return self.pop_from(session, top);
+                return self.pop_from_claimed(session, top);
             }
         }
         self.pop_from_other_slot(top)
+    }
+
+    /// Pops from within a slot that was claimed for it, whose hazard is `top`.
+    #[inline(always)]
+    fn pop_from_claimed(&self, session: Session<'_, T, R, B, false>, top: NodePtr<T>) -> Option<T> {
+        let step = if Self::exchanges_first(*session) { Step::StayAway } else { Step::Try };
+        if !FAST_PATHS || step == Step::StayAway {
+            return self.pop_slowly(session, top.as_ptr(), step, Permit::All);
+        }
+        self.pop_from(session, top)
     }
 
     /// Pops without the allocator.
@@ -39,7 +46,7 @@ impl<T, R: Reclaim, B: Backoff> SharedList<T, R, B> {
         fn pop_from_other_slot(&self, mut top: NodePtr<T>) -> Option<T> {
             loop {
                 if let Some(session) = self.enter(Search::Free, Some(top)) {
-                    return self.pop_slowly(session, top.as_ptr(), Step::Try, Permit::All);
+                    return self.pop_from_claimed(session, top);
                 }
                 B::relax();
                 top = NonNull::new(self.head.top())?;

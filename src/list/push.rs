@@ -48,7 +48,7 @@ impl<T, R: Reclaim, B: Backoff> SharedList<T, R, B> {
             refuse: impl FnOnce(PushErrorKind, V) -> E,
         ) -> Result<(), E> {
             match self.enter(Search::Grow, None) {
-                Some(session) => self.push_with_other_node(session, value, None, Step::Try, refuse),
+                Some(session) => self.push_from(session, value, None, refuse),
                 None => Err(refuse(PushErrorKind::NoSlot, value)),
             }
         }

@@ -16,11 +16,12 @@
 //!   waits for operations only, which end. A scan, too, owns one further slot at a time for some instructions, besides its own:
 //!   with at most `N` contexts that leaves a slot in place to each.
 //!   Checked by `handle_moves_while_another_is_made` in `tests/loom/tests/loom.rs`.
-//! * **SLOT-5**: `used` is no older than any further slot that protects a node. Only the owner of the slot that it names lowers
-//!   it, to the next older one; whoever claims that slot afterwards sees it lowered, by the Release and the Acquire of SLOT-2,
-//!   and raises it again. A scan that has to see a hazard sees `used` raised, too, since that came before the hazard: what orders
-//!   the two for the hazard (BARRIER-1, BARRIER-2) orders them for `used`. And a scan that sees `used` lowered sees all that was
-//!   done in the slots that it leaves out, by the Release that lowers it.
+//! * **SLOT-5**: Whoever has claimed a further slot, but for lowering `used`, sees to it that `used` is no older, before it looks
+//!   at the head again or links a node. Only the owner of the slot that `used` names lowers it, to the next older one; whoever
+//!   claims that slot afterwards sees it lowered, by the Release and the Acquire of SLOT-2, and raises it again. So a scan that
+//!   has to see a hazard sees `used` raised, too: a fence that orders the two for the hazard (BARRIER-1, BARRIER-2) comes after
+//!   that, and where accesses are the barrier, those to `used` are part of it. And a scan that sees `used` lowered sees all that
+//!   was done in the slots that it leaves out, by the Release that lowers it.
 //!   Checked by `further_slot_comes_out_of_use_and_back`, `slot_goes_out_of_use_after_a_pop` in `tests/loom/tests/loom.rs`.
 
 mod further;
@@ -31,8 +32,8 @@ use self::further::Further;
 use self::slot::{Slot, claimed, free};
 use super::{Private, Search, sealed::Heap};
 use crate::layout::{FAST_PATHS, IfFast, Padded};
-use crate::model::limit;
-use crate::sync::{AtomicPtr, AtomicUsize, Initial, Relaxed, context_hash, initial, publish};
+use crate::model::{self, limit};
+use crate::sync::{Acquire, AtomicPtr, AtomicUsize, Initial, Relaxed, Release, context_hash, initial};
 use crate::treiber::{Node, NodePtr};
 use core::alloc::Layout;
 use core::mem;
@@ -91,14 +92,16 @@ impl<T, R: Heap, L: Initial> Pool<T, R, L> {
             if search == Search::Home {
                 return None;
             }
-            slot = self.claim_from(home, word, search == Search::Grow)?;
+            let grow = search == Search::Grow;
+            slot =
+                if FAST_PATHS { self.claim_instead_of(home, word, grow)? } else { self.claim_from(home, word, grow)? };
         }
         Some(Guard { pool: self, slot })
     }
 
     /// The slot in place that this context tries first. Where code is short, all try the first one.
     #[inline(always)]
-    fn home(&self) -> usize {
+    pub(super) fn home(&self) -> usize {
         if !FAST_PATHS {
             return 0;
         }
@@ -107,6 +110,35 @@ impl<T, R: Heap, L: Initial> Pool<T, R, L> {
         #[expect(clippy::cast_possible_truncation, reason = "an engine has fewer than 65536")]
         let scaled = ((context_hash() >> 16) * slots as u32) >> 16;
         scaled as usize % slots
+    }
+
+    /// Claims a free slot instead of that one in place: the further one that was claimed instead of it last, if that is free.
+    #[cold]
+    #[inline(never)]
+    fn claim_instead_of(&self, home: usize, word: *mut Node<T>, grow: bool) -> Option<&Slot<T, R, L>> {
+        let Some(instead) = self.instead_of(home) else { return self.claim_from(home, word, grow) };
+        // Acquire pairs with the Release below: the slot's contents are visible.
+        // SAFETY: SLOT-3: the pointer is null, or to a slot that was added.
+        if let Some(further) = unsafe { instead.load(Acquire).as_ref() } {
+            // Not one that has come out of use, since scans would be longer again.
+            // CHEAPER: to look for another one takes longer.
+            let may_serve = further.slot.word.load(Relaxed).is_null()
+                && Self::number(further.slot.further()) <= Self::number(self.used());
+            if may_serve && self.claim_at(&further.slot, word) {
+                return Some(&further.slot);
+            }
+        }
+        let slot = self.claim_from(home, word, grow)?;
+        // None in place, since these move with the stack.
+        instead.store(slot.further(), Release);
+        Some(slot)
+    }
+
+    /// What is remembered of that slot in place, where contexts remember.
+    #[inline(always)]
+    pub(super) fn instead_of(&self, home: usize) -> Option<&AtomicPtr<Further<T, R, L>>> {
+        let slots = self.in_place();
+        slots[home].0.instead.get().filter(|_| limit(true, model::remembers_slot(slots.len())))
     }
 
     /// Claims a free slot; looks at that one in place first.
@@ -126,8 +158,8 @@ impl<T, R: Heap, L: Initial> Pool<T, R, L> {
             return None;
         }
         // It is added with a word that says that this context has claimed it.
-        let slot = self.add(if FAST_PATHS { claimed() } else { word })?;
-        self.bring_into_use(slot, word);
+        let slot = self.add(word)?;
+        self.use_up_to(slot.further());
         Some(slot)
     }
 
@@ -148,28 +180,13 @@ impl<T, R: Heap, L: Initial> Pool<T, R, L> {
         slot.map(|slot| Guard { pool: self, slot })
     }
 
-    /// Claims this slot, if it is free; `word` is [`claimed`] or a node to protect.
+    /// Claims this slot, if it is free, and notes that it is in use (SLOT-5); `word` is [`claimed`] or a node to protect.
     fn claim_at(&self, slot: &Slot<T, R, L>, word: *mut Node<T>) -> bool {
-        // Where code is short, this is how all slots are claimed.
-        // CHEAPER: elsewhere, without this a slot in place is claimed first and shown to protect the node then, as others are.
-        if slot.further().is_null() {
-            return slot.try_claim(word);
-        }
-        let is_claimed = slot.try_claim(claimed());
+        let is_claimed = slot.try_claim(word);
         if is_claimed {
-            self.bring_into_use(slot, word);
+            self.use_up_to(slot.further());
         }
         is_claimed
-    }
-
-    /// Notes that a further slot, which is claimed, is in use, and then shows `word` there (SLOT-5).
-    fn bring_into_use(&self, slot: &Slot<T, R, L>, word: *mut Node<T>) {
-        if FAST_PATHS {
-            self.use_up_to(slot.further());
-            if word != claimed() {
-                publish(&slot.word, word);
-            }
-        }
     }
 
     /// Claims each slot that is free when its turn comes.

@@ -150,6 +150,7 @@ mod imp {
     #[inline(always)]
     pub(crate) fn hazards_barrier() {}
 
+    /// Part of the barrier, too, for hazards in further slots (SLOT-5).
     pub(crate) const ADD_SLOT: Ordering = Ordering::SeqCst;
 }
 

@@ -11,8 +11,12 @@
 //! ```
 //!
 //! They are numbered from 1, by age. `used` is the newest that may be in use, so a crowd that has come and gone costs nobody any
-//! time, but only the memory of its slots and of the nodes in them. Whoever claims a slot raises `used` to it, if need be, before
-//! it protects anything with it. Each scan, and each handle that ends, lowers `used` by the free slots at its end.
+//! time, but only the memory of its slots and of the nodes in them. Whoever has claimed a slot raises `used` to it, if need be,
+//! before it goes on. Each scan, and each handle that ends, lowers `used` by the free slots at its end.
+//!
+//! Where more threads than there are cores are inside, most slots are claimed by threads that do not run, and to find a free one
+//! takes long. So each slot in place remembers the further one that was claimed `instead` of it, for whoever comes next. A scan
+//! that finds the newest in use claimed lets its own be forgotten: it may be that one, and there may be an older one by now.
 //!
 //! Where code is short there is no crowd: `used` is the newest of all, and nothing lowers it.
 //!
@@ -102,8 +106,11 @@ impl<T, R: Heap, L: Initial> Pool<T, R, L> {
         }
     }
 
-    /// Raises `used` to this slot, which the caller has claimed (SLOT-5).
+    /// Raises `used` to this slot, which the caller has claimed (SLOT-5), if need be. Null is one in place.
     pub(super) fn use_up_to(&self, further: *mut Further<T, R, L>) {
+        if !FAST_PATHS {
+            return;
+        }
         let mut used = self.used();
         while Self::number(used) < Self::number(further) {
             // Release pairs with `READ_HAZARD`: the slot's contents are visible to whoever finds it here.
@@ -123,6 +130,10 @@ impl<T, R: Heap, L: Initial> Pool<T, R, L> {
         while let Some(newest) = unsafe { used.newest().as_ref() } {
             // CHEAPER: the exchange alone says the same, but takes the cache line from whoever is inside.
             if !newest.slot.word.load(Relaxed).is_null() {
+                // CHEAPER: else it may stay in use for good, since whoever is in it comes back to it.
+                if let Some(instead) = self.instead_of(self.home()) {
+                    instead.store(ptr::null_mut(), Relaxed);
+                }
                 return;
             }
             if !newest.slot.try_claim(claimed()) {

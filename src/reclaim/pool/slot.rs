@@ -44,10 +44,12 @@ in_this_order! {
         /// The further slot that this is; null if it is in place. Written before the slot is added, and never again. Where code
         /// is short nobody asks.
         further: IfFast<*mut Further<T, R, L>>,
+        /// Of a slot in place: the further slot that was claimed last instead of it; or null. See [`further`](super::further).
+        pub(super) instead: IfFast<AtomicPtr<Further<T, R, L>>>,
     }
 }
 
-initial! { impl[T, R: Heap, L: Initial] Slot<T, R, L> { word, counters, private, further } }
+initial! { impl[T, R: Heap, L: Initial] Slot<T, R, L> { word, counters, private, further, instead } }
 
 impl<T, R: Heap, L: Initial> Slot<T, R, L> {
     /// A slot that is not in place, with this word.

@@ -64,17 +64,21 @@ fn through_handles<R: Engine, B: Backoff>(stack: &Stack<Word, R, B>, value: &mut
     drop(second.pop());
 }
 
-/// A stack is moved while it has values, and retired nodes, and spare ones.
+/// A stack is moved while it has values, and retired nodes, and spare ones; and what its slots remember of each other is used before
+/// and after.
 pub fn moved<R: Engine, B: Backoff>() {
     let census = Census::new(2 * R::RETIRED + 10);
     census.during(|| {
         let stack = Stack::<Word, R, B>::custom();
         stack.push_all((0..R::RETIRED + 5).map(Word::new));
         (0..R::RETIRED + 2).for_each(|_| drop(stack.pop()));
+        beside_handles(&stack);
         let boxed = Box::new(stack);
+        beside_handles(&boxed);
         boxed.push(Word::new(R::RETIRED + 5));
         drop(boxed.handle().pop());
         let stack = *boxed;
+        beside_handles(&stack);
         let more = R::RETIRED + 6..2 * R::RETIRED + 10;
         more.for_each(|id| stack.push(Word::new(id)));
         let stacks = [stack, Stack::custom()];
@@ -82,6 +86,17 @@ pub fn moved<R: Engine, B: Backoff>() {
         stacks[1].reclaim();
     });
     census.assert_all_dropped();
+}
+
+/// Operations while each slot in turn is a handle's.
+fn beside_handles<R: Engine, B: Backoff>(stack: &Stack<Word, R, B>) {
+    let mut handles = Vec::new();
+    for _ in 0..10 {
+        if let Some(word) = stack.pop() {
+            stack.push(word);
+        }
+        handles.push(stack.handle());
+    }
 }
 
 pub fn dropped_with_retired_nodes<R: Engine, B: Backoff>() {

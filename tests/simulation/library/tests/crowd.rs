@@ -84,3 +84,28 @@ fn a_crowd_of_operations_leaves_no_trace() {
     bursts(simulation, &stack);
     assert_eq!(bursts(simulation, &stack), bursts_on_a_new_one::<2, NoBackoff>(simulation));
 }
+
+/// While an operation is inside the newest slot, the crowd leaves, but for a handle that stays, in the slot that operations try
+/// first. The next ones do not come back to the newest slot for good, which would keep all others in use.
+#[test]
+fn a_crowd_leaves_no_trace_beside_a_handle_that_stays() {
+    let beside = |seed: u64, crowd: usize| {
+        let simulation = &Simulation::new(Policy::Priorities { seed, changes: 1, length: 1000 }, 100_000_000);
+        let stack = &simulation.place(Stack::<u32, Slots<4>, NoBackoff>::custom());
+        let mut handles = Vec::with_capacity(4 + crowd);
+        accesses(simulation, || handles.extend((0..4 + crowd).map(|_| stack.handle())));
+        let operations = || {
+            for _ in 0..crowd {
+                stack.push(1);
+                stack.pop();
+            }
+        };
+        let report = simulation.run(vec![Box::new(operations), Box::new(|| handles.truncate(1))]);
+        assert_eq!(report.ends, [End::Finished; 2]);
+        bursts(simulation, stack);
+        bursts(simulation, stack)
+    };
+    for seed in 0..20 {
+        assert_eq!(beside(seed, 100), beside(seed, 0), "seed {seed}");
+    }
+}
