@@ -112,26 +112,47 @@ impl<T, R: Heap, L: Initial> Pool<T, R, L> {
         scaled as usize % slots
     }
 
-    /// Claims a free slot instead of that one in place: the further one that was claimed instead of it last, if that is free.
+    /// Claims a free slot instead of that one in place: the one that was claimed instead of it last, if that is free.
     #[cold]
     #[inline(never)]
     fn claim_instead_of(&self, home: usize, word: *mut Node<T>, grow: bool) -> Option<&Slot<T, R, L>> {
         let Some(instead) = self.instead_of(home) else { return self.claim_from(home, word, grow) };
         // Acquire pairs with the Release below: the slot's contents are visible.
-        // SAFETY: SLOT-3: the pointer is null, or to a slot that was added.
-        if let Some(further) = unsafe { instead.load(Acquire).as_ref() } {
+        if let Some(slot) = self.slot_at(instead.load(Acquire)) {
             // Not one that has come out of use, since scans would be longer again.
             // CHEAPER: to look for another one takes longer.
-            let may_serve = further.slot.word.load(Relaxed).is_null()
-                && Self::number(further.slot.further()) <= Self::number(self.used());
-            if may_serve && self.claim_at(&further.slot, word) {
-                return Some(&further.slot);
+            let may_serve =
+                slot.word.load(Relaxed).is_null() && Self::number(slot.further()) <= Self::number(self.used());
+            if may_serve && self.claim_at(slot, word) {
+                return Some(slot);
             }
         }
         let slot = self.claim_from(home, word, grow)?;
-        // None in place, since these move with the stack.
-        instead.store(slot.further(), Release);
+        instead.store(self.place_of(slot), Release);
         Some(slot)
+    }
+
+    /// What stands for a slot wherever the pool is: the address of a further one, or an odd number made of the index of one in
+    /// place.
+    fn place_of(&self, slot: &Slot<T, R, L>) -> *mut Further<T, R, L> {
+        let further = slot.further();
+        if further.is_null() { ptr::without_provenance_mut(2 * self.index(slot) + 1) } else { further }
+    }
+
+    /// The slot for which this stands; `None` for null.
+    fn slot_at(&self, place: *mut Further<T, R, L>) -> Option<&Slot<T, R, L>> {
+        if place.addr() % 2 == 1 {
+            return Some(&self.in_place()[place.addr() / 2].0);
+        }
+        // SAFETY: SLOT-3: the pointer is null, or to a slot that was added.
+        unsafe { place.as_ref() }.map(|further| &further.slot)
+    }
+
+    /// The index of a slot in place.
+    #[inline(always)]
+    fn index(&self, slot: &Slot<T, R, L>) -> usize {
+        ptr::from_ref(slot).addr().wrapping_sub(self.in_place().as_ptr().addr())
+            / mem::size_of::<Padded<Slot<T, R, L>>>()
     }
 
     /// What is remembered of that slot in place, where contexts remember.
@@ -266,10 +287,7 @@ impl<T, R: Heap, L: Initial> Guard<'_, T, R, L> {
         let in_place = self.pool.in_place();
         let index = match Pool::number(self.slot.further()) {
             // Where a further slot has no number there is no crowd, and it may have any place.
-            0 => {
-                ptr::from_ref(self.slot).addr().wrapping_sub(in_place.as_ptr().addr())
-                    / mem::size_of::<Padded<Slot<T, R, L>>>()
-            }
+            0 => self.pool.index(self.slot),
             number => in_place.len() + number - 1,
         };
         limit(index / in_place.len().div_ceil(places).max(2) % places, 0)

@@ -15,7 +15,7 @@
 //! before it goes on. Each scan, and each handle that ends, lowers `used` by the free slots at its end.
 //!
 //! Where more threads than there are cores are inside, most slots are claimed by threads that do not run, and to find a free one
-//! takes long. So each slot in place remembers the further one that was claimed `instead` of it, for whoever comes next. A scan
+//! takes long. So each slot in place remembers the slot that was claimed `instead` of it last, for whoever comes next. A scan
 //! that finds the newest in use claimed lets its own be forgotten: it may be that one, and there may be an older one by now.
 //!
 //! Where code is short there is no crowd: `used` is the newest of all, and nothing lowers it.

@@ -44,7 +44,7 @@ in_this_order! {
         /// The further slot that this is; null if it is in place. Written before the slot is added, and never again. Where code
         /// is short nobody asks.
         further: IfFast<*mut Further<T, R, L>>,
-        /// Of a slot in place: the further slot that was claimed last instead of it; or null. See [`further`](super::further).
+        /// Of a slot in place: what stands for the slot that was claimed last instead of it, as [`Pool::place_of`] says; or null.
         pub(super) instead: IfFast<AtomicPtr<Further<T, R, L>>>,
     }
 }
