@@ -14,8 +14,8 @@ pub(crate) const fn limit<T: Copy>(real: T, model: T) -> T {
 pub(crate) const fn retire_limit(slots: usize) -> usize {
     if slots == 4 { 2 } else { 1 }
 }
-/// Whether contexts remember the slot that they claimed instead of one of so many in place: of the only one, which some models
-/// take away.
+/// Whether contexts remember which slot they claimed instead of one in place, of which there are so many: if there is one, which
+/// some models take away.
 pub(crate) const fn remembers_slot(slots: usize) -> bool {
     slots == 1
 }

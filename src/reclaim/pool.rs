@@ -20,7 +20,7 @@
 //!   at the head again or links a node. Only the owner of the slot that `used` names lowers it, to the next older one; whoever
 //!   claims that slot afterwards sees it lowered, by the Release and the Acquire of SLOT-2, and raises it again. So a scan that
 //!   has to see a hazard sees `used` raised, too: a fence that orders the two for the hazard (BARRIER-1, BARRIER-2) comes after
-//!   that, and where accesses are the barrier, those to `used` are part of it. And a scan that sees `used` lowered sees all that
+//!   that, and where accesses are the barrier, those that read `used` or raise it are part of it. And a scan that sees `used` lowered sees all that
 //!   was done in the slots that it leaves out, by the Release that lowers it.
 //!   Checked by `further_slot_comes_out_of_use_and_back`, `slot_goes_out_of_use_after_a_pop` in `tests/loom/tests/loom.rs`.
 
@@ -101,7 +101,7 @@ impl<T, R: Heap, L: Initial> Pool<T, R, L> {
 
     /// The slot in place that this context tries first. Where code is short, all try the first one.
     #[inline(always)]
-    pub(super) fn home(&self) -> usize {
+    fn home(&self) -> usize {
         if !FAST_PATHS {
             return 0;
         }
@@ -116,11 +116,15 @@ impl<T, R: Heap, L: Initial> Pool<T, R, L> {
     #[cold]
     #[inline(never)]
     fn claim_instead_of(&self, home: usize, word: *mut Node<T>, grow: bool) -> Option<&Slot<T, R, L>> {
-        let Some(instead) = self.instead_of(home) else { return self.claim_from(home, word, grow) };
+        let home_slot = &self.in_place()[home].0;
+        let Some(instead) = home_slot.instead().filter(|_| limit(true, model::remembers_slot(self.in_place().len())))
+        else {
+            return self.claim_from(home, word, grow);
+        };
         // Acquire pairs with the Release below: the slot's contents are visible.
         if let Some(slot) = self.slot_at(instead.load(Acquire)) {
-            // Not one that has come out of use, since scans would be longer again.
-            // CHEAPER: to look for another one takes longer.
+            // CHEAPER: to try to claim it takes the cache line from whoever is inside; and if it has come out of use, scans are
+            // longer again.
             let may_serve =
                 slot.word.load(Relaxed).is_null() && Self::number(slot.further()) <= Self::number(self.used());
             if may_serve && self.claim_at(slot, word) {
@@ -128,13 +132,18 @@ impl<T, R: Heap, L: Initial> Pool<T, R, L> {
             }
         }
         let slot = self.claim_from(home, word, grow)?;
-        instead.store(self.place_of(slot), Release);
+        // CHEAPER: nobody looks here who finds this one free.
+        if !ptr::eq(slot, home_slot) {
+            // Release pairs with the Acquire above.
+            instead.store(self.place_of(slot), Release);
+        }
         Some(slot)
     }
 
     /// What stands for a slot wherever the pool is: the address of a further one, or an odd number made of the index of one in
     /// place.
     fn place_of(&self, slot: &Slot<T, R, L>) -> *mut Further<T, R, L> {
+        const { assert!(!FAST_PATHS || mem::align_of::<Further<T, R, L>>() % 2 == 0) };
         let further = slot.further();
         if further.is_null() { ptr::without_provenance_mut(2 * self.index(slot) + 1) } else { further }
     }
@@ -144,7 +153,7 @@ impl<T, R: Heap, L: Initial> Pool<T, R, L> {
         if place.addr() % 2 == 1 {
             return Some(&self.in_place()[place.addr() / 2].0);
         }
-        // SAFETY: SLOT-3: the pointer is null, or to a slot that was added.
+        // SAFETY: what is even is null or the address of a further slot (`place_of`), which stays (SLOT-3).
         unsafe { place.as_ref() }.map(|further| &further.slot)
     }
 
@@ -153,13 +162,6 @@ impl<T, R: Heap, L: Initial> Pool<T, R, L> {
     fn index(&self, slot: &Slot<T, R, L>) -> usize {
         ptr::from_ref(slot).addr().wrapping_sub(self.in_place().as_ptr().addr())
             / mem::size_of::<Padded<Slot<T, R, L>>>()
-    }
-
-    /// What is remembered of that slot in place, where contexts remember.
-    #[inline(always)]
-    pub(super) fn instead_of(&self, home: usize) -> Option<&AtomicPtr<Further<T, R, L>>> {
-        let slots = self.in_place();
-        slots[home].0.instead.get().filter(|_| limit(true, model::remembers_slot(slots.len())))
     }
 
     /// Claims a free slot; looks at that one in place first.
@@ -247,12 +249,10 @@ impl<T, R: Heap, L: Initial> Pool<T, R, L> {
         // each that comes. Relaxed: only a hint.
         // CHEAPER: whoever looks at one more, or one less, finds a slot in the end.
         let all_stay = FAST_PATHS && !thorough && self.stays.load(Relaxed) >= used.count();
-        let searched = if all_stay { self.up_to(ptr::null_mut()) } else { used };
-        let found = searched.find(start, free, 0);
-        if !FAST_PATHS || found.is_some() {
-            return found;
-        }
-        self.above(used.newest()).find(|slot| slot.word.load(Relaxed).addr() == free)
+        let skipped = if all_stay { used.newest() } else { ptr::null_mut() };
+        // The older the better: then there are fewer in use.
+        let in_place = self.up_to(ptr::null_mut()).find(start, free, 0);
+        in_place.or_else(|| self.above(skipped).find(|slot| slot.word.load(Relaxed).addr() == free))
     }
 
     /// All slots, in place and further ones.

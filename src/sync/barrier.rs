@@ -122,7 +122,7 @@ mod imp {
         word.swap(hazard, Ordering::SeqCst);
     }
 
-    /// Nothing: [`publish`], [`CLAIM`] and [`RECHECK`] are the barrier.
+    /// Nothing: [`publish`], [`CLAIM`] and [`RECHECK`] are the barrier, and [`ADD_SLOT`] for further slots.
     #[inline(always)]
     pub(crate) fn publish_barrier() {}
 

@@ -15,8 +15,8 @@
 //! before it goes on. Each scan, and each handle that ends, lowers `used` by the free slots at its end.
 //!
 //! Where more threads than there are cores are inside, most slots are claimed by threads that do not run, and to find a free one
-//! takes long. So each slot in place remembers the slot that was claimed `instead` of it last, for whoever comes next. A scan
-//! that finds the newest in use claimed lets its own be forgotten: it may be that one, and there may be an older one by now.
+//! takes long. So each slot in place remembers the slot that was claimed `instead` of it last, for whoever comes next; but not
+//! for ever the newest in use, which a scan, or a handle that ends, finds claimed.
 //!
 //! Where code is short there is no crowd: `used` is the newest of all, and nothing lowers it.
 //!
@@ -130,10 +130,7 @@ impl<T, R: Heap, L: Initial> Pool<T, R, L> {
         while let Some(newest) = unsafe { used.newest().as_ref() } {
             // CHEAPER: the exchange alone says the same, but takes the cache line from whoever is inside.
             if !newest.slot.word.load(Relaxed).is_null() {
-                // CHEAPER: else it may stay in use for good, since whoever is in it comes back to it.
-                if let Some(instead) = self.instead_of(self.home()) {
-                    instead.store(ptr::null_mut(), Relaxed);
-                }
+                self.forget_instead(used.newest());
                 return;
             }
             if !newest.slot.try_claim(claimed()) {
@@ -150,6 +147,16 @@ impl<T, R: Heap, L: Initial> Pool<T, R, L> {
                 return;
             }
             used = self.up_to(newest.older);
+        }
+    }
+
+    /// Has nobody come back to this further slot because they have been in it: there may be an older one that is free.
+    fn forget_instead(&self, newest: *mut Further<T, R, L>) {
+        for slot in self.in_place() {
+            // CHEAPER: whoever comes back to it keeps all older ones in use, and scans long. Relaxed: null leads to no slot.
+            if let Some(instead) = slot.0.instead().filter(|instead| instead.load(Relaxed) == newest) {
+                instead.store(ptr::null_mut(), Relaxed);
+            }
         }
     }
 

@@ -85,11 +85,11 @@ fn a_crowd_of_operations_leaves_no_trace() {
     assert_eq!(bursts(simulation, &stack), bursts_on_a_new_one::<2, NoBackoff>(simulation));
 }
 
-/// While an operation is inside the newest slot, the crowd leaves, but for a handle that stays, in the slot that operations try
-/// first. The next ones do not come back to the newest slot for good, which would keep all others in use.
+/// While an operation is inside the newest slot, the crowd leaves, but for handles that stay: one has the slot that operations try
+/// first, or all those in place are theirs. The next ones do not come back to the newest slot for good, which would keep all others in use.
 #[test]
-fn a_crowd_leaves_no_trace_beside_a_handle_that_stays() {
-    let beside = |seed: u64, crowd: usize| {
+fn a_crowd_leaves_no_trace_beside_handles_that_stay() {
+    let beside = |seed: u64, stay: usize, crowd: usize| {
         let simulation = &Simulation::new(Policy::Priorities { seed, changes: 1, length: 1000 }, 100_000_000);
         let stack = &simulation.place(Stack::<u32, Slots<4>, NoBackoff>::custom());
         let mut handles = Vec::with_capacity(4 + crowd);
@@ -100,12 +100,14 @@ fn a_crowd_leaves_no_trace_beside_a_handle_that_stays() {
                 stack.pop();
             }
         };
-        let report = simulation.run(vec![Box::new(operations), Box::new(|| handles.truncate(1))]);
+        let report = simulation.run(vec![Box::new(operations), Box::new(|| handles.truncate(stay))]);
         assert_eq!(report.ends, [End::Finished; 2]);
         bursts(simulation, stack);
         bursts(simulation, stack)
     };
     for seed in 0..20 {
-        assert_eq!(beside(seed, 100), beside(seed, 0), "seed {seed}");
+        for stay in [1, 4] {
+            assert_eq!(beside(seed, stay, 100), beside(seed, stay, 0), "seed {seed}, {stay} stay");
+        }
     }
 }
