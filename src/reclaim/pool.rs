@@ -216,6 +216,7 @@ impl<T, R: Heap, L: Initial> Pool<T, R, L> {
     pub(crate) fn claim_each(&self) -> impl Iterator<Item = Guard<'_, T, R, L>> {
         self.iter().filter_map(|slot| {
             // Looks first, since an exchange takes the cache line from whoever is inside; and may fail for no reason.
+            // UNTESTED: where the suites and models run, none does.
             while slot.word.load(Relaxed).is_null() {
                 if self.claim_at(slot, claimed()) {
                     return Some(Guard { pool: self, slot });

@@ -197,6 +197,7 @@ unsafe impl<const N: usize> sealed::Heap for Slots<N> {
 
     #[inline(always)]
     fn settle<T, L: Initial>(guard: Guard<'_, T, L, N>, permit: Permit) {
+        // CHEAPER: a scan before it is due only takes time.
         if guard.with(|private| private.retired.reach(Self::RETIRE_LIMIT)) {
             guard.scan();
         }
