@@ -29,6 +29,7 @@ impl<T, R: Reclaim, B: Backoff> SharedList<T, R, B> {
     #[inline(always)]
     fn pop_from_claimed(&self, session: Session<'_, T, R, B, false>, top: NodePtr<T>) -> Option<T> {
         let step = if Self::exchanges_first(*session) { Step::StayAway } else { Step::Try };
+        // CHEAPER: it only decides what is tried first, and in which code.
         if !FAST_PATHS || step == Step::StayAway {
             return self.pop_slowly(session, top.as_ptr(), step, Permit::All);
         }
