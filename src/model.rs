@@ -17,6 +17,7 @@ pub(crate) const fn retire_limit(slots: usize) -> usize {
 /// Whether contexts remember which slot they claimed instead of one in place, of which there are so many: if there is one, which
 /// some models take away.
 pub(crate) const fn remembers_slot(slots: usize) -> bool {
+    // CHEAPER: where more is remembered models take longer; where nothing is, `slot_changes_hands` sees less, and nobody that.
     slots == 1
 }
 /// Nodes that may wait for the next scan, more than usual: none. To let more wait touches nothing that is shared.

@@ -196,9 +196,11 @@ impl<T, R: Reclaim, B: Backoff> SharedList<T, R, B> {
                     }
                     step = Step::LostRace;
                 }
+                // CHEAPER: who decides anew without a lost race counts one too many, and takes longer.
                 if step == Step::LostRace {
                     step = self.after_lost_race(*session, &mut attempt);
                 }
+                // CHEAPER: who looks for a partner without need takes longer.
                 if step == Step::StayAway {
                     if self.meet(*session, &mut attempt, Some(&visit)).is_ok() {
                         session.counters().eliminated_pushes(1);

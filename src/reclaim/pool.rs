@@ -135,6 +135,7 @@ impl<T, R: Heap, L: Initial> Pool<T, R, L> {
         // CHEAPER: nobody looks here who finds this one free.
         if !ptr::eq(slot, home_slot) {
             // Release pairs with the Acquire above.
+            // CHEAPER: whoever comes next has to look for a slot anew.
             instead.store(self.place_of(slot), Release);
         }
         Some(slot)
@@ -145,6 +146,7 @@ impl<T, R: Heap, L: Initial> Pool<T, R, L> {
     fn place_of(&self, slot: &Slot<T, R, L>) -> *mut Further<T, R, L> {
         const { assert!(!FAST_PATHS || mem::align_of::<Further<T, R, L>>() % 2 == 0) };
         let further = slot.further();
+        // CHEAPER: if all are taken for further ones, those in place are not remembered.
         if further.is_null() { ptr::without_provenance_mut(2 * self.index(slot) + 1) } else { further }
     }
 
