@@ -20,8 +20,8 @@
 //!   at the head again or links a node. Only the owner of the slot that `used` names lowers it, to the next older one; whoever
 //!   claims that slot afterwards sees it lowered, by the Release and the Acquire of SLOT-2, and raises it again. So a scan that
 //!   has to see a hazard sees `used` raised, too: a fence that orders the two for the hazard (BARRIER-1, BARRIER-2) comes after
-//!   that, and where accesses are the barrier, those that read `used` or raise it are part of it. And a scan that sees `used` lowered sees all that
-//!   was done in the slots that it leaves out, by the Release that lowers it.
+//!   that, and where accesses are the barrier, those that read `used` or raise it are part of it. And a scan that sees `used`
+//!   lowered sees all that was done in the slots that it leaves out, by the Release that lowers it.
 //!   Checked by `further_slot_comes_out_of_use_and_back`, `slot_goes_out_of_use_after_a_pop` in `tests/loom/tests/loom.rs`.
 
 mod further;

@@ -150,13 +150,13 @@ impl<T, R: Heap, L: Initial> Pool<T, R, L> {
         }
     }
 
-    /// Has nobody come back to this further slot because they have been in it: there may be an older one that is free.
+    /// Forgets this further slot in each slot in place that remembers it, so that whoever comes next looks for an older one.
     fn forget_instead(&self, newest: *mut Further<T, R, L>) {
         for slot in self.in_place() {
             if let Some(instead) = slot.0.instead().filter(|instead| instead.load(Relaxed) == newest) {
                 // Relaxed: null leads to no slot.
-                // CHEAPER: whoever comes back to it keeps all older ones in use, and scans long; the suite `crowd` of the simulated
-                // machine objects.
+                // CHEAPER: whoever comes back to it keeps all older ones in use, and scans long; the suite `crowd` of the
+                // simulated machine objects.
                 instead.store(ptr::null_mut(), Relaxed);
             }
         }

@@ -85,8 +85,9 @@ fn a_crowd_of_operations_leaves_no_trace() {
     assert_eq!(bursts(simulation, &stack), bursts_on_a_new_one::<2, NoBackoff>(simulation));
 }
 
-/// While an operation is inside the newest slot, the crowd leaves, but for handles that stay: one has the slot that operations try
-/// first, or all those in place are theirs. The next ones do not come back to the newest slot for good, which would keep all others in use.
+/// While an operation is inside the newest slot, the crowd leaves, but for handles that stay: one has the slot that operations
+/// try first, or all those in place are theirs. The next ones do not come back to the newest slot for good, which would keep all
+/// others in use.
 #[test]
 fn a_crowd_leaves_no_trace_beside_handles_that_stay() {
     let beside = |seed: u64, stay: usize, crowd: usize| {
