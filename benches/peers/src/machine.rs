@@ -6,6 +6,7 @@ use std::fmt::Write;
 use std::fs;
 use std::hint::{black_box, spin_loop};
 use std::process::Command;
+use std::sync::Barrier;
 use std::sync::atomic::{AtomicU32, Ordering::AcqRel, Ordering::Acquire};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -69,16 +70,48 @@ fn ping_pong() -> f64 {
 #[must_use]
 pub fn locked() -> f64 {
     const BATCH: u32 = 1000;
+    let least = (0..200).map(|_| exchanges(BATCH)).min().expect("there are some");
+    least.as_secs_f64() * 1e9 / f64::from(BATCH)
+}
+
+/// How long so many compare-exchanges take, one after the other.
+fn exchanges(count: u32) -> Duration {
     let word = CachePadded::new(AtomicU32::new(0));
+    let begin = Instant::now();
+    let mut last = word.load(Acquire);
+    for _ in 0..count {
+        last = match word.compare_exchange(last, last.wrapping_add(1), AcqRel, Acquire) {
+            Ok(before) => black_box(before).wrapping_add(1),
+            Err(now) => now,
+        };
+    }
+    begin.elapsed()
+}
+
+/// How many times as long two threads take that share nothing, and so would not wait for each other, as one takes by itself. It is
+/// 1 where each has a core of its own, and more where the host has less than two cores for them.
+#[must_use]
+pub fn apart() -> f64 {
+    const COUNT: u32 = 2_000_000;
+    let alone = exchanges(COUNT);
+    let start = Barrier::new(2);
+    let exchanges = || {
+        start.wait();
+        exchanges(COUNT)
+    };
+    let both = thread::scope(|scope| {
+        [scope.spawn(exchanges), scope.spawn(exchanges)].map(|thread| thread.join().expect("it ends"))
+    });
+    (both[0] + both[1]).as_secs_f64() / (2.0 * alone.as_secs_f64())
+}
+
+/// Nanoseconds of one step of waiting, the processor's hint for spinning: the least of many short measurements.
+#[must_use]
+pub fn step() -> f64 {
+    const BATCH: u32 = 100;
     let one = || {
         let begin = Instant::now();
-        let mut last = word.load(Acquire);
-        for _ in 0..BATCH {
-            last = match word.compare_exchange(last, last.wrapping_add(1), AcqRel, Acquire) {
-                Ok(before) => black_box(before).wrapping_add(1),
-                Err(now) => now,
-            };
-        }
+        (0..BATCH).for_each(|_| spin_loop());
         begin.elapsed()
     };
     let least = (0..200).map(|_| one()).min().expect("there are some");

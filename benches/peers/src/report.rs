@@ -1,7 +1,7 @@
 //! The tables, in Markdown.
 
 use crate::contenders::{self, DIRECT, EPOCH, FLOOR, HANDLE, PARKING_LOT};
-use crate::results::{LOCKED, Results, Spread, TRANSFER, write as write_file};
+use crate::results::{APART, LOCKED, Results, STEP, Spread, TRANSFER, write as write_file};
 use crate::sample::PERCENTILES;
 use crate::targets::{self, Line, Verdict};
 use crate::workload::{self, Kind, Workload};
@@ -58,15 +58,20 @@ fn targets(results: &Results) -> String {
 
 /// What the machine's own operations take: a part of what each pair does.
 fn machine(results: &Results) -> String {
-    let (Some(locked), Some(transfer)) = (results.machine(LOCKED), results.machine(TRANSFER)) else {
+    let [Some(locked), Some(transfer), Some(step), Some(apart)] =
+        [LOCKED, TRANSFER, STEP, APART].map(|metric| results.machine(metric))
+    else {
         return String::new();
     };
     format!(
-        "\nThis machine takes {} ns for a compare-exchange that nobody contends for and that waits for the last one, and {} ns \
-         for a cache line's way to the other core. On one thread a pair has two such read-modify-writes through `Handle`, and \
-         four through `Stack` or with a mutex.\n",
+        "\nThis machine takes {} ns for a compare-exchange that nobody contends for and that waits for the last one, {} ns for a \
+         cache line's way to the other core, and {} ns for a step of waiting. Two threads that share nothing take {} times as long \
+         as one by itself: by so much its two cores are less than two, and no stack can be better on 2 threads than that. On one \
+         thread a pair has two such read-modify-writes through `Handle`, and four through `Stack` or with a mutex.\n",
         cell(Some(locked)),
         cell(Some(transfer)),
+        cell(Some(step)),
+        cell(Some(apart)),
     )
 }
 

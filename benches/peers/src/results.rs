@@ -10,6 +10,8 @@ use std::path::Path;
 pub enum Class {
     /// One thread: there are no transfers.
     Any,
+    /// About 15 ns: the two are hardware threads of one core.
+    Same,
     /// About 50 ns: the cores share a cache.
     Near,
     /// About 200 ns.
@@ -19,15 +21,18 @@ pub enum Class {
 }
 
 impl Class {
-    const ALL: [Self; 4] = [Self::Any, Self::Near, Self::Far, Self::Unsteady];
+    const ALL: [Self; 5] = [Self::Any, Self::Same, Self::Near, Self::Far, Self::Unsteady];
     /// So many samples of a class are enough not to look at unsteady ones.
     const ENOUGH: usize = 3;
+    /// Nanoseconds from which on a transfer is one between cores.
+    const NEAR: f64 = 30.0;
     /// Nanoseconds from which on a transfer is far.
     const FAR: f64 = 110.0;
 
     fn of(transfer: f64) -> Self {
         match transfer {
             0.0 => Self::Any,
+            same if same < Self::NEAR => Self::Same,
             near if near < Self::FAR => Self::Near,
             far if far < DISTURBED => Self::Far,
             _ => Self::Unsteady,
@@ -43,6 +48,7 @@ impl Class {
     pub fn name(self) -> &'static str {
         match self {
             Self::Any => "",
+            Self::Same => "same core",
             Self::Near => "near",
             Self::Far => "far",
             Self::Unsteady => "unsteady",
@@ -108,9 +114,12 @@ impl Row {
 
 /// The name under which stands what is measured of the machine itself.
 const MACHINE: &str = "machine";
-/// Of it: nanoseconds of an uncontended compare-exchange, and of a cache line's way to another core.
+/// Of it: nanoseconds of an uncontended compare-exchange, of a cache line's way to another core, and of a step of waiting; and how
+/// many times as long two threads take that share nothing as one.
 pub const LOCKED: &str = "locked";
 pub const TRANSFER: &str = "transfer";
+pub const STEP: &str = "step";
+pub const APART: &str = "apart";
 
 /// What the counting build measures.
 pub const COUNTS: [&str; 6] = ["allocator calls", "bytes held", "lost races", "eliminations", "withdrawals", "scans"];
@@ -278,6 +287,7 @@ mod tests {
 
     const NEAR: f64 = 50.0;
     const FAR: f64 = 200.0;
+    const SAME: f64 = 15.0;
 
     /// Adds a time of each round, whose transfers took so long before and after.
     fn add(results: &mut Results, workload: &str, contender: &str, times: &[(f64, f64, f64)]) {
@@ -299,8 +309,18 @@ mod tests {
     fn only_samples_of_one_class_are_compared() {
         let mut results = Results::default();
         let near = [(20.0, NEAR, NEAR); 3];
-        add(&mut results, "pairs-2", "ours", &[&near[..], &[(1.0, FAR, FAR), (1.0, NEAR, FAR)]].concat());
-        add(&mut results, "pairs-2", "other", &[&[(40.0, NEAR, NEAR); 3][..], &[(1.0, FAR, FAR); 2]].concat());
+        add(
+            &mut results,
+            "pairs-2",
+            "ours",
+            &[&near[..], &[(1.0, FAR, FAR), (1.0, NEAR, FAR), (1.0, SAME, SAME)]].concat(),
+        );
+        add(
+            &mut results,
+            "pairs-2",
+            "other",
+            &[&[(40.0, NEAR, NEAR); 3][..], &[(1.0, FAR, FAR); 2], &[(1.0, SAME, SAME); 2]].concat(),
+        );
         let ratio = results.ratio("pairs-2", "ns", "other", "ours").expect("there are samples");
         assert_eq!((ratio.class, ratio.samples, ratio.median), (Class::Near, 3, 0.5));
     }

@@ -68,7 +68,12 @@ fn counted(entry: &Entry) -> bool {
 
 /// What this machine's own operations take at present.
 fn machine_rows(round: usize) -> Vec<Row> {
-    let figures = [(results::LOCKED, machine::locked()), (results::TRANSFER, machine::transfer())];
+    let figures = [
+        (results::LOCKED, machine::locked()),
+        (results::TRANSFER, machine::transfer()),
+        (results::STEP, machine::step()),
+        (results::APART, machine::apart()),
+    ];
     figures.map(|(metric, value)| Row::of_machine(round, metric, value)).into()
 }
 
