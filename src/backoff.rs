@@ -39,15 +39,15 @@ pub mod sealed {
         type Shared<T>: Initial;
         /// What a slot keeps from one operation to the next.
         type Local: Initial;
-        /// Exchangers in which operations meet.
+        /// Exchangers in which operations meet; 1 if there are none, since it divides.
         const EXCHANGERS: usize;
 
         /// Called after each lost race. Whether to try again at once.
         fn lost<T>(shared: &Self::Shared<T>, local: &mut Self::Local, attempt: &mut Attempt) -> bool;
 
-        /// Called if [`Strategy::lost`] says no. Stays away from the list, and looks for a partner meanwhile, if there is a
-        /// `visit` to pay, from the exchanger `home` on, where the slot and its neighbours begin. `Ok` if there was a partner;
-        /// for a pop, with the node of a push.
+        /// Called if [`Strategy::lost`] says no, or [`Strategy::stays_away_first`] yes. Stays away from the list, and looks for a
+        /// partner meanwhile, if there is a `visit` to pay, from the exchanger `home` on, where the slot and its neighbours
+        /// begin. `Ok` if there was a partner; for a pop, with the node of a push.
         fn meet<T>(
             shared: &Self::Shared<T>,
             local: &mut Self::Local,
@@ -62,7 +62,7 @@ pub mod sealed {
         fn popped(_: &mut Self::Local) {}
 
         /// Whether the slot's next push or pop shall begin with [`Strategy::meet`], as if it had lost a race.
-        fn exchanges_first(local: &Self::Local) -> bool;
+        fn stays_away_first(local: &Self::Local) -> bool;
 
         /// One step of waiting for somebody else.
         fn relax();
@@ -100,7 +100,7 @@ impl sealed::Strategy for NoBackoff {
     }
 
     #[inline(always)]
-    fn exchanges_first((): &()) -> bool {
+    fn stays_away_first((): &()) -> bool {
         false
     }
 

@@ -99,8 +99,8 @@ impl<T, R: Engine, B: Backoff> Iterator for TakeAll<'_, T, R, B> {
 
     #[inline]
     fn next(&mut self) -> Option<T> {
-        // SAFETY: it was taken from this stack.
-        unsafe { self.stack.inner.next(&mut self.taken) }
+        // SAFETY: it was taken from this stack. The value is moved out.
+        unsafe { self.stack.inner.next(&mut self.taken, |value| value.read()) }
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
@@ -112,8 +112,8 @@ impl<T, R: Engine, B: Backoff> FusedIterator for TakeAll<'_, T, R, B> {}
 
 impl<T, R: Engine, B: Backoff> Drop for TakeAll<'_, T, R, B> {
     fn drop(&mut self) {
-        // SAFETY: it was taken from this stack.
-        drop_all(|| unsafe { self.stack.inner.drop_next(&mut self.taken) });
+        // SAFETY: it was taken from this stack. The value is dropped.
+        drop_all(|| unsafe { self.stack.inner.next(&mut self.taken, |value| value.drop_in_place()).is_some() });
     }
 }
 

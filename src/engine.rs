@@ -98,19 +98,13 @@ pub mod sealed {
         /// Whether none is left of what was taken.
         fn has_none(taken: &Self::Taken) -> bool;
 
-        /// Moves the topmost value out of what was taken. All is permitted.
+        /// Gives `action` the topmost value of what was taken, if there is one, where it is; `action` moves it out, or drops it.
+        /// All is permitted.
         ///
         /// # Safety
         ///
-        /// It was taken from this stack.
-        unsafe fn next(&self, taken: &mut Self::Taken) -> Option<T>;
-
-        /// Drops the topmost value of what was taken, where it is. Returns whether there was one.
-        ///
-        /// # Safety
-        ///
-        /// It was taken from this stack.
-        unsafe fn drop_next(&self, taken: &mut Self::Taken) -> bool;
+        /// It was taken from this stack, and what `action` gets is no value any more afterwards, even if it unwinds.
+        unsafe fn next<O>(&self, taken: &mut Self::Taken, action: impl Fn(*mut T) -> O) -> Option<O>;
 
         /// Makes a seat for a handle, if there is a slot for it.
         fn sit(&self) -> Option<Self::Seat<'_>>;

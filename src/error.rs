@@ -19,7 +19,7 @@ pub struct PushError<T> {
 pub enum PushErrorKind {
     /// There is no spare node in the slot or shared by all, and the allocator has no memory for one.
     OutOfMemory,
-    /// There is no spare node that this call could take, and it may not ask the allocator for one, or there is none.
+    /// There is no spare node that this call could take, and it may not ask the allocator for one, or there is no allocator.
     NoSpareNode,
     /// All slots are claimed, and there is no memory, or no permission, to make another.
     NoSlot,

@@ -75,10 +75,7 @@ impl<T, R: Reclaim, B: Backoff> Stack<T, R, B> {
     ///
     /// Without memory for a slot it does what `Box::new` does, see [`handle_alloc_error`].
     pub fn handle(&self) -> Handle<'_, T, R, B> {
-        match self.try_handle() {
-            Ok(handle) => handle,
-            Err(NoSlot) => Self::give_up(PushErrorKind::NoSlot),
-        }
+        self.try_handle().unwrap_or_else(|NoSlot| Self::give_up(PushErrorKind::NoSlot))
     }
 
     /// Makes `nodes` spare nodes ahead of time, and keeps so many more in circulation instead of giving them back.

@@ -6,7 +6,7 @@ mod push;
 mod seat;
 mod session;
 
-use self::many::Taken;
+use self::many::{Pending, Taken};
 use self::seat::Seat;
 use crate::backoff::{Backoff, sealed::Strategy};
 use crate::engine::{self, Permit, drop_all, sealed::Inner};
@@ -89,7 +89,10 @@ impl<T, R: Reclaim, B: Backoff> Inner<T> for SharedList<T, R, B> {
         seat: Option<&mut Seat<'a, T, R, B>>,
         values: I,
     ) -> Result<(), Left<I>> {
-        self.push_many(seat.map(|seat| seat.guard), values)
+        let mut pending = Pending::new(self, seat.map(|seat| seat.guard));
+        let added = pending.add_all(values);
+        pending.push();
+        added
     }
 
     fn detach(&self) -> Taken<T> {
@@ -101,14 +104,9 @@ impl<T, R: Reclaim, B: Backoff> Inner<T> for SharedList<T, R, B> {
     }
 
     #[inline]
-    unsafe fn next(&self, taken: &mut Taken<T>) -> Option<T> {
+    unsafe fn next<O>(&self, taken: &mut Taken<T>, action: impl Fn(*mut T) -> O) -> Option<O> {
         // SAFETY: the caller's contract.
-        unsafe { self.next_taken(taken) }
-    }
-
-    unsafe fn drop_next(&self, taken: &mut Taken<T>) -> bool {
-        // SAFETY: the caller's contract.
-        unsafe { self.drop_next_taken(taken) }
+        unsafe { self.next_taken(taken, action) }
     }
 
     fn sit(&self) -> Option<Seat<'_, T, R, B>> {
@@ -133,7 +131,7 @@ impl<T, R: Reclaim, B: Backoff> Drop for SharedList<T, R, B> {
             emptied = self.head.0.pop_mut();
             if let Some(node) = emptied {
                 // SAFETY: the node is ours and holds a value.
-                unsafe { Node::drop_value(node) };
+                unsafe { Node::end_value(node, |value| value.drop_in_place()) };
             }
             emptied.is_some()
         });

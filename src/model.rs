@@ -44,6 +44,6 @@ pub(crate) const CLOSE: u16 = 0;
 pub(crate) const CONTENTION: u8 = 1;
 /// How often whoever comes back tries again at once, besides the first time: never, since each attempt is like the first one.
 pub(crate) const INSISTS: u8 = 0;
-/// The width of the elimination array with which operations begin with an exchange, as after an elimination. Models that choose
-/// between two exchangers do, since an elimination before would take them too long.
-pub(crate) const EXCHANGES_FIRST: usize = 2;
+/// The width of the elimination array with which operations come to the list by way of `meet`, as after an elimination; they have
+/// no steps left then, and so visit no exchanger. No model gets to a second exchanger: its one step is over at the first.
+pub(crate) const STAYS_AWAY_FIRST: usize = 2;

@@ -30,14 +30,6 @@
 //!   `tests/loom/tests/loom.rs`.
 //!
 //! [`Head::confirm`]: crate::treiber::Head::confirm
-//! [`Heap::again`]: sealed::Heap::again
-//! [`Heap::enter`]: sealed::Heap::enter
-//! [`Heap::keep`]: sealed::Heap::keep
-//! [`Heap::kept`]: sealed::Heap::kept
-//! [`Heap::own`]: sealed::Heap::own
-//! [`Heap::protect`]: sealed::Heap::protect
-//! [`Heap::refill`]: sealed::Heap::refill
-//! [`Heap::retire`]: sealed::Heap::retire
 
 pub(crate) mod chain;
 pub(crate) mod depot;
@@ -48,6 +40,7 @@ pub(crate) mod slots;
 
 use self::chain::List;
 use self::pool::Pool;
+use self::sealed::Heap;
 use crate::OutOfMemory;
 use crate::engine::Permit;
 use crate::sync::{Initial, initial};
@@ -60,19 +53,19 @@ pub use self::slots::Slots;
 
 /// An engine whose nodes come from the allocator, and that reclaims those which slower contexts may still read. Implemented by
 /// [`Slots`] and, on targets with compare-exchange, by `Haphazard`; sealed.
-pub trait Reclaim: sealed::Heap {}
+pub trait Reclaim: Heap {}
 
-impl<R: sealed::Heap> Reclaim for R {}
+impl<R: Heap> Reclaim for R {}
 
 /// What the owner of a slot alone touches.
-pub struct Private<T, R: sealed::Heap, L> {
+pub struct Private<T, R: Heap, L> {
     retired: R::Retired<T>,
     spare: List<T>,
     /// The back-off's.
     local: L,
 }
 
-initial! { impl[T, R: sealed::Heap, L: Initial] Private<T, R, L> { retired, spare, local } }
+initial! { impl[T, R: Heap, L: Initial] Private<T, R, L> { retired, spare, local } }
 
 /// Which slot a context enters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -159,7 +152,7 @@ pub mod sealed {
             None
         }
 
-        /// Protects nothing any more; for a guard that stays.
+        /// Protects nothing any more.
         #[inline(always)]
         fn unprotect<T, L: Initial>(guard: Guard<'_, T, Self, L>) {
             guard.unprotect();
@@ -212,14 +205,14 @@ pub mod sealed {
     }
 }
 
-impl<T, R: sealed::Heap, L: Initial> Guard<'_, T, R, L> {
+impl<T, R: Heap, L: Initial> Guard<'_, T, R, L> {
     /// A node for a push (GUARD-2): a spare one of the slot.
     #[inline(always)]
     pub(crate) fn spare(self) -> Option<NodePtr<T>> {
         self.with(|private| private.spare.pop_exclusive())
     }
 
-    /// Nodes for pushes (GUARD-2): all spare ones of the slot, at most [`Heap::BATCH`](sealed::Heap::BATCH).
+    /// Nodes for pushes (GUARD-2): all spare ones of the slot, at most [`Heap::BATCH`].
     pub(crate) fn spares(self) -> List<T> {
         self.with(|private| private.spare.take())
     }
@@ -233,7 +226,7 @@ impl<T, R: sealed::Heap, L: Initial> Guard<'_, T, R, L> {
     ///
     /// # Safety
     ///
-    /// As [`Heap::retire`](sealed::Heap::retire), of each node.
+    /// As [`Heap::retire`], of each node.
     pub(crate) unsafe fn retire_all(self, mut nodes: List<T>) {
         while let Some(node) = nodes.pop() {
             // SAFETY: the caller's contract, of each node.
@@ -250,7 +243,7 @@ impl<T, R: sealed::Heap, L: Initial> Guard<'_, T, R, L> {
     }
 }
 
-impl<T, R: sealed::Heap, L: Initial> Pool<T, R, L> {
+impl<T, R: Heap, L: Initial> Pool<T, R, L> {
     /// Claims some slot that has a node for a push (GUARD-2), and takes the node. Neither allocates nor frees.
     #[cold]
     pub(crate) fn claim_with_spare(&self) -> Option<(Guard<'_, T, R, L>, NodePtr<T>)> {

@@ -161,48 +161,31 @@ pub trait Place: Initial {
     /// Lets a node without a value go that was taken out, if there is a slot for that.
     fn let_go(&self, number: Number) -> Result<(), NoSlot>;
 
-    /// The next value of those that were taken. Each one's node needs a slot to go; if there is none, the next call needs one.
+    /// Gives `action` the next value of those that were taken, if there is one, where it is; `action` moves it out, or drops it.
+    /// Each one's node needs a slot to go; if there is none, the next call needs one.
     ///
     /// # Safety
     ///
-    /// They were taken from this stack.
-    unsafe fn next(&self, taken: &mut Taken) -> Result<Option<Self::Value>, NoSlot> {
+    /// They were taken from this stack, and what `action` gets is no value any more afterwards, even if it unwinds.
+    unsafe fn next<O>(&self, taken: &mut Taken, action: impl Fn(*mut Self::Value) -> O) -> Result<Option<O>, NoSlot> {
         self.settle(taken)?;
-        let value = self.pass(taken).map(|number| {
-            // SAFETY: the node is the caller's since it was detached, and has a value.
-            unsafe { self.node(number).take() }
-        });
+        // SAFETY: the node is the caller's since it was detached, and has a value.
+        let done = self.pass(taken).map(|node| unsafe { node.end_value(&action) });
         // If the node cannot go now, it does next time: the value can go now.
         _ = self.settle(taken);
-        Ok(value)
+        Ok(done)
     }
 
-    /// Drops the next value of those that were taken, where it is; says whether there was one. As [`Place::next`] else.
-    ///
-    /// # Safety
-    ///
-    /// They were taken from this stack.
-    unsafe fn drop_next(&self, taken: &mut Taken) -> Result<bool, NoSlot> {
-        self.settle(taken)?;
-        let number = self.pass(taken);
-        if let Some(number) = number {
-            // SAFETY: the node is the caller's since it was detached, and has a value; it is noted as one without, in case this
-            // unwinds.
-            unsafe { self.node(number).drop_value() };
-        }
-        _ = self.settle(taken);
-        Ok(number.is_some())
-    }
-
-    /// Goes on to the next node, and notes that this one is to go.
-    fn pass(&self, taken: &mut Taken) -> Option<Number> {
+    /// Goes on to the next node, and notes that this one is to go, before its value goes, which may unwind.
+    fn pass(&self, taken: &mut Taken) -> Option<&Node<Self::Value, Self::Link>> {
         let number = taken.first;
         if number == NONE {
             return None;
         }
-        taken.first = self.node(number).link.number();
+        let node = self.node(number);
+        taken.first = node.link.number();
         taken.emptied = number;
-        Some(number)
+        Some(node)
     }
 
     /// Lets the node without a value go, if there is one, and a slot.
@@ -226,8 +209,11 @@ pub trait Place: Initial {
         let node = self.node(number);
         // SAFETY: the caller's contract.
         unsafe { node.put(value) };
-        node.link.lead_to(chain.first());
-        chain.grow(number);
+        node.link.lead_to(chain.first);
+        if chain.first == NONE {
+            chain.last = number;
+        }
+        chain.first = number;
     }
 
     /// Pushes all values of a chain at once.
@@ -238,7 +224,7 @@ pub trait Place: Initial {
     unsafe fn link_chain(&self, chain: Chain);
 }
 
-/// One of these, as any stack. Dropping it drops the values.
+/// A [`Place`] as the inside of a stack. Dropping it drops the values.
 #[repr(transparent)]
 pub struct InPlace<S: Place, B: Backoff>(S, PhantomData<B>);
 
@@ -249,12 +235,9 @@ impl<S: Place, B: Backoff> Drop for InPlace<S, B> {
         let mut taken = self.0.detach();
         // The nodes end with the stack, so none of them needs a slot to go.
         drop_all(|| {
-            let number = self.0.pass(&mut taken);
-            if let Some(number) = number {
-                // SAFETY: the node is ours since it was detached, and has a value; `pass` has gone on, in case this unwinds.
-                unsafe { self.0.node(number).drop_value() };
-            }
-            number.is_some()
+            let node = self.0.pass(&mut taken);
+            // SAFETY: the node is ours since it was detached, and has a value; `pass` has gone on, in case this unwinds.
+            node.map(|node| unsafe { node.end_value(|value| value.drop_in_place()) }).is_some()
         });
     }
 }
@@ -311,19 +294,21 @@ impl<S: Place, B: Backoff> Inner<S::Value> for InPlace<S, B> {
 
     fn push_all<I: Iterator<Item = S::Value>>(&self, _: Option<&mut ()>, mut values: I) -> Result<(), Left<I>> {
         let mut pending = Pending { stack: self, chain: Chain::EMPTY };
-        while let Some(value) = values.next() {
+        let pushed = loop {
+            let Some(value) = values.next() else {
+                // Before they are pushed: that may unwind, and then none is.
+                drop(values);
+                break Ok(());
+            };
             match self.0.take_node() {
                 // SAFETY: the node is ours, has no value, and is this stack's, as are the chain's.
                 Ok(node) => unsafe { self.0.add(&mut pending.chain, node, value) },
-                Err(kind) => {
-                    pending.push();
-                    return Err((kind, value, values));
-                }
+                Err(kind) => break Err((kind, value, values)),
             }
-        }
-        drop(values);
-        pending.push();
-        Ok(())
+        };
+        // SAFETY: the nodes are this stack's.
+        unsafe { self.0.link_chain(mem::replace(&mut pending.chain, Chain::EMPTY)) };
+        pushed
     }
 
     fn detach(&self) -> Taken {
@@ -331,17 +316,12 @@ impl<S: Place, B: Backoff> Inner<S::Value> for InPlace<S, B> {
     }
 
     fn has_none(taken: &Taken) -> bool {
-        taken.is_empty()
+        taken.first == NONE
     }
 
-    unsafe fn next(&self, taken: &mut Taken) -> Option<S::Value> {
+    unsafe fn next<O>(&self, taken: &mut Taken, action: impl Fn(*mut S::Value) -> O) -> Option<O> {
         // SAFETY: the caller's contract.
-        self.wait_for_slot(|stack| unsafe { stack.next(taken) })
-    }
-
-    unsafe fn drop_next(&self, taken: &mut Taken) -> bool {
-        // SAFETY: the caller's contract.
-        self.wait_for_slot(|stack| unsafe { stack.drop_next(taken) })
+        self.wait_for_slot(|stack| unsafe { stack.next(taken, &action) })
     }
 
     fn sit(&self) -> Option<()> {
@@ -357,17 +337,10 @@ struct Pending<'a, S: Place, B: Backoff> {
     chain: Chain,
 }
 
-impl<S: Place, B: Backoff> Pending<'_, S, B> {
-    fn push(mut self) {
-        // SAFETY: the nodes are this stack's.
-        unsafe { self.stack.0.link_chain(mem::replace(&mut self.chain, Chain::EMPTY)) };
-    }
-}
-
 impl<S: Place, B: Backoff> Drop for Pending<'_, S, B> {
     fn drop(&mut self) {
-        let mut taken = mem::replace(&mut self.chain, Chain::EMPTY).into_taken();
-        // SAFETY: the chain's nodes are this stack's.
-        drop_all(|| unsafe { self.stack.drop_next(&mut taken) });
+        let mut taken = Taken::from_first(self.chain.first);
+        // SAFETY: the chain's nodes are this stack's. The value is dropped.
+        drop_all(|| unsafe { self.stack.next(&mut taken, |value| value.drop_in_place()).is_some() });
     }
 }

@@ -11,18 +11,6 @@ pub trait Source<T>: Sized {
     /// The pointer is valid for a write. Of the two only one is used from now on, and the other one is not dropped either.
     unsafe fn copy_to(&self, place: *mut T);
 
-    /// Moves the value to a place.
-    ///
-    /// # Safety
-    ///
-    /// The pointer is valid for a write.
-    #[inline(always)]
-    unsafe fn move_to(self, place: *mut T) {
-        // SAFETY: the caller's contract. What is used from now on is the copy.
-        unsafe { self.copy_to(place) };
-        mem::forget(self);
-    }
-
     /// Gives the value back.
     fn into_value(self) -> T;
 }
@@ -79,7 +67,7 @@ impl<T> Source<T> for Parked<T> {
 macro_rules! parked {
     ($value:ident: $T:ty => $push:expr) => {
         if const { crate::source::Parked::<$T>::is_large() } {
-            // Before the push: what is in the list is somebody else's, who may have dropped it already.
+            // Before the push: afterwards the value may be in the list, and somebody else may have popped and dropped it.
             let $value = core::mem::ManuallyDrop::new($value);
             // SAFETY: the value is valid, and not used again here.
             let $value = unsafe { crate::source::Parked::new(&raw const *$value) };

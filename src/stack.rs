@@ -1,4 +1,4 @@
-//! The stack: try the head; lost? back off; try again.
+//! The stack, as users see it.
 
 use crate::backoff::{Backoff, Elimination};
 use crate::engine::{DefaultEngine, Engine, Permit, sealed::Inner};
@@ -63,7 +63,7 @@ pub struct Stack<T, R: Engine = DefaultEngine, B: Backoff = Elimination<32>> {
 }
 
 // SAFETY: a stack hands values from one thread to another, which `T: Send` permits, and never a reference to one. All else that
-// is shared is atomic, or owned by one context at a time (LIST-2, SLOT-2, EXCHANGE-2, FIXED-1, MASKED-1).
+// is shared is atomic, or owned by one context at a time (LIST-2, SLOT-2, EXCHANGE-2, FIXED-1, MASKED-1, MASKED-2).
 unsafe impl<T: Send, R: Engine, B: Backoff> Send for Stack<T, R, B> {}
 // SAFETY: what is said for `Send` is said of shared stacks.
 unsafe impl<T: Send, R: Engine, B: Backoff> Sync for Stack<T, R, B> {}

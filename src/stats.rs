@@ -10,7 +10,7 @@ use crate::sync::{AtomicUsize, Relaxed};
 /// What the counters of one stack add up to, from [`Stack::stats`](crate::Stack::stats).
 ///
 /// All are counts since the stack was made. Taken while others use the stack, the numbers need not belong to
-/// one moment. A pop that found the stack empty at once is not counted.
+/// one moment. A pop that found nothing is not counted, but the races that it lost are.
 #[cfg(feature = "stats")]
 #[cfg_attr(docsrs, doc(cfg(feature = "stats")))]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -20,7 +20,8 @@ pub struct Stats {
     pub pushes: usize,
     /// Values popped, one by one or out of a `TakeAll`, which counts them when it lets their nodes go.
     pub pops: usize,
-    /// Attempts on the head, by pushes and pops, that another context was faster in.
+    /// Attempts on the head, by pushes and pops, that another context was faster in; but for those of a handle that takes what it
+    /// keeps for the top.
     pub lost_races: usize,
     /// Pushes that handed their value to a pop in the elimination array.
     pub eliminated_pushes: usize,
@@ -42,10 +43,8 @@ pub struct Stats {
 macro_rules! counters {
     (count: $($count:ident),*; set: $($set:ident),*) => {
         /// The counters of one slot.
-        #[cfg(feature = "stats")]
-        pub struct Counters { $($count: Counter,)* $($set: Counter,)* }
+        pub struct Counters { $($count: Counter,)* $($set: Counter),* }
 
-        #[cfg(feature = "stats")]
         initial! { impl[] Counters { $($count,)* $($set),* } }
 
         #[cfg(feature = "stats")]
@@ -56,13 +55,11 @@ macro_rules! counters {
             }
         }
 
-        #[allow(clippy::unused_self, clippy::used_underscore_binding, reason = "without the feature nothing is used")]
         impl Counters {
             $(
                 #[inline(always)]
-                pub(crate) fn $count(&self, _more: usize) {
-                    #[cfg(feature = "stats")]
-                    self.$count.set(self.$count.get().wrapping_add(_more));
+                pub(crate) fn $count(&self, more: usize) {
+                    self.$count.set(self.$count.get().wrapping_add(more));
                 }
             )*
         }
@@ -74,42 +71,47 @@ counters! {
     set: retired, retired_peak
 }
 
-/// The counters of one slot: none.
-#[cfg(not(feature = "stats"))]
-pub struct Counters;
-
-#[cfg(not(feature = "stats"))]
-initial! { impl[] Counters = Counters }
-
-#[allow(clippy::unused_self, clippy::used_underscore_binding, reason = "without the feature nothing is used")]
 impl Counters {
     /// Notes how many nodes the slot has retired now.
     #[inline(always)]
-    pub(crate) fn set_retired(&self, _now: usize) {
-        #[cfg(feature = "stats")]
-        {
-            self.retired.set(_now);
-            self.retired_peak.set(self.retired_peak.get().max(_now));
-        }
+    pub(crate) fn set_retired(&self, now: usize) {
+        self.retired.set(now);
+        self.retired_peak.set(self.retired_peak.get().max(now));
     }
 }
 
-/// A number that one context writes and all may read.
-#[cfg(feature = "stats")]
-struct Counter(AtomicUsize);
+/// A number that one context writes and all may read; without the feature nothing.
+struct Counter {
+    #[cfg(feature = "stats")]
+    number: AtomicUsize,
+}
 
-#[cfg(feature = "stats")]
-initial! { impl[] Counter { 0 } }
+initial! { impl[] Counter = Self {
+    #[cfg(feature = "stats")]
+    number: initial!(_),
+} }
 
 #[cfg(feature = "stats")]
 impl Counter {
     #[inline(always)]
     fn get(&self) -> usize {
-        self.0.load(Relaxed)
+        self.number.load(Relaxed)
     }
 
     #[inline(always)]
-    fn set(&self, value: usize) {
-        self.0.store(value, Relaxed);
+    fn set(&self, number: usize) {
+        self.number.store(number, Relaxed);
     }
+}
+
+#[cfg(not(feature = "stats"))]
+#[expect(clippy::unused_self, reason = "there is nothing to use")]
+impl Counter {
+    #[inline(always)]
+    fn get(&self) -> usize {
+        0
+    }
+
+    #[inline(always)]
+    fn set(&self, _: usize) {}
 }

@@ -91,14 +91,6 @@ mod imp {
         Relax::relax();
     }
 
-    /// A full barrier by itself.
-    #[inline(always)]
-    #[allow(dead_code, reason = "only one form of the barrier needs it")]
-    pub(crate) fn full_barrier() {
-        // UNTESTED: without it the processor has only a few cycles to go wrong in, which no test hits.
-        portable_atomic::fence(super::Ordering::SeqCst);
-    }
-
     /// A number that differs from one context to the next, and mostly stays the same in each.
     ///
     /// Without thread-locals: the page of the caller's stack, since each thread, task and core has its own. The upper bits
@@ -190,9 +182,6 @@ mod imp {
     pub(crate) fn relax<Relax>() {
         spin_loop();
     }
-
-    /// Nothing: the simulated machine is sequentially consistent.
-    pub(crate) fn full_barrier() {}
 
     /// A context is a core, and the core's number repeats.
     pub(crate) fn context_hash() -> u32 {

@@ -34,7 +34,7 @@ use crate::sync::{self, AtomicPtr, DETACH, RECHECK, Relaxed, Release, UNLINK, Un
 #[cfg(feature = "alloc")]
 use crate::sync::{alloc, dealloc};
 use core::alloc::Layout;
-use core::mem::ManuallyDrop;
+use core::mem::{self, ManuallyDrop};
 use core::ptr::{self, NonNull};
 
 /// One heap allocation: a link and a maybe-initialised value.
@@ -123,8 +123,9 @@ impl<T> Node<T> {
     /// The caller owns the node, and it holds no value.
     #[inline(always)]
     pub(crate) unsafe fn put(node: NodePtr<T>, value: impl Source<T>) {
-        // SAFETY: the caller owns the body. Not by an assignment, which without optimisation moves the value once more.
-        unsafe { node.as_ref().body.with_mut(|body| value.move_to((&raw mut (*body).value).cast::<T>())) };
+        // SAFETY: the caller's contract. What is used from now on is the copy.
+        unsafe { Self::put_copy(node, &value) };
+        mem::forget(value);
     }
 
     /// Puts a copy of the value into the node.
@@ -135,7 +136,7 @@ impl<T> Node<T> {
     /// the node still has none.
     #[inline(always)]
     pub(crate) unsafe fn put_copy(node: NodePtr<T>, value: &impl Source<T>) {
-        // SAFETY: the caller owns the body.
+        // SAFETY: the caller owns the body. Not by an assignment, which without optimisation moves the value once more.
         unsafe { node.as_ref().body.with_mut(|body| value.copy_to((&raw mut (*body).value).cast::<T>())) };
     }
 
@@ -148,14 +149,15 @@ impl<T> Node<T> {
         unsafe { node.as_ref().body.with_mut(|body| ManuallyDrop::take(&mut (*body).value)) }
     }
 
-    /// Drops the value where it is.
+    /// Gives `action` the value where it is, which moves it out, or drops it.
     ///
     /// # Safety
     ///
-    /// The caller owns the node, and it holds a value, which it no longer does afterwards, even if this unwinds.
-    pub(crate) unsafe fn drop_value(node: NodePtr<T>) {
+    /// The caller owns the node, and it holds a value, which it no longer does afterwards, even if `action` unwinds.
+    #[inline(always)]
+    pub(crate) unsafe fn end_value<O>(node: NodePtr<T>, action: impl FnOnce(*mut T) -> O) -> O {
         // SAFETY: the caller owns the body and what it holds is a value.
-        unsafe { node.as_ref().body.with_mut(|body| ManuallyDrop::drop(&mut (*body).value)) };
+        unsafe { node.as_ref().body.with_mut(|body| action((&raw mut (*body).value).cast::<T>())) }
     }
 
     /// The node that follows where a value would be.
@@ -235,7 +237,7 @@ impl<T> Head<T> {
     ) -> Result<(), *mut Node<T>> {
         // SAFETY: the caller owns the node.
         unsafe { last.as_ref() }.set_below(below);
-        // Release pairs with `RECHECK` in `confirm` and `DETACH` in `detach` (LIST-5).
+        // Release pairs with `RECHECK` in `confirm`, `UNLINK` in `try_pop_above` and `DETACH` in `detach` (LIST-5).
         let pushed = self.0.compare_exchange_weak(below, first.as_ptr(), Release, Relaxed);
         // Where code is short, to look again is shorter.
         pushed.map(|_| ()).map_err(|top| if FAST_PATHS { top } else { self.top() })

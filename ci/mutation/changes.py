@@ -16,7 +16,7 @@ _WEAKER = {
 
 # Calls that the protocols consist of, and whose result nobody uses.
 _STEPS = (
-    "fence publish_barrier scan_barrier full_barrier publish protect protect_raw unprotect reset_protection store"
+    "fence publish_barrier scan_barrier publish protect protect_raw unprotect reset_protection store"
     " fetch_add fetch_sub set_follower swap keep leave end reserve unreserve free_surplus eager_reclaim scan drop let_wait"
 )
 

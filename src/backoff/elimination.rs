@@ -45,11 +45,10 @@ pub struct Array<T, const W: usize> {
     away: Padded<Away>,
 }
 
-/// An index has 16 bits.
-const MOST_EXCHANGERS: usize = u16::MAX as usize;
-
 initial! { impl[T, const W: usize] Array<T, W> = {
-    assert!(W <= MOST_EXCHANGERS, "Elimination<W>: W is at most 65535");
+    /// An index has 16 bits.
+    const MOST: usize = u16::MAX as usize;
+    assert!(W <= MOST, "Elimination<W>: W is at most 65535");
     Self { exchangers: initial!(_), away: initial!(_) }
 } }
 
@@ -142,9 +141,9 @@ impl<const W: usize, Relax: RelaxStrategy> sealed::Strategy for Elimination<W, R
     }
 
     #[inline(always)]
-    fn exchanges_first(turns: &Turns) -> bool {
+    fn stays_away_first(turns: &Turns) -> bool {
         // CHEAPER: to begin at the list comes to the same, and takes longer where many contend.
-        turns.left() > 0 || W == limit(usize::MAX, model::EXCHANGES_FIRST)
+        turns.left() > 0 || W == limit(usize::MAX, model::STAYS_AWAY_FIRST)
     }
 
     #[inline]

@@ -44,9 +44,9 @@ initial! { impl[T] Exchanger<T> { 0 } }
 /// How a visit to an exchanger without a partner ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Alone {
-    /// An operation of the same kind was there, or another one came in between: more exchangers would help.
+    /// An operation of the same kind was there, or another one came in between.
     Collided,
-    /// Nobody came: fewer exchangers would help.
+    /// Nobody came.
     Withdrew,
 }
 

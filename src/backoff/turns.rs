@@ -113,7 +113,7 @@ pub struct Turns {
     last: u16,
     /// State of a xorshift generator; 0 until it is seeded.
     random: u16,
-    /// How much speaks for taking turns: it rises with each operation that loses twice.
+    /// How much speaks for taking turns; see [`Turns::AGAIN`].
     contention: u8,
 }
 
@@ -132,7 +132,8 @@ impl Turns {
     const CONTENDED: u8 = limit(16, model::CONTENTION);
     /// The most contention.
     const MOST: u8 = limit(32, model::CONTENTION);
-    /// What an operation that loses once more adds; one that loses once takes 1 away.
+    /// What an operation that loses again adds. One that loses once adds 1 after a long run, and takes 1 away after one in
+    /// between.
     const AGAIN: u8 = 4;
     /// A run of so many nodes, or fewer, does not show that there is no contention.
     const CLOSE: u16 = limit(1, model::CLOSE);

@@ -23,7 +23,7 @@ use crate::treiber::{Node, NodePtr};
 use core::ptr::{self, NonNull};
 
 /// A chain of nodes with values that is not in the list yet. Dropping it drops the values.
-struct Pending<'a, T, R: Reclaim, B: Backoff> {
+pub(super) struct Pending<'a, T, R: Reclaim, B: Backoff> {
     list: &'a SharedList<T, R, B>,
     /// Of the handle; without one, each step claims a slot.
     handle: Option<GuardOf<'a, T, R, B>>,
@@ -36,7 +36,7 @@ struct Pending<'a, T, R: Reclaim, B: Backoff> {
 }
 
 impl<'a, T, R: Reclaim, B: Backoff> Pending<'a, T, R, B> {
-    fn new(list: &'a SharedList<T, R, B>, handle: Option<GuardOf<'a, T, R, B>>) -> Self {
+    pub(super) fn new(list: &'a SharedList<T, R, B>, handle: Option<GuardOf<'a, T, R, B>>) -> Self {
         let none = ptr::null_mut();
         Self { list, handle, first: none, last: none, count: 0, empty: initial!(chain::List<T>) }
     }
@@ -50,25 +50,6 @@ impl<'a, T, R: Reclaim, B: Backoff> Pending<'a, T, R, B> {
         let done = action(*session);
         session.end();
         Some(done)
-    }
-
-    /// Adds a value, of which at least `more` are still to come; or gives it back.
-    fn add(&mut self, value: T, more: usize) -> Result<(), (PushErrorKind, T)> {
-        let node = match self.empty.pop().map_or_else(|| self.get_nodes(more), Ok) {
-            Ok(node) => node,
-            Err(kind) => return Err((kind, value)),
-        };
-        // SAFETY: GUARD-2: the node is ours and has no value.
-        unsafe {
-            Node::put(node, value);
-            node.as_ref().set_below(self.first);
-        }
-        if self.first.is_null() {
-            self.last = node.as_ptr();
-        }
-        self.first = node.as_ptr();
-        self.count += 1;
-        Ok(())
     }
 
     /// Returns a node, and gets others for `more` values, as far as a batch and the memory go.
@@ -100,19 +81,28 @@ impl<'a, T, R: Reclaim, B: Backoff> Pending<'a, T, R, B> {
     }
 
     /// Adds values until there is no node for one. Then that one and the rest of the iterator are returned.
-    fn add_all<I: Iterator<Item = T>>(&mut self, mut values: I) -> Result<(), Left<I>> {
+    pub(super) fn add_all<I: Iterator<Item = T>>(&mut self, mut values: I) -> Result<(), Left<I>> {
         while let Some(value) = values.next() {
-            // CHEAPER: to ask the iterator how many are to come after each value takes time.
-            let more = if self.empty.is_empty() { values.size_hint().0 } else { 0 };
-            if let Err((kind, value)) = self.add(value, more) {
-                return Err((kind, value, values));
+            let node = match self.empty.pop().map_or_else(|| self.get_nodes(values.size_hint().0), Ok) {
+                Ok(node) => node,
+                Err(kind) => return Err((kind, value, values)),
+            };
+            // SAFETY: GUARD-2: the node is ours and has no value.
+            unsafe {
+                Node::put(node, value);
+                node.as_ref().set_below(self.first);
             }
+            if self.first.is_null() {
+                self.last = node.as_ptr();
+            }
+            self.first = node.as_ptr();
+            self.count += 1;
         }
         Ok(())
     }
 
     /// Pushes the chain.
-    fn push(mut self) {
+    pub(super) fn push(mut self) {
         if let (Some(first), Some(last)) = (NonNull::new(self.first), NonNull::new(self.last)) {
             // SAFETY: the chain is ours.
             while self.enter(|guard| unsafe { self.list.push_chain(guard, first, last, self.count) }).is_none() {
@@ -127,13 +117,11 @@ impl<T, R: Reclaim, B: Backoff> Drop for Pending<'_, T, R, B> {
     fn drop(&mut self) {
         while let Some(node) = NonNull::new(self.first) {
             // SAFETY: the chain is ours and holds values. The node has none afterwards.
-            let value = unsafe {
+            unsafe {
                 self.first = node.as_ref().below();
-                let value = Node::take(node);
+                Node::end_value(node, |value| value.drop_in_place());
                 self.empty.push(node);
-                value
-            };
-            drop(value);
+            }
         }
         let mut empty = self.empty.take();
         // SAFETY: the nodes are ours, from this stack, and have no values.
@@ -163,35 +151,11 @@ impl<T> Taken<T> {
 }
 
 impl<T, R: Reclaim, B: Backoff> SharedList<T, R, B> {
-    /// Pushes as many values as there are nodes for, all at once, and returns the others.
-    pub(super) fn push_many<'a, I: Iterator<Item = T>>(
-        &'a self,
-        handle: Option<GuardOf<'a, T, R, B>>,
-        values: I,
-    ) -> Result<(), Left<I>> {
-        let mut pending = Pending::new(self, handle);
-        let added = pending.add_all(values);
-        pending.push();
-        added
-    }
-
     /// # Safety
     ///
     /// As [`Inner::next`](crate::engine::sealed::Inner::next).
     #[inline]
-    pub(super) unsafe fn next_taken(&self, taken: &mut Taken<T>) -> Option<T> {
-        let node = NonNull::new(taken.first)?;
-        // SAFETY: LIST-2: the nodes are ours since they were detached, and this one has a value.
-        let value = unsafe { Node::take(node) };
-        // SAFETY: the caller's contract; the node has no value any more.
-        unsafe { self.pass(taken, node) };
-        Some(value)
-    }
-
-    /// # Safety
-    ///
-    /// As [`Inner::next`](crate::engine::sealed::Inner::next).
-    pub(super) unsafe fn drop_next_taken(&self, taken: &mut Taken<T>) -> bool {
+    pub(super) unsafe fn next_taken<O>(&self, taken: &mut Taken<T>, action: impl FnOnce(*mut T) -> O) -> Option<O> {
         struct Emptied<'a, T, R: Reclaim, B: Backoff>(&'a SharedList<T, R, B>, &'a mut Taken<T>, NodePtr<T>);
 
         impl<T, R: Reclaim, B: Backoff> Drop for Emptied<'_, T, R, B> {
@@ -202,12 +166,10 @@ impl<T, R: Reclaim, B: Backoff> SharedList<T, R, B> {
             }
         }
 
-        let Some(node) = NonNull::new(taken.first) else { return false };
-        let emptied = Emptied(self, taken, node);
+        let node = NonNull::new(taken.first)?;
+        let _emptied = Emptied(self, taken, node);
         // SAFETY: LIST-2: the nodes are ours since they were detached, and this one has a value.
-        unsafe { Node::drop_value(node) };
-        drop(emptied);
-        true
+        Some(unsafe { Node::end_value(node, action) })
     }
 
     /// Goes on to the next node.

@@ -28,7 +28,7 @@ impl<T, R: Reclaim, B: Backoff> SharedList<T, R, B> {
     /// Pops from within a slot that was claimed for it, whose hazard is `top`.
     #[inline(always)]
     fn pop_from_claimed(&self, session: Session<'_, T, R, B, false>, top: NodePtr<T>) -> Option<T> {
-        let step = if Self::exchanges_first(*session) { Step::StayAway } else { Step::Try };
+        let step = if Self::stays_away_first(*session) { Step::StayAway } else { Step::Try };
         // CHEAPER: it only decides what is tried first, and in which code.
         if !FAST_PATHS || step == Step::StayAway {
             return self.pop_slowly(session, top.as_ptr(), step, Permit::All);
@@ -61,15 +61,12 @@ impl<T, R: Reclaim, B: Backoff> SharedList<T, R, B> {
     pub(super) fn pop_from_seat<'a>(&'a self, seat: &mut Seat<'a, T, R, B>) -> Option<T> {
         let session = seat.session();
         let Some(kept) = seat.kept.get() else { return self.pop_protecting(session, Permit::All) };
-        if Self::exchanges_first(*session) {
+        if Self::stays_away_first(*session) {
             return self.pop_slowly(session, ptr::null_mut(), Step::StayAway, Permit::All);
         }
         match kept.pop(&self.head, *session) {
             None => self.pop_other(session, NonNull::new(self.head.top())?),
-            Some(Ok(node)) => {
-                session.release();
-                Some(Self::finish_pop(session, node))
-            }
+            Some(Ok(node)) => Some(Self::finish_pop(session, node)),
             Some(Err(top)) => self.pop_interleaved(session, top),
         }
     }
@@ -106,10 +103,7 @@ impl<T, R: Reclaim, B: Backoff> SharedList<T, R, B> {
     fn pop_from<const STAYS: bool>(&self, session: Session<'_, T, R, B, STAYS>, top: NodePtr<T>) -> Option<T> {
         // SAFETY: the guard has published the hazard.
         match unsafe { self.head.try_pop(top.as_ptr()) } {
-            Ok(node) => {
-                session.release();
-                Some(Self::finish_pop(session, node))
-            }
+            Ok(node) => Some(Self::finish_pop(session, node)),
             Err(top) => self.pop_slowly(session, top, Step::LostRace, Permit::All),
         }
     }
@@ -117,7 +111,7 @@ impl<T, R: Reclaim, B: Backoff> SharedList<T, R, B> {
     slow_path! {
         /// Pops from within a slot: what it protects, if it begins with [`Step::Try`], is `top`; after [`Step::LostRace`], `top`
         /// is what it has found instead. Backs off if the allocator is permitted.
-        pub(super) fn pop_slowly<const STAYS: bool>(
+        fn pop_slowly<const STAYS: bool>(
             &self,
             session: Session<'_, T, R, B, STAYS>,
             mut top: *mut Node<T>,
@@ -176,6 +170,7 @@ impl<T, R: Reclaim, B: Backoff> SharedList<T, R, B> {
     /// The end of a pop that has won `node` from the list, and needs its hazard no more.
     #[inline(always)]
     fn finish_pop<const STAYS: bool>(session: Session<'_, T, R, B, STAYS>, node: NodePtr<T>) -> T {
+        session.release();
         if R::is_due(*session) {
             return Self::finish_pop_slowly(session, node, Permit::All);
         }

@@ -10,10 +10,9 @@
 //!
 //! A push that may fail is told by its caller what to do then: `refuse` makes an error of why and the value.
 
-use super::GuardOf;
-use super::SharedList;
 use super::seat::{Kept, Seat};
 use super::session::{Session, Step};
+use super::{GuardOf, SharedList};
 use crate::backoff::exchanger::Visit;
 use crate::backoff::{Attempt, Backoff};
 use crate::engine::Permit;
@@ -63,18 +62,20 @@ impl<T, R: Reclaim, B: Backoff> SharedList<T, R, B> {
         mut kept: Option<&mut Kept<T>>,
         refuse: impl FnOnce(PushErrorKind, V) -> E,
     ) -> Result<(), E> {
-        if !FAST_PATHS || Self::exchanges_first(*session) {
-            return self.push_with_other_node(session, value, kept, Step::Try, refuse);
+        let step = if Self::stays_away_first(*session) { Step::StayAway } else { Step::Try };
+        // CHEAPER: it only decides what is tried first, and in which code.
+        if !FAST_PATHS || step == Step::StayAway {
+            return self.push_with_other_node(session, value, kept, step, refuse);
         }
         // CHEAPER: the slow way does the same with another node, in more instructions.
         let top = self.head.top();
         if let Some(node) = R::again(*session, top) {
-            // Before the push: what is in the list is somebody else's, who may have dropped it already.
+            // Before the push: afterwards the value is in the list, and somebody else may have popped and dropped it.
             let value = ManuallyDrop::new(value);
             // SAFETY: GUARD-6: the node has no value; and if it is not pushed, it still has none.
             unsafe { Node::put_copy(node, &*value) };
             // SAFETY: GUARD-6: it is pushed above `top`.
-            if unsafe { self.try_push(*session, node, top, kept.as_deref_mut()) }.is_err() {
+            if unsafe { Kept::push(kept.as_deref_mut(), &self.head, *session, node, top) }.is_err() {
                 // SAFETY: GUARD-6: its link is `top` still.
                 unsafe { R::retire(*session, node) };
                 let value = ManuallyDrop::into_inner(value);
@@ -93,8 +94,7 @@ impl<T, R: Reclaim, B: Backoff> SharedList<T, R, B> {
     }
 
     slow_path! {
-        /// Pushes from within a slot, with a node from wherever there is one, beginning with this step, unless the slot's next
-        /// operation is to begin with an exchange.
+        /// Pushes from within a slot, with a node from wherever there is one, beginning with this step.
         fn push_with_other_node<V: Source<T>, E, const STAYS: bool>(
             &self,
             session: Session<'_, T, R, B, STAYS>,
@@ -112,13 +112,12 @@ impl<T, R: Reclaim, B: Backoff> SharedList<T, R, B> {
             // SAFETY: GUARD-2: the node is ours and has no value.
             unsafe { Node::put(node, value) };
             // CHEAPER: after a lost race to try again at once takes longer; and without the fast way a handle keeps nothing.
-            if Self::exchanges_first(*session) {
-                // Whoever stays away leaves the head alone.
-                self.push_slowly(session, node, ptr::null_mut(), Step::StayAway);
-            } else if FAST_PATHS && step == Step::Try {
+            if FAST_PATHS && step == Step::Try {
                 self.push_node(session, node, self.head.top(), kept);
             } else {
-                self.push_slowly(session, node, self.head.top(), step);
+                // CHEAPER: whoever stays away leaves the head alone.
+                let top = if step == Step::StayAway { ptr::null_mut() } else { self.head.top() };
+                self.push_slowly(session, node, top, step);
             }
             Ok(())
         }
@@ -134,7 +133,7 @@ impl<T, R: Reclaim, B: Backoff> SharedList<T, R, B> {
         kept: Option<&mut Kept<T>>,
     ) {
         // SAFETY: the node is ours.
-        if let Err(top) = unsafe { self.try_push(*session, node, top, kept) } {
+        if let Err(top) = unsafe { Kept::push(kept, &self.head, *session, node, top) } {
             return self.push_slowly(session, node, top, Step::LostRace);
         }
         Self::finish_push(session);
@@ -149,29 +148,6 @@ impl<T, R: Reclaim, B: Backoff> SharedList<T, R, B> {
             return session.give_back_and_end();
         }
         session.end();
-    }
-
-    /// Pushes a node with a value above `top`, if that is the top, and keeps it, if the caller is a handle. Else returns the
-    /// address of the top.
-    ///
-    /// # Safety
-    ///
-    /// The caller owns the node, and may push it there; if this succeeds, the list does.
-    #[inline(always)]
-    unsafe fn try_push(
-        &self,
-        guard: GuardOf<'_, T, R, B>,
-        node: NodePtr<T>,
-        top: *mut Node<T>,
-        kept: Option<&mut Kept<T>>,
-    ) -> Result<(), *mut Node<T>> {
-        // SAFETY: the caller's contract.
-        unsafe {
-            match kept {
-                None => self.head.try_push(top, node, node),
-                Some(kept) => kept.push(&self.head, guard, node, top),
-            }
-        }
     }
 
     slow_path! {

@@ -5,9 +5,8 @@ use super::{GuardOf, SharedList};
 use crate::backoff::Backoff;
 use crate::layout::IfFast;
 use crate::reclaim::{Guard, Reclaim, Search};
-use crate::sync::Initial;
+use crate::sync::{Initial, initial};
 use crate::treiber::{Head, Node, NodePtr};
-use core::ptr;
 
 /// A slot that stays claimed, and what its owner has pushed last.
 pub struct Seat<'a, T: 'a, R: Reclaim + 'a, B: Backoff + 'a> {
@@ -17,7 +16,7 @@ pub struct Seat<'a, T: 'a, R: Reclaim + 'a, B: Backoff + 'a> {
 
 impl<'a, T, R: Reclaim, B: Backoff> Seat<'a, T, R, B> {
     pub(super) fn new(guard: GuardOf<'a, T, R, B>) -> Self {
-        Self { guard, kept: IfFast::new(Kept::NOTHING) }
+        Self { guard, kept: initial!(_) }
     }
 
     /// The slot, for one operation.
@@ -62,26 +61,30 @@ pub(super) struct Kept<T> {
     below: *mut Node<T>,
 }
 
-impl<T> Kept<T> {
-    pub(super) const NOTHING: Self = Self { below: ptr::null_mut() };
+initial! { impl[T] Kept<T> { below } }
 
-    /// Pushes a node with a value above `top`, if that is the top, and keeps it. Else returns the address of the top, and keeps
-    /// none.
+impl<T> Kept<T> {
+    /// Pushes a node with a value above `top`, if that is the top, and keeps it, if the caller is a handle, whose `kept` this is.
+    /// Else returns the address of the top, and keeps none.
     ///
     /// # Safety
     ///
     /// The caller owns the node, and may push it above `top`; if this succeeds, the list does.
     #[inline(always)]
     pub(super) unsafe fn push<R: Reclaim, L: Initial>(
-        &mut self,
+        kept: Option<&mut Self>,
         head: &Head<T>,
         guard: Guard<'_, T, R, L>,
         node: NodePtr<T>,
         top: *mut Node<T>,
     ) -> Result<(), *mut Node<T>> {
+        let Some(kept) = kept else {
+            // SAFETY: the caller's contract.
+            return unsafe { head.try_push(top, node, node) };
+        };
         // Before the exchange, since after it the compiler would read this once more.
-        if self.below != top {
-            self.below = top;
+        if kept.below != top {
+            kept.below = top;
         }
         R::keep(guard, node);
         // SAFETY: the caller's contract.

@@ -1,7 +1,6 @@
 //! One context in its slot, for one operation: what pushes and pops have in common.
 
-use super::GuardOf;
-use super::SharedList;
+use super::{GuardOf, SharedList};
 use crate::backoff::exchanger::{Alone, Visit};
 use crate::backoff::{Attempt, Backoff};
 use crate::layout::{FAST_PATHS, slow_path};
@@ -98,11 +97,11 @@ impl<T, R: Reclaim, B: Backoff> SharedList<T, R, B> {
         R::enter(&self.pool, search, node).map(|guard| unsafe { Session::new(guard) })
     }
 
-    /// Whether the next operation from within a slot begins with an exchange, and leaves the list alone at first.
+    /// Whether the next operation from within a slot stays away from the list at first.
     #[inline(always)]
-    pub(super) fn exchanges_first(guard: GuardOf<'_, T, R, B>) -> bool {
+    pub(super) fn stays_away_first(guard: GuardOf<'_, T, R, B>) -> bool {
         // CHEAPER: it only decides what is tried first.
-        FAST_PATHS && guard.with_local(|local| B::exchanges_first(local))
+        FAST_PATHS && guard.with_local(|local| B::stays_away_first(local))
     }
 
     /// After one more lost race: what the operation does about it.

@@ -22,7 +22,7 @@ initial! { impl[T] List<T> { first } }
 impl<T> List<T> {
     /// # Safety
     ///
-    /// It came from [`List::into_raw`], and the caller owns the nodes.
+    /// It is null, or the first of nodes that a list has linked, and the caller owns them.
     pub(crate) unsafe fn from_raw(first: *mut Node<T>) -> Self {
         Self { first }
     }
@@ -44,10 +44,6 @@ impl<T> List<T> {
             unsafe { list.push(node) };
         }
         Ok(list)
-    }
-
-    pub(crate) fn into_raw(self) -> *mut Node<T> {
-        self.first
     }
 
     #[inline(always)]
@@ -173,12 +169,9 @@ impl<T> Retired<T> {
         }
     }
 
-    pub(crate) fn take(&mut self) -> Self {
-        mem::replace(self, initial!(Self))
-    }
-
-    pub(crate) fn into_list(self) -> List<T> {
-        self.list
+    /// Takes all nodes.
+    pub(crate) fn take(&mut self) -> List<T> {
+        mem::replace(self, initial!(Self)).list
     }
 }
 

@@ -52,9 +52,10 @@ impl<T> Depot<T> {
     /// The caller owns the batch, which has as many nodes as all batches have. Nobody protects the nodes (DEPOT-3), and they hold
     /// no values.
     #[inline(never)]
-    pub(crate) unsafe fn put(&self, batch: List<T>, count: usize) {
+    pub(crate) unsafe fn put(&self, mut batch: List<T>, count: usize) {
         self.excess.fetch_add(signed(count), Relaxed);
-        let Some(first) = NonNull::new(batch.into_raw()) else { return };
+        // The others stay linked behind it, where its value would be.
+        let Some(first) = batch.pop() else { return };
         // SAFETY: the first node is ours, and the others with it, until the depot's list owns it.
         unsafe { self.head.push(first, first, |top| top) };
     }

@@ -31,7 +31,7 @@ use crate::sync::{
 };
 use crate::treiber::{Node, NodePtr};
 use core::alloc::Layout;
-use core::mem::{self, MaybeUninit};
+use core::mem::MaybeUninit;
 use core::ptr::{self, NonNull};
 use haphazard::raw::{self, HazardPointer};
 
@@ -65,8 +65,6 @@ impl<const RECLAIM_AT: usize> Haphazard<RECLAIM_AT> {
     pub const SPARE_LIMIT: usize = limit(32, model::HAPHAZARD_SPARE);
 }
 
-const SLOTS: usize = Haphazard::<0>::SLOTS;
-
 /// A slot's hazard, and what it has retired.
 pub struct Record {
     /// Borrows from the domain, which outlives it (DOMAIN-1). Always initialised: the type says `MaybeUninit` because what a
@@ -77,27 +75,10 @@ pub struct Record {
     nodes: usize,
 }
 
-impl Record {
-    fn hazard(&mut self) -> Option<&mut HazardPointer<'static, ()>> {
-        // SAFETY: what is put there is initialised.
-        self.hazard.as_mut().map(|hazard| unsafe { hazard.assume_init_mut() })
-    }
-}
-
-/// Calls the crate: what unwinds there, because no memory is a panic, ends the program, for a slot would never be left (GUARD-4).
-fn without_unwinding<O>(call: impl FnOnce() -> O) -> O {
-    struct Unwinding;
-
-    impl Drop for Unwinding {
-        fn drop(&mut self) {
-            panic!("no memory to retire or reclaim a node");
-        }
-    }
-
-    let unwinding = Unwinding;
-    let output = call();
-    mem::forget(unwinding);
-    output
+/// Calls the crate. `extern "C"`, so that what unwinds there, because no memory is a panic, ends the program: a slot would never
+/// be left (GUARD-4).
+extern "C" fn without_unwinding<O>(call: impl FnOnce() -> O) -> O {
+    call()
 }
 
 initial! { impl[] Record { hazard, nodes } }
@@ -150,14 +131,19 @@ impl<T> SharedLink<T> {
     }
 }
 
+/// Drops the domain first, since its deleters put nodes into the spare list; and each of the two by itself, so that there is no
+/// exclusive reference to the list meanwhile.
+///
 /// # Safety
 ///
 /// `shared` was allocated in `get_or_make`, and nobody uses it any more.
 unsafe fn free_shared<T>(shared: NonNull<Shared<T>>) {
+    let shared = shared.as_ptr();
     // SAFETY: the caller's contract.
     unsafe {
-        Shared::drop_in_place(shared);
-        dealloc(shared.as_ptr().cast(), SharedLink::<T>::LAYOUT);
+        ptr::drop_in_place(&raw mut (*shared).domain);
+        ptr::drop_in_place(&raw mut (*shared).spares);
+        dealloc(shared.cast(), SharedLink::<T>::LAYOUT);
     }
 }
 
@@ -171,7 +157,7 @@ unsafe impl<const RECLAIM_AT: usize> sealed::Heap for Haphazard<RECLAIM_AT> {
     // The spare list keeps what one slot's turn of reclaiming gives.
     const IDLE_NODES: usize = Self::SLOTS * Self::SLOT_NODES + RECLAIM_AT;
 
-    type Slots<S: Initial> = [S; SLOTS];
+    type Slots<S: Initial> = [S; Haphazard::<0>::SLOTS];
     type Shared<T> = SharedLink<T>;
     type Retired<T> = Record;
 
@@ -229,8 +215,9 @@ unsafe impl<const RECLAIM_AT: usize> sealed::Heap for Haphazard<RECLAIM_AT> {
 
     fn unprotect<T, L: Initial>(guard: Guard<'_, T, L, RECLAIM_AT>) {
         guard.with(|private| {
-            if let Some(hazard) = private.retired.hazard() {
-                hazard.reset_protection();
+            if let Some(hazard) = &mut private.retired.hazard {
+                // SAFETY: what is put there is initialised.
+                unsafe { hazard.assume_init_mut() }.reset_protection();
             }
         });
     }
@@ -294,7 +281,7 @@ unsafe impl<const RECLAIM_AT: usize> sealed::Heap for Haphazard<RECLAIM_AT> {
         spares.reserved.fetch_add(nodes, Relaxed);
         while let Some(node) = made.pop() {
             // SAFETY: nobody has seen these nodes.
-            unsafe { spares.put(node, node, 1) };
+            unsafe { spares.put(node) };
         }
         Ok(())
     }
@@ -302,9 +289,7 @@ unsafe impl<const RECLAIM_AT: usize> sealed::Heap for Haphazard<RECLAIM_AT> {
     fn reclaim<T, L: Initial>(pool: &Pool<T, Self, L>) -> usize {
         let Some(shared) = pool.shared.get() else { return 0 };
         shared.spares.reserved.store(0, Relaxed);
-        shared.domain.eager_reclaim();
-        let (_, mut freed) = shared.spares.take(0, 0);
-        let mut uncounted = freed;
+        let mut freed = 0;
         for guard in pool.claim_each() {
             let spares = guard.with(|private| {
                 private.retired.nodes = 0;
@@ -312,13 +297,21 @@ unsafe impl<const RECLAIM_AT: usize> sealed::Heap for Haphazard<RECLAIM_AT> {
                 unsafe { private.spare.free() }
             });
             guard.counters().set_retired(0);
-            guard.counters().allocator_calls(mem::take(&mut uncounted) + spares);
+            guard.counters().allocator_calls(spares);
             freed += spares;
             // SAFETY: it is not used any more.
             unsafe { Self::leave(guard) };
         }
+        // After that, so that each slot counts what it retires from now on.
+        shared.domain.eager_reclaim();
+        let (_, others) = shared.spares.take(0, 0);
+        if let Some(guard) = pool.claim(Search::Free, None) {
+            guard.counters().allocator_calls(others);
+            // SAFETY: it is not used any more.
+            unsafe { Self::leave(guard) };
+        }
         pool.forget_unused(pool.in_use());
-        freed
+        freed + others
     }
 
     fn clear<T, L: Initial>(pool: &mut Pool<T, Self, L>) {

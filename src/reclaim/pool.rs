@@ -31,7 +31,7 @@ mod slot;
 use self::further::Further;
 use self::slot::{Slot, claimed, free};
 use super::{Private, Search, sealed::Heap};
-use crate::layout::{FAST_PATHS, IfFast, Padded};
+use crate::layout::{FAST_PATHS, IfFast, Padded, slow_path};
 use crate::model::{self, limit};
 use crate::sync::{Acquire, AtomicPtr, AtomicUsize, Initial, Relaxed, Release, context_hash, initial};
 use crate::treiber::{Node, NodePtr};
@@ -72,8 +72,9 @@ impl<T, R: Heap, L: Initial> Pool<T, R, L> {
     }
 
     /// How often a claim has to find all slots claimed before it says so: while others come and go, it may find each slot claimed
-    /// in turn although one was always free. Two contexts that both look at the first of two slots first, as operations do where
-    /// code is short, cannot do that to each other; unless one looks for spare nodes in each slot.
+    /// in turn although one was always free; where there are further slots to look at, with one in place, too. Two contexts that
+    /// both look at the first of two slots first, as operations do where code is short, cannot do that to each other; unless one
+    /// looks for spare nodes in each slot.
     fn passes(&self) -> usize {
         match self.in_place().len() {
             1 => 1 + usize::from(FAST_PATHS),
@@ -92,9 +93,7 @@ impl<T, R: Heap, L: Initial> Pool<T, R, L> {
             if search == Search::Home {
                 return None;
             }
-            let grow = search == Search::Grow;
-            slot =
-                if FAST_PATHS { self.claim_instead_of(home, word, grow)? } else { self.claim_from(home, word, grow)? };
+            slot = self.claim_instead_of(home, word, search)?;
         }
         Some(Guard { pool: self, slot })
     }
@@ -112,33 +111,33 @@ impl<T, R: Heap, L: Initial> Pool<T, R, L> {
         scaled as usize % slots
     }
 
-    /// Claims a free slot instead of that one in place: the one that was claimed instead of it last, if that is free.
-    #[cold]
-    #[inline(never)]
-    fn claim_instead_of(&self, home: usize, word: *mut Node<T>, grow: bool) -> Option<&Slot<T, R, L>> {
-        let home_slot = &self.in_place()[home].0;
-        let Some(instead) = home_slot.instead().filter(|_| limit(true, model::remembers_slot(self.in_place().len())))
-        else {
-            return self.claim_from(home, word, grow);
-        };
-        // Acquire pairs with the Release below: the slot's contents are visible.
-        if let Some(slot) = self.slot_at(instead.load(Acquire)) {
-            // CHEAPER: to try to claim it takes the cache line from whoever is inside; and if it has come out of use, scans are
-            // longer again.
-            let may_serve =
-                slot.word.load(Relaxed).is_null() && Self::number(slot.further()) <= Self::number(self.used());
-            if may_serve && self.claim_at(slot, word) {
-                return Some(slot);
+    slow_path! {
+        /// Claims a free slot instead of that one in place: the one that was claimed instead of it last, if that is free.
+        fn claim_instead_of(&self, home: usize, word: *mut Node<T>, search: Search) -> Option<&Slot<T, R, L>> {
+            let home_slot = &self.in_place()[home].0;
+            let Some(instead) = home_slot.instead.get().filter(|_| limit(true, model::remembers_slot(self.in_place().len())))
+            else {
+                return self.claim_from(home, word, search);
+            };
+            // Acquire pairs with the Release below: the slot's contents are visible.
+            if let Some(slot) = self.slot_at(instead.load(Acquire)) {
+                // CHEAPER: to try to claim it takes the cache line from whoever is inside; and if it has come out of use, scans
+                // are longer again.
+                let may_serve =
+                    slot.word.load(Relaxed).is_null() && Self::number(slot.further()) <= Self::number(self.used());
+                if may_serve && self.claim_at(slot, word) {
+                    return Some(slot);
+                }
             }
+            let slot = self.claim_from(home, word, search)?;
+            // CHEAPER: nobody looks here who finds this one free.
+            if !ptr::eq(slot, home_slot) {
+                // Release pairs with the Acquire above.
+                // CHEAPER: whoever comes next has to look for a slot anew.
+                instead.store(self.place_of(slot), Release);
+            }
+            Some(slot)
         }
-        let slot = self.claim_from(home, word, grow)?;
-        // CHEAPER: nobody looks here who finds this one free.
-        if !ptr::eq(slot, home_slot) {
-            // Release pairs with the Acquire above.
-            // CHEAPER: whoever comes next has to look for a slot anew.
-            instead.store(self.place_of(slot), Release);
-        }
-        Some(slot)
     }
 
     /// What stands for a slot wherever the pool is: the address of a further one, or an odd number made of the index of one in
@@ -169,7 +168,7 @@ impl<T, R: Heap, L: Initial> Pool<T, R, L> {
     /// Claims a free slot; looks at that one in place first.
     #[cold]
     #[inline(never)]
-    fn claim_from(&self, start: usize, word: *mut Node<T>, grow: bool) -> Option<&Slot<T, R, L>> {
+    fn claim_from(&self, start: usize, word: *mut Node<T>, search: Search) -> Option<&Slot<T, R, L>> {
         for pass in 1..=self.passes() {
             // Whoever finds a slot and loses it starts this pass anew: somebody else has claimed it, and so has not waited in
             // vain.
@@ -179,7 +178,7 @@ impl<T, R: Heap, L: Initial> Pool<T, R, L> {
                 }
             }
         }
-        if !grow {
+        if search != Search::Grow {
             return None;
         }
         // It is added with a word that says that this context has claimed it.
@@ -198,7 +197,7 @@ impl<T, R: Heap, L: Initial> Pool<T, R, L> {
         let stays = self.stays.fetch_add(1, Relaxed) + 1;
         while !self.has_more_than(stays) && self.add(free()).is_some() {}
         // In order, so that those who come one after the other are neighbours.
-        let slot = self.claim_from(0, claimed(), true);
+        let slot = self.claim_from(0, claimed(), Search::Grow);
         if slot.is_none() {
             self.stays.fetch_sub(1, Relaxed);
         }
@@ -247,15 +246,17 @@ impl<T, R: Heap, L: Initial> Pool<T, R, L> {
 
     /// A free slot, if there is one. If not `thorough`, some may be left out.
     fn find_free(&self, start: usize, thorough: bool) -> Option<&Slot<T, R, L>> {
-        let (free, used) = (free::<T>().addr(), self.in_use());
-        // If so many stay, each slot in use, but for one perhaps, is one of theirs: then a crowd need not look at them all for
-        // each that comes. Relaxed: only a hint.
-        // CHEAPER: whoever looks at one more, or one less, finds a slot in the end.
-        let all_stay = FAST_PATHS && !thorough && self.stays.load(Relaxed) >= used.count();
-        let skipped = if all_stay { used.newest() } else { ptr::null_mut() };
-        // The older the better: then there are fewer in use.
-        let in_place = self.up_to(ptr::null_mut()).find(start, free, 0);
-        in_place.or_else(|| self.above(skipped).find(|slot| slot.word.load(Relaxed).addr() == free))
+        // The older the better: then there are fewer in use. Where code is short, these are all.
+        let older = self.up_to(ptr::null_mut()).find(start, free::<T>().addr(), 0);
+        older.or_else(|| {
+            let used = self.in_use();
+            // If so many stay, each slot in use, but for one perhaps, is one of theirs: then a crowd need not look at them all
+            // for each that comes. Relaxed: only a hint.
+            // CHEAPER: whoever looks at one more, or one less, finds a slot in the end.
+            let all_stay = FAST_PATHS && !thorough && self.stays.load(Relaxed) >= used.count();
+            let skipped = if all_stay { used.newest() } else { ptr::null_mut() };
+            self.above(skipped).find(|slot| slot.word.load(Relaxed).is_null())
+        })
     }
 
     /// All slots, in place and further ones.

@@ -24,9 +24,6 @@
 //!
 //! # Scans
 //!
-//! A scan that finds no hazard moves all retired nodes on without a look at one of them: they become the spare ones, if there
-//! are none; else they are just enough for a batch of the depot.
-//!
 //! If a scan finds more than `N` of its nodes protected, as where many handles rest and each keeps a node, the next one is due
 //! one node later for each beyond `N`, and one more for each, up to half of what the depot has room for. So about half of what it
 //! looks at becomes spare.
@@ -81,7 +78,11 @@ pub enum Slots<const N: usize> {}
 
 impl<const N: usize> Slots<N> {
     /// The most slots in place: with more, the nodes that they hold back would have no address each.
-    pub const MOST: usize = most_slots();
+    pub const MOST: usize = match usize::BITS {
+        16 => 52,
+        32 => 13377,
+        _ => 65535,
+    };
     /// Retired nodes in one slot at which its owner scans the hazards; with slots beyond `N`, two more for each of these.
     pub const RETIRE_LIMIT: usize = limit(4 * Self::SLOTS, model::retire_limit(N));
     /// Nodes that go to the depot, or come from it, at once.
@@ -90,21 +91,6 @@ impl<const N: usize> Slots<N> {
     pub const SPARE_LIMIT: usize = Self::BATCH;
     /// Nodes that the depot keeps beyond those that are reserved.
     pub const DEPOT_LIMIT: usize = limit(4 * Self::SLOTS * Self::SLOTS, model::DEPOT_LIMIT);
-}
-
-/// The largest `N` of which `IDLE_NODES` is a size.
-#[expect(clippy::cast_possible_truncation, reason = "at most 65535")]
-const fn most_slots() -> usize {
-    let most = isize::MAX.unsigned_abs() as u64;
-    let mut slots = u16::MAX as u64;
-    while 12 * slots * slots + 4 * slots - 1 > most {
-        // Half of the way to what would be right if `12 * slots * slots` was all, which is never too far.
-        slots -= (slots - most / (12 * slots)).div_ceil(2);
-    }
-    slots as usize
-}
-
-impl<const N: usize> Slots<N> {
     /// `N`, if it is one that can be.
     const SLOTS: usize = {
         let message =
@@ -138,9 +124,19 @@ unsafe impl<const N: usize> sealed::Heap for Slots<N> {
         guard.spare().or_else(|| guard.own_retired())
     }
 
-    #[inline(always)]
+    #[cold]
+    #[inline(never)]
     fn refill<T, L: Initial>(guard: Guard<'_, T, L, N>, permit: Permit) -> Option<NodePtr<T>> {
-        guard.find_node(permit)
+        if let Some(node) = guard.take_batch() {
+            return Some(node);
+        }
+        if permit == Permit::All {
+            guard.counters().allocator_calls(1);
+            if let Some(node) = Node::allocate() {
+                return Some(node);
+            }
+        }
+        guard.own_retired()
     }
 
     #[inline(always)]
@@ -179,9 +175,9 @@ unsafe impl<const N: usize> sealed::Heap for Slots<N> {
         guard.counters().set_retired(before.len() + len);
         // CHEAPER: without the scan all of them come back, and are retired one by one.
         guard.scan();
-        let protected = guard.with(|private| mem::replace(&mut private.retired, before));
+        let mut protected = guard.with(|private| mem::replace(&mut private.retired, before));
         guard.count_retired();
-        protected.into_list()
+        protected.take()
     }
 
     #[inline(always)]
@@ -208,9 +204,7 @@ unsafe impl<const N: usize> sealed::Heap for Slots<N> {
 
     #[inline(always)]
     fn give_back<T, L: Initial>(guard: Guard<'_, T, L, N>) {
-        if Self::has_surplus(guard) {
-            guard.free_surplus();
-        }
+        while Self::has_surplus(guard) && guard.free_surplus() {}
     }
 
     fn reserve<T, L: Initial>(pool: &Pool<T, Self, L>, nodes: usize) -> Result<(), OutOfMemory> {
@@ -235,13 +229,11 @@ unsafe impl<const N: usize> sealed::Heap for Slots<N> {
             }
         }
         // Those that are too few for a batch are retired, and find their way as nodes that were popped do.
-        while let Some(node) = batch.pop() {
-            // SAFETY: the node is ours and has no value.
-            unsafe { Self::retire(guard, node) };
-            Self::settle(guard, Permit::Nothing);
+        // SAFETY: the nodes are ours, from this stack, and have no values; the guard is not used any more.
+        unsafe {
+            guard.retire_all(batch);
+            Self::leave(guard);
         }
-        // SAFETY: it is not used any more.
-        unsafe { Self::leave(guard) };
         Ok(())
     }
 
@@ -277,7 +269,7 @@ unsafe impl<const N: usize> sealed::Heap for Slots<N> {
     fn clear<T, L: Initial>(pool: &mut Pool<T, Self, L>) {
         // SAFETY: nobody is in a slot, so nobody protects anything.
         pool.for_each_private(|private| unsafe {
-            private.retired.take().into_list().free();
+            private.retired.take().free();
             private.spare.free();
         });
         pool.shared.take_all(Self::BATCH, |first, mut rest| {
@@ -291,6 +283,16 @@ unsafe impl<const N: usize> sealed::Heap for Slots<N> {
 }
 
 impl<T, L: Initial, const N: usize> Guard<'_, T, L, N> {
+    /// A node of this slot, which has no spare one, if a scan finds one of its retired nodes unprotected.
+    fn own_retired(self) -> Option<NodePtr<T>> {
+        // CHEAPER: a scan of nothing takes time, in each slot that a crowd has left.
+        if FAST_PATHS && self.with(|private| private.retired.len()) == 0 {
+            return None;
+        }
+        self.scan();
+        self.spare()
+    }
+
     /// Notes in the counters how many nodes are retired.
     #[inline(always)]
     fn count_retired(self) {

@@ -17,7 +17,8 @@
 //!
 //! * **FIXED-1**: A node belongs to one of the lists, to the owner of a slot, who has it in hand, to a slot, which keeps it, or
 //!   to the holder of its number, of a [`Chain`] or a [`Taken`]. Only a compare-exchange or a swap of a list's head that
-//!   succeeds, a claim or the leaving of a slot changes that, or its owner among what it owns.
+//!   succeeds changes that, or that a slot is claimed or left; and what an owner has in hand, what its slot keeps, and numbers
+//!   that it holds it may exchange among each other.
 //!   Checked by `pop_against_pop`, `push_against_push` in `src/small/fixed/models.rs`.
 //! * **FIXED-2**: A node comes into the list of free ones by [`FixedStack::let_go_from`] alone, and that finds, after a full
 //!   barrier that comes after the node was taken out of its list, that no other slot protects it (BARRIER-1).
@@ -86,12 +87,6 @@ pub struct FixedStack<T, const CAP: usize, const N: usize> {
 
 initial! { impl[T, const CAP: usize, const N: usize] FixedStack<T, CAP, N> { top, free, slots, nodes } }
 
-// SAFETY: it hands values from one thread to another, which `T: Send` permits, and never a reference to one. All else that is
-// shared is atomic, or owned by one context at a time (FIXED-1).
-unsafe impl<T: Send, const CAP: usize, const N: usize> Send for FixedStack<T, CAP, N> {}
-// SAFETY: what is said for `Send` is said of shared stacks.
-unsafe impl<T: Send, const CAP: usize, const N: usize> Sync for FixedStack<T, CAP, N> {}
-
 impl<T, const CAP: usize, const N: usize> Place for FixedStack<T, CAP, N> {
     type Value = T;
     type Link = AtomicU16;
@@ -104,7 +99,7 @@ impl<T, const CAP: usize, const N: usize> Place for FixedStack<T, CAP, N> {
         };
         // SAFETY: FIXED-1: the node is ours. No free node has a value.
         unsafe { node.put(value) };
-        self.link(number, node);
+        self.link::<VALUES>(number, node);
         // After the node is linked, so that each node in hand is a slot's (FIXED-5).
         slot.leave();
         Ok(())
@@ -150,8 +145,8 @@ impl<T, const CAP: usize, const N: usize> Place for FixedStack<T, CAP, N> {
     }
 
     unsafe fn link_chain(&self, chain: Chain) {
-        if let Some((first, last)) = chain.into_ends() {
-            self.link(first, self.node(last));
+        if chain.first != NONE {
+            self.link::<VALUES>(chain.first, self.node(chain.last));
         }
     }
 }
@@ -214,17 +209,19 @@ impl<T, const CAP: usize, const N: usize> FixedStack<T, CAP, N> {
         }
     }
 
-    /// Links a chain that is ours on `top`.
+    /// Links a chain that is ours, down to `bottom`, at the head of a list; of free nodes one, which nobody protects.
     #[inline(always)]
-    fn link(&self, first: Number, last: &Node<T, AtomicU16>) {
-        // Relaxed: only its number is used.
-        let mut top = self.top.load(Relaxed);
+    fn link<const WHICH: bool>(&self, first: Number, bottom: &Node<T, AtomicU16>) {
+        let list = self.list::<WHICH>();
+        // Relaxed: only the number is used.
+        let mut head = list.load(Relaxed);
         loop {
-            last.link.lead_to(top);
+            let (link, new) = if WHICH == VALUES { (head, first) } else { (free_link(first, head), first - 1) };
+            bottom.link.lead_to(link);
             // Release pairs with `RECHECK` and `DETACH` (FIXED-4).
-            match self.top.compare_exchange_weak(top, first, Release, Relaxed) {
+            match list.compare_exchange_weak(head, new, Release, Relaxed) {
                 Ok(_) => return,
-                Err(other) => top = other,
+                Err(other) => head = other,
             }
         }
     }
@@ -235,24 +232,9 @@ impl<T, const CAP: usize, const N: usize> FixedStack<T, CAP, N> {
     fn let_go_from(&self, slot: &Slot<N>, number: Number) {
         let number = self.slots.exchange_protected(slot, number);
         if number != NONE {
-            self.link_free(number);
-        }
-    }
-
-    /// Links a node that is ours, and that nobody protects, into the list of free ones.
-    #[inline(always)]
-    fn link_free(&self, number: Number) {
-        let node = self.node(number);
-        assert_exclusive_number((&raw const node.link).cast_mut());
-        // Relaxed: only the number is used.
-        let mut free = self.free.load(Relaxed);
-        loop {
-            node.link.lead_to(free_link(number, free));
-            // Release pairs with `RECHECK` (FIXED-4).
-            match self.free.compare_exchange_weak(free, number - 1, Release, Relaxed) {
-                Ok(_) => return,
-                Err(other) => free = other,
-            }
+            let node = self.node(number);
+            assert_exclusive_number((&raw const node.link).cast_mut());
+            self.link::<FREE_NODES>(number, node);
         }
     }
 }

@@ -1,16 +1,15 @@
 //! A stack in place whose operations are one critical section each.
 //!
-//! What a critical section is, the program says, by the crate `critical-section`: on one core mostly that interrupts are off, on
-//! several ones that and a lock. In there nobody else is, so links and heads are plain numbers, and each operation takes a fixed
-//! number of instructions: there is nothing to try again.
+//! In a critical section nobody else is, so links and heads are plain numbers, and each operation takes a fixed number of
+//! instructions: there is nothing to try again.
 //!
 //! # Rules
 //!
 //! * **MASKED-1**: `top`, `free`, and the links and values of nodes in the two lists are touched only in a critical section.
-//!   Checked by `operations_are_critical_sections`, `values_arrive_once` in `src/small/masked/tests.rs`.
+//!   Checked by `operations_are_critical_sections` in `src/small/masked/tests.rs`.
 //! * **MASKED-2**: A node that was taken out of a list, in a critical section, is whose who did so, until it is linked again. So
 //!   its link and its value may be touched outside of one.
-//!   Checked by `values_arrive_once` in `src/small/masked/tests.rs`.
+//!   Checked by `as_many_threads_as_slots` in `tests/in_place/together.rs`.
 //! * **MASKED-3**: No code of the user's runs in a critical section: values are moved in there, and never dropped.
 //!   Checked by `drops_run_outside_of_sections` in `src/small/masked/tests.rs`.
 
@@ -39,12 +38,6 @@ pub struct MaskedStack<T, const CAP: usize> {
 }
 
 initial! { impl[T, const CAP: usize] MaskedStack<T, CAP> { free, top, nodes } }
-
-// SAFETY: it hands values from one thread to another, which `T: Send` permits, and never a reference to one. All else is touched
-// in critical sections (MASKED-1) or by one context alone (MASKED-2).
-unsafe impl<T: Send, const CAP: usize> Send for MaskedStack<T, CAP> {}
-// SAFETY: what is said for `Send` is said of shared stacks.
-unsafe impl<T: Send, const CAP: usize> Sync for MaskedStack<T, CAP> {}
 
 impl<T, const CAP: usize> Place for MaskedStack<T, CAP> {
     type Value = T;
@@ -110,12 +103,13 @@ impl<T, const CAP: usize> Place for MaskedStack<T, CAP> {
     }
 
     unsafe fn link_chain(&self, chain: Chain) {
-        let Some((first, last)) = chain.into_ends() else { return };
-        let last = self.node(last);
-        with(|_| {
-            last.link.lead_to(self.top.get());
-            self.top.set(first);
-        });
+        if chain.first != NONE {
+            let last = self.node(chain.last);
+            with(|_| {
+                last.link.lead_to(self.top.get());
+                self.top.set(chain.first);
+            });
+        }
     }
 }
 

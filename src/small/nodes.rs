@@ -20,7 +20,7 @@ use crate::source::Source;
 use crate::sync::{AtomicU16, Initial, Relaxed, UnsafeCell, initial};
 #[cfg(feature = "critical-section")]
 use core::cell::Cell;
-use core::mem::MaybeUninit;
+use core::mem::{self, MaybeUninit};
 
 /// A node's number, in registers; see "Numbers". It has 16 bits, of which a [`Link`] consists.
 pub type Number = usize;
@@ -92,8 +92,9 @@ impl<T, L> Node<T, L> {
     /// The caller owns the node, and it holds no value.
     #[inline(always)]
     pub(super) unsafe fn put(&self, value: impl Source<T>) {
-        // SAFETY: the caller owns the value's place.
-        unsafe { self.value.with_mut(|place| value.move_to(place.cast())) };
+        // SAFETY: the caller owns the value's place. What is used from now on is the copy.
+        unsafe { self.value.with_mut(|place| value.copy_to(place.cast())) };
+        mem::forget(value);
     }
 
     /// # Safety
@@ -101,53 +102,32 @@ impl<T, L> Node<T, L> {
     /// The caller owns the node, and it holds a value, which it no longer does afterwards.
     #[inline(always)]
     pub(super) unsafe fn take(&self) -> T {
-        // SAFETY: the caller owns the value's place, and a value is there.
-        unsafe { self.value.with_mut(|place| place.cast::<T>().read()) }
+        // SAFETY: the caller's contract.
+        unsafe { self.end_value(|value| value.read()) }
     }
 
-    /// Drops the value where it is.
+    /// Gives `action` the value where it is, which moves it out, or drops it.
     ///
     /// # Safety
     ///
-    /// The caller owns the node, and it holds a value, which it no longer does afterwards, even if this unwinds.
-    pub(super) unsafe fn drop_value(&self) {
-        // SAFETY: the caller owns the value's place, and a value is there.
-        unsafe { self.value.with_mut(|place| place.cast::<T>().drop_in_place()) };
+    /// The caller owns the node, and it holds a value, which it no longer does afterwards, even if `action` unwinds.
+    #[inline(always)]
+    pub(super) unsafe fn end_value<O>(&self, action: impl FnOnce(*mut T) -> O) -> O {
+        self.value.with_mut(|place| action(place.cast()))
     }
 }
 
 /// Nodes with values that their holder owns, linked from the topmost to the last one: to be pushed at once.
 #[must_use = "values in a chain that is dropped are lost"]
 pub struct Chain {
-    first: Number,
-    last: Number,
+    /// The topmost, or [`NONE`].
+    pub(super) first: Number,
+    /// The last one, if there is a first one.
+    pub(super) last: Number,
 }
 
 impl Chain {
     pub(super) const EMPTY: Self = Self { first: NONE, last: NONE };
-
-    /// The topmost node.
-    pub(super) fn first(&self) -> Number {
-        self.first
-    }
-
-    /// The topmost node and the last one, unless there is none.
-    pub(super) fn into_ends(self) -> Option<(Number, Number)> {
-        (self.first != NONE).then_some((self.first, self.last))
-    }
-
-    /// Notes a node that is linked above the topmost.
-    pub(super) fn grow(&mut self, number: Number) {
-        if self.first == NONE {
-            self.last = number;
-        }
-        self.first = number;
-    }
-
-    /// The chain's values, for whoever does not push them after all.
-    pub(super) fn into_taken(self) -> Taken {
-        Taken::from_first(self.first)
-    }
 }
 
 /// Nodes with values that their holder owns, linked from the topmost on: to be taken out one by one.
@@ -161,11 +141,6 @@ pub struct Taken {
 impl Taken {
     pub(super) fn from_first(first: Number) -> Self {
         Self { first, emptied: NONE }
-    }
-
-    /// Whether there is no value left.
-    pub(super) fn is_empty(&self) -> bool {
-        self.first == NONE
     }
 }
 

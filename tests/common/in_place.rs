@@ -38,6 +38,7 @@ macro_rules! on_each_stack_in_place {
 macro_rules! list_of_stacks_in_place {
     ($which:ident $tests:tt) => {
         one_stack! { $which $tests in_place fixed4: Fixed<4, 1>, NoBackoff }
+        one_stack! { $which $tests in_place fixed5: Fixed<5, 3>, NoBackoff }
         one_stack! { $which $tests in_place fixed64: Fixed<64, 2>, Elimination<4> }
         one_stack! { $which $tests in_place fixed300: Fixed<300, 8>, Elimination<1, Yield> }
         #[cfg(feature = "critical-section")]

@@ -3,6 +3,7 @@
 use crate::reclaim::chain::List;
 use crate::sync::{self, AtomicUsize, Relaxed, initial};
 use crate::treiber::{Head, Node, NodePtr};
+use core::mem::ManuallyDrop;
 use core::ops::Deref;
 use core::ptr::{self, NonNull};
 use haphazard::raw;
@@ -36,9 +37,7 @@ impl<T> Deref for Recycle<T> {
 // SAFETY: the node's address goes in and comes out.
 unsafe impl<T> raw::Pointer<()> for Recycle<T> {
     fn into_raw(self) -> *mut () {
-        let node = self.0.as_ptr().cast();
-        core::mem::forget(self);
-        node
+        ManuallyDrop::new(self).0.as_ptr().cast()
     }
 
     unsafe fn from_raw(node: *mut ()) -> Self {
@@ -55,7 +54,7 @@ impl<T> Drop for Recycle<T> {
             let shared = self.0.as_ref().below().cast::<Shared<T>>();
             Node::assert_exclusive(self.0);
             // A reference to the spare list alone, since the domain may be about to be dropped.
-            (*shared).spares.put(self.0, self.0, 1);
+            (*shared).spares.put(self.0);
         }
     }
 }
@@ -66,32 +65,17 @@ impl<T> Shared<T> {
         sync::assert_new(&mut nodes);
         Self { domain: raw::Domain::new(&()), spares: Spares { head: initial!(_), nodes, reserved } }
     }
-
-    /// Drops what is here: the domain first, since its deleters put nodes into the spare list; and each of the two by itself, so
-    /// that there is no exclusive reference to the list meanwhile.
-    ///
-    /// # Safety
-    ///
-    /// Nobody uses it any more, and it is not used afterwards.
-    pub(super) unsafe fn drop_in_place(shared: NonNull<Self>) {
-        let shared = shared.as_ptr();
-        // SAFETY: the caller's contract.
-        unsafe {
-            ptr::drop_in_place(&raw mut (*shared).domain);
-            ptr::drop_in_place(&raw mut (*shared).spares);
-        }
-    }
 }
 
 impl<T> Spares<T> {
     /// # Safety
     ///
-    /// The caller owns the chain of `count` nodes from `first` to `last`; nobody protects them.
-    pub(super) unsafe fn put(&self, first: NodePtr<T>, last: NodePtr<T>, count: usize) {
-        // CHEAPER: below zero it is too high a number, with which `exceed` says yes in vain.
-        self.nodes.fetch_add(count, Relaxed);
+    /// The caller owns the node; nobody protects it.
+    pub(super) unsafe fn put(&self, node: NodePtr<T>) {
+        // CHEAPER: without it the number wraps below zero, and with one too high `exceed` says yes in vain.
+        self.nodes.fetch_add(1, Relaxed);
         // SAFETY: the caller's contract.
-        unsafe { self.head.push(first, last, |top| top) };
+        unsafe { self.head.push(node, node, |top| top) };
     }
 
     /// Takes at most `limit` nodes out. Frees of the others what is more than `keep`.
@@ -120,10 +104,10 @@ impl<T> Spares<T> {
             }
         }
         // CHEAPER: with too high a number `exceed` says yes in vain.
-        self.nodes.fetch_sub(taken + others + freed, Relaxed);
+        self.nodes.fetch_sub(taken + freed, Relaxed);
         if let (Some(top), Some(bottom)) = (NonNull::new(top), bottom) {
             // SAFETY: the chain is ours still.
-            unsafe { self.put(top, bottom, others) };
+            unsafe { self.head.push(top, bottom, |top| top) };
         }
         (list, freed)
     }

@@ -12,7 +12,7 @@
 //!
 //! They are numbered from 1, by age. `used` is the newest that may be in use, so a crowd that has come and gone costs nobody any
 //! time, but only the memory of its slots and of the nodes in them. Whoever has claimed a slot raises `used` to it, if need be,
-//! before it goes on. Each scan, and each handle that ends, lowers `used` by the free slots at its end.
+//! before it goes on. Each scan of `Slots`, each handle that ends, and `reclaim` lower `used` by the free slots at its end.
 //!
 //! Where more threads than there are cores are inside, most slots are claimed by threads that do not run, and to find a free one
 //! takes long. So each slot in place remembers the slot that was claimed `instead` of it last, for whoever comes next; but not
@@ -26,7 +26,9 @@ use super::slot::{Slot, claimed};
 use super::{Guard, InUse, Pool};
 use crate::layout::{FAST_PATHS, IfFast, Padded, in_this_order};
 use crate::reclaim::sealed::Heap;
-use crate::sync::{ADD_SLOT, Acquire, AtomicPtr, Initial, Ordering, READ_HAZARD, Relaxed, Release, alloc, dealloc};
+use crate::sync::{
+    ADD_SLOT, Acquire, AtomicPtr, Initial, Ordering, READ_HAZARD, Relaxed, Release, alloc, dealloc, initial,
+};
 use crate::treiber::Node;
 use core::iter;
 use core::ptr::{self, NonNull};
@@ -55,20 +57,18 @@ impl<T, R: Heap, L: Initial> Pool<T, R, L> {
         const SEE: Ordering = if FAST_PATHS { READ_HAZARD } else { Relaxed };
         // SAFETY: the layout is not of size zero.
         let added = NonNull::new(unsafe { alloc(Self::LAYOUT) }.cast::<Further<T, R, L>>())?;
-        let newer = IfFast::new(AtomicPtr::new(ptr::null_mut()));
-        // SAFETY: just allocated with this layout. The fields that are left, `older` and `number`, are written below.
-        unsafe {
-            (&raw mut (*added.as_ptr()).0.newer).write(newer);
-            (&raw mut (*added.as_ptr()).0.slot).write(Slot::of(added.as_ptr(), word));
-        }
+        let slot = Slot::of(added.as_ptr(), word);
+        let extra = Extra { older: ptr::null_mut(), newer: initial!(_), number: initial!(_), slot };
+        // SAFETY: just allocated with this layout.
+        unsafe { added.write(Padded(extra)) };
         let mut older = self.used.load(SEE);
         loop {
             // SAFETY: it is not added yet, so it is still ours alone.
-            unsafe { (*added.as_ptr()).0.older = older };
+            let extra = unsafe { &mut (*added.as_ptr()).0 };
+            extra.older = older;
             let (link, expected) = match self.newer(older) {
                 Some(newer) => {
-                    // SAFETY: it is not added yet.
-                    unsafe { (*added.as_ptr()).0.number = IfFast::new(1 + Self::number(older)) };
+                    extra.number = IfFast::new(1 + Self::number(older));
                     (newer, ptr::null_mut())
                 }
                 None => (&self.used, older),
@@ -108,7 +108,8 @@ impl<T, R: Heap, L: Initial> Pool<T, R, L> {
 
     /// Raises `used` to this slot, which the caller has claimed (SLOT-5), if need be. Null is one in place.
     pub(super) fn use_up_to(&self, further: *mut Further<T, R, L>) {
-        if !FAST_PATHS {
+        // CHEAPER: null has the number 0, with which nothing is raised, but to ask reads what others write.
+        if further.is_null() {
             return;
         }
         let mut used = self.used();
@@ -153,7 +154,7 @@ impl<T, R: Heap, L: Initial> Pool<T, R, L> {
     /// Forgets this further slot in each slot in place that remembers it, so that whoever comes next looks for an older one.
     fn forget_instead(&self, newest: *mut Further<T, R, L>) {
         for slot in self.in_place() {
-            if let Some(instead) = slot.0.instead().filter(|instead| instead.load(Relaxed) == newest) {
+            if let Some(instead) = slot.0.instead.get().filter(|instead| instead.load(Relaxed) == newest) {
                 // Relaxed: null leads to no slot.
                 // CHEAPER: whoever comes back to it keeps all older ones in use, and scans long; the suite `crowd` of the
                 // simulated machine objects.

@@ -41,11 +41,11 @@ in_this_order! {
         /// Written by the owner, read by everybody.
         pub(super) counters: Counters,
         pub(super) private: UnsafeCell<Private<T, R, L>>,
-        /// The further slot that this is; null if it is in place. Written before the slot is added, and never again. Where code
-        /// is short nobody asks.
+        /// The further slot that this is; null if it is in place. Written before the slot is added, and never again. Not noted
+        /// where code is short.
         further: IfFast<*mut Further<T, R, L>>,
         /// Of a slot in place: what stands for the slot that was claimed last instead of it, as [`Pool::place_of`] says; or null.
-        instead: IfFast<AtomicPtr<Further<T, R, L>>>,
+        pub(super) instead: IfFast<AtomicPtr<Further<T, R, L>>>,
     }
 }
 
@@ -62,12 +62,6 @@ impl<T, R: Heap, L: Initial> Slot<T, R, L> {
     pub(super) fn try_claim(&self, word: *mut Node<T>) -> bool {
         // Weak: it may fail for no reason, and who needs the slot tries again.
         self.word.compare_exchange_weak(free(), word, CLAIM, Relaxed).is_ok()
-    }
-
-    /// What this slot in place remembers; `None` where code is short.
-    #[inline(always)]
-    pub(super) fn instead(&self) -> Option<&AtomicPtr<Further<T, R, L>>> {
-        self.instead.get()
     }
 
     /// Null if the slot is in place, or where code is short.

@@ -8,7 +8,7 @@ use crate::reclaim::chain::List;
 use crate::reclaim::pool::{Hazards, InUse};
 use crate::reclaim::sealed::Heap;
 use crate::sync::{Initial, scan_barrier};
-use crate::treiber::{Node, NodePtr};
+use crate::treiber::NodePtr;
 
 /// Entries of the table of hazards with up to 32 slots in use, and with more: 512 bytes and 4 KiB of the context's stack, on 64
 /// bits. tuning.md, "What each optimisation is worth".
@@ -16,36 +16,10 @@ const FEW_ENTRIES: usize = 64;
 const MANY_ENTRIES: usize = 512;
 
 impl<T, L: Initial, const N: usize> Guard<'_, T, L, N> {
-    /// A node for a slot that has no spare one.
-    #[cold]
-    #[inline(never)]
-    pub(super) fn find_node(self, permit: Permit) -> Option<NodePtr<T>> {
-        if let Some(node) = self.take_batch() {
-            return Some(node);
-        }
-        if permit == Permit::All {
-            self.counters().allocator_calls(1);
-            if let Some(node) = Node::allocate() {
-                return Some(node);
-            }
-        }
-        self.own_retired()
-    }
-
-    /// A node of this slot, which has no spare one, if a scan finds one of its retired nodes unprotected.
-    pub(super) fn own_retired(self) -> Option<NodePtr<T>> {
-        // CHEAPER: a scan of nothing takes time, in each slot that a crowd has left.
-        if FAST_PATHS && self.with(|private| private.retired.len()) == 0 {
-            return None;
-        }
-        self.scan();
-        self.spare()
-    }
-
     /// Takes a batch out of the depot. Returns the first node, which has to be pushed or retired (DEPOT-1); the others become the
     /// slot's spare nodes, of which it has none before (DEPOT-2).
     #[inline(never)]
-    fn take_batch(self) -> Option<NodePtr<T>> {
+    pub(super) fn take_batch(self) -> Option<NodePtr<T>> {
         let batch = self.pool.shared.take(Slots::<N>::BATCH, |node| self.protect(node));
         // This may be a handle's slot, and stay for long; its hazard would make others' scans look at each node.
         self.unprotect();
@@ -73,9 +47,9 @@ impl<T, L: Initial, const N: usize> Guard<'_, T, L, N> {
         // here, and there is a batch for others. More than a batch may be retired where many slots were in use.
         // CHEAPER: where this is left out, sorting them one by one comes to the same, and takes longer.
         if FAST_PATHS && !protects_any && before <= Slots::<N>::BATCH && !has_spare {
-            self.with(|private| private.spare = private.retired.take().into_list());
+            self.with(|private| private.spare = private.retired.take());
         } else if FAST_PATHS && !protects_any && before == Slots::<N>::BATCH {
-            let batch = self.with(|private| private.retired.take().into_list());
+            let batch = self.with(|private| private.retired.take());
             // SAFETY: DEPOT-3: there is no hazard.
             unsafe { self.pool.shared.put(batch, Slots::<N>::BATCH) };
         } else {
@@ -94,27 +68,23 @@ impl<T, L: Initial, const N: usize> Guard<'_, T, L, N> {
         freed
     }
 
-    /// Frees this slot's spare nodes, and takes others from the depot, until that has no surplus. What is freed is counted in the
+    /// Frees this slot's spare nodes, and takes others from the depot; whether there were any. What is freed is counted in the
     /// depot no more, so as much stays there as has to.
     #[cold]
     #[inline(never)]
-    pub(super) fn free_surplus(self) {
-        loop {
-            self.free_spare();
-            let Some(node) = self.take_batch() else { break };
-            // SAFETY: DEPOT-1: the node is ours.
-            unsafe { Slots::retire(self, node) };
-            Slots::settle(self, Permit::Nothing);
-            if !Slots::has_surplus(self) {
-                break;
-            }
-        }
+    pub(super) fn free_surplus(self) -> bool {
+        self.free_spare();
+        let Some(node) = self.take_batch() else { return false };
+        // SAFETY: DEPOT-1: the node is ours.
+        unsafe { Slots::retire(self, node) };
+        Slots::settle(self, Permit::Nothing);
+        true
     }
 
     slow_path! {
         /// Looks at the hazards, and at each retired node.
         fn sort(self, slots: InUse<'_, T, Slots<N>, L>, protects_any: bool) {
-            let nodes = self.with(|private| private.retired.take().into_list());
+            let nodes = self.with(|private| private.retired.take());
             if !FAST_PATHS {
                 self.make_spare(nodes, |node| protects_any && slots.protects(node));
                 return;

@@ -174,7 +174,7 @@ fn take_all_against_pop() {
             |stack| {
                 let (mut taken, mut values) = (stack.detach(), Vec::new());
                 // SAFETY: taken from this stack.
-                while let Some(value) = unsafe { stack.next(&mut taken) }.unwrap() {
+                while let Some(value) = unsafe { stack.next(&mut taken, |value| value.read()) }.unwrap() {
                     values.push(value);
                 }
                 values

@@ -80,11 +80,12 @@ impl<const N: usize> Slots<N> {
     /// node itself; or, if another slot protects it, it is kept, and what was kept for that slot before has to go; and so on,
     /// until there is one that nobody protects, or [`NONE`].
     ///
-    /// Each word is read once. So no two nodes are found to be protected by one slot, each slot has its turn once at most,
-    /// and of two slots the other's turn is the last. And all these nodes were taken out of their lists before the barrier here,
-    /// or another one before, so who protects one of them later than we look finds that it is at no head (BARRIER-1).
+    /// Each word is read once. So no two nodes are found to be protected by one slot, each slot has its turn once at most, and
+    /// where there are two, the other one is the only one to ask. And all these nodes were taken out of their lists before the
+    /// barrier here, or another one before, so who protects one of them later than we look finds that it is at no head
+    /// (BARRIER-1).
     #[inline(always)]
-    pub(super) fn exchange_protected(&self, slot: &Slot<N>, number: Number) -> Number {
+    pub(super) fn exchange_protected(&self, slot: &Slot<N>, mut number: Number) -> Number {
         scan_barrier();
         let mut words = [FREE; N];
         let _ = position::<N>(|index| {
@@ -99,7 +100,6 @@ impl<const N: usize> Slots<N> {
             }
             return number;
         }
-        let mut number = number;
         while let Some(other) =
             position::<N>(|index| words[index] == number && !ptr::eq(slot, &raw const self.0[index]))
         {

@@ -1,4 +1,4 @@
-//! What nobody outside can see: all bits zero, and what slots keep.
+//! What nobody outside can see: what slots keep.
 
 extern crate std;
 
@@ -7,10 +7,9 @@ use super::*;
 use crate::NoBackoff;
 use crate::engine::sealed::Inner;
 use crate::small::InPlace;
-use crate::small::tests::{self, fill_and_empty, pop, push, whole};
+use crate::small::tests::{fill_and_empty, pop, push, whole};
 use core::cell::Cell;
 use core::marker::PhantomData;
-use core::mem;
 use core::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::boxed::Box;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -18,17 +17,6 @@ use std::vec::Vec;
 
 fn new<T, const CAP: usize, const N: usize>() -> FixedStack<T, CAP, N> {
     initial!(FixedStack<T, CAP, N>)
-}
-
-#[test]
-fn zero_is_an_empty_stack() {
-    tests::zero_is_an_empty_stack::<FixedStack<u16, 3, 2>>(3 + 2 * 2);
-    tests::zero_is_an_empty_stack::<FixedStack<u16, 1, 1>>(2);
-}
-
-#[test]
-fn sizes() {
-    assert!(mem::size_of::<FixedStack<u16, 64, 2>>() <= 64 * 4 + 80);
 }
 
 /// Values that others protect when they are popped are held back, at most one for each other slot, whatever is popped meanwhile:
@@ -99,10 +87,10 @@ fn says_that_all_slots_are_claimed() {
     // SAFETY: all is this stack's.
     unsafe {
         // The value comes, its node has to wait.
-        assert!(matches!(stack.next(&mut taken), Ok(Some(1))));
-        assert!(matches!(stack.next(&mut taken), Err(NoSlot)));
+        assert!(matches!(stack.next(&mut taken, |value| value.read()), Ok(Some(1))));
+        assert!(matches!(stack.next(&mut taken, |value| value.read()), Err(NoSlot)));
         slots[1].leave();
-        assert!(matches!(stack.next(&mut taken), Ok(None)));
+        assert!(matches!(stack.next(&mut taken, |value| value.read()), Ok(None)));
     }
     slots[0].leave();
     assert_eq!(pop(&stack), Some(2));
@@ -124,11 +112,6 @@ fn push_all_gives_back_what_has_no_slot() {
     slot.take().unwrap().leave();
     assert_eq!(pop(&stack.0), Some(1));
     assert_eq!(fill_and_empty(&stack.0), 4);
-}
-
-#[test]
-fn chains() {
-    tests::chains::<FixedStack<u16, 2, 1>>();
 }
 
 /// Panics when it is dropped, and looks before whether a slot of its stack is claimed.
@@ -153,33 +136,14 @@ fn drops_run_outside_of_slots() {
     assert!(catch_unwind(AssertUnwindSafe(|| drop(stack.try_push(loud()).err()))).is_err());
     assert!(catch_unwind(AssertUnwindSafe(|| drop(pop(stack)))).is_err());
     let mut taken = stack.detach();
-    for _ in 0..4 {
-        // SAFETY: taken from this stack.
-        assert!(catch_unwind(AssertUnwindSafe(|| unsafe { stack.drop_next(&mut taken).is_ok() })).is_err());
-    }
-    // SAFETY: taken from this stack.
-    assert!(matches!(unsafe { stack.drop_next(&mut taken) }, Ok(false)));
+    let mut drop_next = || {
+        // SAFETY: taken from this stack. The value is dropped.
+        unsafe { whole.next(&mut taken, |value| value.drop_in_place()) }.is_some()
+    };
+    assert!((0..4).all(|_| catch_unwind(AssertUnwindSafe(&mut drop_next)).is_err()));
+    assert!(!drop_next());
     push(stack, loud());
     assert_eq!(dropped.load(SeqCst), 6);
     assert!(catch_unwind(AssertUnwindSafe(|| drop(whole))).is_err());
     assert_eq!(dropped.load(SeqCst), 7);
-}
-
-#[test]
-fn all_values_are_dropped() {
-    let dropped = AtomicUsize::new(0);
-    tests::all_values_are_dropped(new::<_, 4, 2>(), &dropped);
-}
-
-#[test]
-fn values_arrive_once() {
-    fn check<const N: usize>() {
-        let stack = new::<_, 2, N>();
-        tests::values_arrive_once(&stack, N);
-        assert!(stack.slots.0.iter().all(|slot| slot.word.load(Relaxed) == FREE));
-    }
-    check::<1>();
-    check::<2>();
-    check::<3>();
-    check::<4>();
 }

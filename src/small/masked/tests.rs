@@ -1,12 +1,12 @@
-//! What nobody outside can see: all bits zero; and that what is one critical section is one.
+//! What nobody outside can see: that what is one critical section is one.
 
 extern crate std;
 
 use super::*;
-use crate::small::tests::{self, fill_and_empty, pop, push, whole};
-use core::mem;
+use crate::engine::sealed::Inner;
+use crate::small::tests::{pop, push, whole};
+use crate::{Masked, NoBackoff, Stack};
 use core::sync::atomic::{AtomicUsize, Ordering::SeqCst};
-use std::boxed::Box;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::channel;
 use std::thread;
@@ -14,23 +14,6 @@ use std::time::Duration;
 
 fn new<T, const CAP: usize>() -> MaskedStack<T, CAP> {
     initial!(MaskedStack<T, CAP>)
-}
-
-#[test]
-fn zero_is_an_empty_stack() {
-    tests::zero_is_an_empty_stack::<MaskedStack<u16, 5>>(5);
-    tests::zero_is_an_empty_stack::<MaskedStack<u16, 1>>(1);
-    assert_eq!(fill_and_empty(&*Box::new(new::<_, 65535>())), 65535);
-}
-
-#[test]
-fn sizes() {
-    assert!(mem::size_of::<MaskedStack<u16, 64>>() <= 64 * 4 + 16);
-}
-
-#[test]
-fn chains() {
-    tests::chains::<MaskedStack<u16, 3>>();
 }
 
 /// Panics when it is dropped, and counts that.
@@ -57,12 +40,12 @@ fn drops_run_outside_of_sections() {
     push(stack, Loud(&dropped));
     assert!(full(Loud(&dropped)));
     let mut taken = stack.detach();
-    for _ in 0..2 {
-        // SAFETY: taken from this stack.
-        assert!(catch_unwind(AssertUnwindSafe(|| unsafe { stack.drop_next(&mut taken).is_ok() })).is_err());
-    }
-    // SAFETY: taken from this stack.
-    assert!(matches!(unsafe { stack.drop_next(&mut taken) }, Ok(false)));
+    let mut drop_next = || {
+        // SAFETY: taken from this stack. The value is dropped.
+        unsafe { whole.next(&mut taken, |value| value.drop_in_place()) }.is_some()
+    };
+    assert!((0..2).all(|_| catch_unwind(AssertUnwindSafe(&mut drop_next)).is_err()));
+    assert!(!drop_next());
     assert!(stack.is_empty());
     push(stack, Loud(&dropped));
     assert_eq!(dropped.load(SeqCst), 3);
@@ -70,24 +53,22 @@ fn drops_run_outside_of_sections() {
     assert_eq!(dropped.load(SeqCst), 4);
 }
 
-#[test]
-fn all_values_are_dropped() {
-    let dropped = AtomicUsize::new(0);
-    tests::all_values_are_dropped(new::<_, 4>(), &dropped);
+/// Of a stack that threads can share.
+fn in_place(stack: &Stack<u16, Masked<9>, NoBackoff>) -> &MaskedStack<u16, 9> {
+    &stack.inner.0
 }
 
 /// None of them ends while another context is in a critical section.
 #[test]
 fn operations_are_critical_sections() {
-    type Stack = MaskedStack<u16, 9>;
-    let operations: [fn(&Stack); 7] = [
+    let operations: [fn(&MaskedStack<u16, 9>); 7] = [
         |stack| push(stack, 1),
         |stack| _ = pop(stack),
         |stack| _ = stack.is_empty(),
         |stack| _ = stack.detach(),
         |stack| _ = stack.take_node(),
         // SAFETY: taken from this stack.
-        |stack| _ = unsafe { stack.next(&mut Taken::from_first(2)) },
+        |stack| _ = unsafe { stack.next(&mut Taken::from_first(2), |value| value.read()) },
         |stack| {
             let mut chain = Chain::EMPTY;
             // SAFETY: the node is in no list, and so the stack's to give.
@@ -98,7 +79,8 @@ fn operations_are_critical_sections() {
         },
     ];
     for operation in operations {
-        let stack = &new::<u16, 9>();
+        let shared = &Stack::<u16, Masked<9>, NoBackoff>::custom();
+        let stack = in_place(shared);
         // Two nodes are in no list.
         for _ in 0..2 {
             assert!(stack.take_node().is_ok());
@@ -109,7 +91,7 @@ fn operations_are_critical_sections() {
             with(|_| {
                 scope.spawn(move || {
                     sender.send(()).unwrap();
-                    operation(stack);
+                    operation(in_place(shared));
                     sender.send(()).unwrap();
                 });
                 receiver.recv().unwrap();
@@ -118,12 +100,4 @@ fn operations_are_critical_sections() {
             receiver.recv().unwrap();
         });
     }
-}
-
-#[test]
-fn values_arrive_once() {
-    let stack = new::<_, 3>();
-    tests::values_arrive_once(&stack, 3);
-    // No node got lost.
-    assert!((0..3).all(|value| stack.try_push(value).is_ok()) && stack.try_push(3).is_err());
 }
