@@ -17,7 +17,7 @@ _WEAKER = {
 # Calls that the protocols consist of, and whose result nobody uses.
 _STEPS = (
     "fence publish_barrier scan_barrier publish protect protect_raw unprotect reset_protection store"
-    " fetch_add fetch_sub set_follower swap keep leave end reserve unreserve free_surplus eager_reclaim scan drop let_wait"
+    " fetch_add fetch_sub set_follower swap keep leave end reserve unreserve eager_reclaim scan drop let_wait"
 )
 
 # Conditions that belong to a protocol: they look at what is shared, or at a limit.

@@ -52,7 +52,7 @@ def run(trial, real, stages):
         trial.measure(build)
     result = trial.run(next(iter(stages)), barrier)
     check(result.verdict == KILLED and result.how.startswith("loom:"), f"sees that {barrier.name} is noticed")
-    kept = one(real, "seat.rs push: step: guard.unprotect")
+    kept = one(real, "seat.rs push: step: R::unprotect")
     check(trial.run(STRESS, kept).verdict == KILLED, f"sees that {kept.name} is noticed by the stress")
     check(trial.run(STRESS, without_effect(barrier.source), kept).verdict == KILLED, "sees it beside another change")
     for stage in stages:

@@ -228,12 +228,15 @@ unsafe impl<const N: usize> sealed::Heap for Slots<N> {
                 }
             }
         }
-        // Those that are too few for a batch are retired, and find their way as nodes that were popped do.
-        // SAFETY: the nodes are ours, from this stack, and have no values; the guard is not used any more.
-        unsafe {
-            guard.retire_all(batch);
-            Self::leave(guard);
+        // Those that are too few for a batch are retired, and find their way as nodes that were popped do. Not by `retire_all`,
+        // which gives surplus back: this call does not free.
+        while let Some(node) = batch.pop() {
+            // SAFETY: the node is ours and has no value.
+            unsafe { Self::retire(guard, node) };
+            Self::settle(guard, Permit::Nothing);
         }
+        // SAFETY: it is not used any more.
+        unsafe { Self::leave(guard) };
         Ok(())
     }
 

@@ -82,8 +82,8 @@ mod imp {
     pub(crate) const RECHECK: Ordering = Ordering::Acquire;
     /// Unlinking one node, whose contents [`RECHECK`] has made visible. But where it may have been pushed again since then, or
     /// since it was kept, Acquire pairs with the Release that linked it: for its value (LIST-5), and for the hazard of whoever
-    /// keeps it now (BARRIER-2). `Fixed`, on which no node is linked again while somebody protects it (FIXED-3), does without,
-    /// but uses the same name.
+    /// keeps it now (BARRIER-2). `Fixed`, where a protected node does not become the same head again (FIXED-3), does
+    /// without, but uses the same name.
     pub(crate) const UNLINK: Ordering = if FAST_PATHS { Ordering::Acquire } else { Ordering::Relaxed };
     /// Unlinking all nodes at once. Acquire pairs with the Release that linked them (LIST-5).
     pub(crate) const DETACH: Ordering = Ordering::Acquire;
@@ -132,9 +132,11 @@ mod imp {
     #[allow(dead_code, reason = "for the engine `Haphazard`, which not every target has")]
     pub(crate) fn foreign_publish_barrier() {
         // The simulated machine is sequentially consistent.
-        // UNTESTED: without it the processor has only a few cycles to go wrong in, which no test hits.
         #[cfg(not(elimination_stack_simulate))]
-        portable_atomic::fence(Ordering::SeqCst);
+        {
+            // UNTESTED: without it the processor has only a few cycles to go wrong in, which no test hits.
+            portable_atomic::fence(Ordering::SeqCst);
+        }
     }
 
     pub(crate) const CLAIM: Ordering = Ordering::SeqCst;

@@ -58,21 +58,25 @@ fn targets(results: &Results) -> String {
 
 /// What the machine's own operations take: a part of what each pair does.
 fn machine(results: &Results) -> String {
-    let [Some(locked), Some(transfer), Some(step), Some(apart)] =
-        [LOCKED, TRANSFER, STEP, APART].map(|metric| results.machine(metric))
-    else {
-        return String::new();
+    // Of a run that has measured both.
+    let figures = |metrics: [&str; 2]| {
+        let both = metrics.map(|metric| results.machine(metric));
+        both.iter().all(Option::is_some).then(|| both.map(cell))
     };
-    format!(
-        "\nThis machine takes {} ns for a compare-exchange that nobody contends for and that waits for the last one, {} ns for a \
-         cache line's way to the other core, and {} ns for a step of waiting. Two threads that share nothing take {} times as long \
-         as one by itself: by so much its two cores are less than two, and no stack can be better on 2 threads than that. On one \
-         thread a pair has two such read-modify-writes through `Handle`, and four through `Stack` or with a mutex.\n",
-        cell(Some(locked)),
-        cell(Some(transfer)),
-        cell(Some(step)),
-        cell(Some(apart)),
-    )
+    let own = figures([LOCKED, TRANSFER]).map_or_else(String::new, |[locked, transfer]| {
+        format!(
+            "\nThis machine takes {locked} ns for a compare-exchange that nobody contends for and that waits for the last one, and \
+             {transfer} ns for a cache line's way to the other core. On one thread a pair has two such read-modify-writes through \
+             `Handle`, and four through `Stack` or with a mutex.\n"
+        )
+    });
+    let cores = figures([STEP, APART]).map_or_else(String::new, |[step, apart]| {
+        format!(
+            "\nA step of waiting takes {step} ns. Two threads that share nothing take {apart} times as long as one by itself: by so \
+             much its two cores are less than two, and any stack on 2 threads looks worse beside 1 thread.\n"
+        )
+    });
+    own + &cores
 }
 
 /// A name or a few words, in which HTML would see a tag.

@@ -154,10 +154,11 @@ impl<T, R: Heap, L: Initial> Pool<T, R, L> {
     /// Forgets this further slot in each slot in place that remembers it, so that whoever comes next looks for an older one.
     fn forget_instead(&self, newest: *mut Further<T, R, L>) {
         for slot in self.in_place() {
+            // CHEAPER: whoever comes back to it keeps all older ones in use, and scans long; the suite `crowd` of the simulated
+            // machine objects. Who forgets another one has to look for a slot anew.
             if let Some(instead) = slot.0.instead.get().filter(|instead| instead.load(Relaxed) == newest) {
                 // Relaxed: null leads to no slot.
-                // CHEAPER: whoever comes back to it keeps all older ones in use, and scans long; the suite `crowd` of the
-                // simulated machine objects.
+                // CHEAPER: as above.
                 instead.store(ptr::null_mut(), Relaxed);
             }
         }

@@ -444,7 +444,8 @@ fn elimination_beside_nodes_pushed_again() {
 }
 
 /// After an elimination a pop comes to the list by way of the array, and has to protect what it finds there as any other;
-/// through the stack and through a handle. (With two exchangers each operation of a model begins as after an elimination, without a visit.)
+/// through the stack and through a handle. (With two exchangers each operation of a model begins as after an elimination, without
+/// a visit.)
 #[test]
 fn pop_after_elimination_against_reuse_of_the_node() {
     for popping in [pop, pop_by_handle] {
