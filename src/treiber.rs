@@ -145,8 +145,8 @@ impl<T> Node<T> {
     /// The caller owns the node, and it holds a value, which it no longer does afterwards.
     #[inline(always)]
     pub(crate) unsafe fn take(node: NodePtr<T>) -> T {
-        // SAFETY: the caller owns the body and what it holds is a value.
-        unsafe { node.as_ref().body.with_mut(|body| ManuallyDrop::take(&mut (*body).value)) }
+        // SAFETY: the caller's contract.
+        unsafe { Self::end_value(node, |value| value.read()) }
     }
 
     /// Gives `action` the value where it is, which moves it out, or drops it.

@@ -28,7 +28,7 @@ impl<T, R: Reclaim, B: Backoff> SharedList<T, R, B> {
     /// Pops from within a slot that was claimed for it, whose hazard is `top`.
     #[inline(always)]
     fn pop_from_claimed(&self, session: Session<'_, T, R, B, false>, top: NodePtr<T>) -> Option<T> {
-        let step = if Self::stays_away_first(*session) { Step::StayAway } else { Step::Try };
+        let step = Self::first_step(*session);
         // CHEAPER: it only decides what is tried first, and in which code.
         if !FAST_PATHS || step == Step::StayAway {
             return self.pop_slowly(session, top.as_ptr(), step, Permit::All);
@@ -61,7 +61,7 @@ impl<T, R: Reclaim, B: Backoff> SharedList<T, R, B> {
     pub(super) fn pop_from_seat<'a>(&'a self, seat: &mut Seat<'a, T, R, B>) -> Option<T> {
         let session = seat.session();
         let Some(kept) = seat.kept.get() else { return self.pop_protecting(session, Permit::All) };
-        if Self::stays_away_first(*session) {
+        if Self::first_step(*session) == Step::StayAway {
             return self.pop_slowly(session, ptr::null_mut(), Step::StayAway, Permit::All);
         }
         match kept.pop(&self.head, *session) {

@@ -62,7 +62,7 @@ impl<T, R: Reclaim, B: Backoff> SharedList<T, R, B> {
         mut kept: Option<&mut Kept<T>>,
         refuse: impl FnOnce(PushErrorKind, V) -> E,
     ) -> Result<(), E> {
-        let step = if Self::stays_away_first(*session) { Step::StayAway } else { Step::Try };
+        let step = Self::first_step(*session);
         // CHEAPER: it only decides what is tried first, and in which code.
         if !FAST_PATHS || step == Step::StayAway {
             return self.push_with_other_node(session, value, kept, step, refuse);

@@ -97,11 +97,11 @@ impl<T, R: Reclaim, B: Backoff> SharedList<T, R, B> {
         R::enter(&self.pool, search, node).map(|guard| unsafe { Session::new(guard) })
     }
 
-    /// Whether the next operation from within a slot stays away from the list at first.
+    /// What the next operation from within a slot does first.
     #[inline(always)]
-    pub(super) fn stays_away_first(guard: GuardOf<'_, T, R, B>) -> bool {
-        // CHEAPER: it only decides what is tried first.
-        FAST_PATHS && guard.with_local(|local| B::stays_away_first(local))
+    pub(super) fn first_step(guard: GuardOf<'_, T, R, B>) -> Step {
+        // CHEAPER: to try the list first in any case comes to the same.
+        if FAST_PATHS && guard.with_local(|local| B::stays_away_first(local)) { Step::StayAway } else { Step::Try }
     }
 
     /// After one more lost race: what the operation does about it.

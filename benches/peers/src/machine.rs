@@ -69,8 +69,13 @@ fn ping_pong() -> f64 {
 #[must_use]
 pub fn locked() -> f64 {
     const BATCH: u32 = 1000;
-    let least = (0..200).map(|_| exchanges(BATCH)).min().expect("there are some");
-    least.as_secs_f64() * 1e9 / f64::from(BATCH)
+    least_of(BATCH, || exchanges(BATCH))
+}
+
+/// Nanoseconds of one of `batch` steps, which `all` takes the time of: the least of many measurements.
+fn least_of(batch: u32, all: impl Fn() -> Duration) -> f64 {
+    let least = (0..200).map(|_| all()).min().expect("there are some");
+    least.as_secs_f64() * 1e9 / f64::from(batch)
 }
 
 /// How long so many compare-exchanges take, one after the other.
@@ -110,13 +115,11 @@ pub fn apart() -> f64 {
 #[must_use]
 pub fn step() -> f64 {
     const BATCH: u32 = 100;
-    let one = || {
+    least_of(BATCH, || {
         let begin = Instant::now();
         (0..BATCH).for_each(|_| spin_loop());
         begin.elapsed()
-    };
-    let least = (0..200).map(|_| one()).min().expect("there are some");
-    least.as_secs_f64() * 1e9 / f64::from(BATCH)
+    })
 }
 
 /// Steps of a generator, each a multiplication that waits for the last one.

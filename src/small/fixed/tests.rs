@@ -7,7 +7,7 @@ use super::*;
 use crate::NoBackoff;
 use crate::engine::sealed::Inner;
 use crate::small::InPlace;
-use crate::small::tests::{fill_and_empty, pop, push, whole};
+use crate::small::tests::{drop_loud_ones, fill_and_empty, pop, push, whole};
 use core::cell::Cell;
 use core::marker::PhantomData;
 use core::sync::atomic::{AtomicUsize, Ordering::SeqCst};
@@ -135,13 +135,7 @@ fn drops_run_outside_of_slots() {
     (0..5).for_each(|_| push(stack, loud()));
     assert!(catch_unwind(AssertUnwindSafe(|| drop(stack.try_push(loud()).err()))).is_err());
     assert!(catch_unwind(AssertUnwindSafe(|| drop(pop(stack)))).is_err());
-    let mut taken = stack.detach();
-    let mut drop_next = || {
-        // SAFETY: taken from this stack. The value is dropped.
-        unsafe { whole.next(&mut taken, |value| value.drop_in_place()) }.is_some()
-    };
-    assert!((0..4).all(|_| catch_unwind(AssertUnwindSafe(&mut drop_next)).is_err()));
-    assert!(!drop_next());
+    drop_loud_ones(&whole, 4);
     push(stack, loud());
     assert_eq!(dropped.load(SeqCst), 6);
     assert!(catch_unwind(AssertUnwindSafe(|| drop(whole))).is_err());

@@ -3,8 +3,7 @@
 extern crate std;
 
 use super::*;
-use crate::engine::sealed::Inner;
-use crate::small::tests::{pop, push, whole};
+use crate::small::tests::{drop_loud_ones, pop, push, whole};
 use crate::{Masked, NoBackoff, Stack};
 use core::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -39,13 +38,7 @@ fn drops_run_outside_of_sections() {
     push(stack, Loud(&dropped));
     push(stack, Loud(&dropped));
     assert!(full(Loud(&dropped)));
-    let mut taken = stack.detach();
-    let mut drop_next = || {
-        // SAFETY: taken from this stack. The value is dropped.
-        unsafe { whole.next(&mut taken, |value| value.drop_in_place()) }.is_some()
-    };
-    assert!((0..2).all(|_| catch_unwind(AssertUnwindSafe(&mut drop_next)).is_err()));
-    assert!(!drop_next());
+    drop_loud_ones(&whole, 2);
     assert!(stack.is_empty());
     push(stack, Loud(&dropped));
     assert_eq!(dropped.load(SeqCst), 3);
